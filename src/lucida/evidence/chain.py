@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _STRENGTH = 6.0  # pseudo-counts that pull a bin's error rate towards its neighb
 
 @dataclass(frozen=True)
 class Chain:
-    """Hold the nested sets of one epoch: `strata` lists the bins each rung adds, `weights` the rungs' own shares."""
+    """Hold the nested sets of one epoch: `strata` (the bins each rung adds) and `weights` (its own share)."""
 
     strata: tuple[tuple[int, ...], ...]
     weights: tuple[float, ...]
@@ -33,7 +34,7 @@ class Chain:
 
 
 def build_chain(bin_order: Ints, left: Ints, promising: float) -> Chain:
-    """Fix the rungs: prefixes of the bins in `bin_order`, from 0.3 of the promising fraction up to everything.
+    """Fix the rungs: prefixes of `bin_order`, from 0.3 of the promising fraction up to everything.
 
     Args:
         bin_order: all bins, the most trusted first.
@@ -52,14 +53,14 @@ def build_chain(bin_order: Ints, left: Ints, promising: float) -> Chain:
     for entry, (_, weight) in zip(entries, ENTRIES, strict=True):
         weights[cuts.index(entry)] += weight
     edges = [0, *(cut + 1 for cut in cuts)]
-    strata = tuple(tuple(bin_order[a:b].tolist()) for a, b in zip(edges[:-1], edges[1:], strict=True))
+    strata = tuple(tuple(bin_order[a:b].tolist()) for a, b in pairwise(edges))
     return Chain(strata, tuple(weights.tolist()))
 
 
 def start_epoch(
     chain: Chain, bins: Ints, order: Ints, *, level: float, max_error: float, mixture: Mixture, missed: float
 ) -> Epoch:
-    """Build the evidence of a chain over the items of `order` (their review order); `bins` is of all items."""
+    """Build the evidence of a chain over the items of `order` (in review order); `bins` is of all items."""
     table = chain.stratum_of_bin(int(bins.max()) + 1)
     return Epoch(
         order,
@@ -76,8 +77,8 @@ def start_epoch(
 def learned_order(drawn: Floats, errors: Floats) -> Ints:
     """Order the bins by estimated error rate, lowest first; it need not follow the score.
 
-    A bin's rate is shrunk towards a Gaussian-kernel average of its neighbours (beta-binomial, 6 pseudo-counts).
-    `drawn` and `errors` are float64 per bin.
+    A bin's rate is shrunk towards a Gaussian-kernel average of its neighbours (beta-binomial, 6
+    pseudo-counts). `drawn` and `errors` are float64 per bin.
     """
     index = np.arange(len(drawn))
     overall = (errors.sum() + 0.5) / (drawn.sum() + 1)

@@ -1,10 +1,11 @@
 """A test of one finite population of right and wrong items, valid at any stopping time.
 
-A set of ``n`` items holds ``D`` wrong ones; they are drawn without replacement in a uniformly random order. After
-``t`` draws, ``k`` of them wrong, the *e-value* against ``D >= c`` is ``M = Q / P_c``: how much more likely a mixture
-fixed beforehand made this sequence than the least wrong population that breaks the promise.
+A set of ``n`` items holds ``D`` wrong ones; they are drawn without replacement in a uniformly random order.
+After ``t`` draws, ``k`` of them wrong, the *e-value* against ``D >= c`` is ``M = Q / P_c``: how much more
+likely a mixture fixed beforehand made this sequence than the least wrong population that breaks the promise.
 
-Source: Waudby-Smith & Ramdas, "Confidence sequences for sampling without replacement", NeurIPS 2020; Ville (1939).
+Source: Waudby-Smith & Ramdas, "Confidence sequences for sampling without replacement", NeurIPS 2020; Ville
+(1939).
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ def log_draw_probability(wrong: ArrayLike, size: ArrayLike, drawn: ArrayLike, er
     """Compute the log probability of one given sequence of draws without replacement.
 
     The sequence holds `errors` wrong items in `drawn` draws from `size` items of which `wrong` are wrong:
-    ``[wrong]_errors [size - wrong]_(drawn - errors) / [size]_drawn`` with falling factorials. All four broadcast;
-    counts are >= 0. The result is float64, -inf where the sequence is impossible.
+    ``[wrong]_errors [size - wrong]_(drawn - errors) / [size]_drawn`` with falling factorials. All four
+    broadcast; counts are >= 0. The result is float64, -inf where the sequence is impossible.
 
     Source: the multivariate hypergeometric law of an ordered sample.
     """
@@ -44,7 +45,7 @@ def log_draw_probability(wrong: ArrayLike, size: ArrayLike, drawn: ArrayLike, er
 
 @dataclass(frozen=True)
 class Mixture:
-    """Hold the alternative ``Q``: a mixture of beta-binomials and of "no error at all", fixed before any draw.
+    """Hold the alternative ``Q``: a mixture of beta-binomials and "no error at all", fixed beforehand.
 
     `betas` are rows (weight, a, b), `no_error` is a weight; the weights sum to 1.
     """
@@ -75,7 +76,7 @@ class Mixture:
 
 
 def is_least_favourable(null: ArrayLike, size: ArrayLike, drawn: ArrayLike, errors: ArrayLike) -> NDArray[np.bool_]:
-    """Tell where ``P_d`` falls in d from `null` on, so that the e-value at `null` bounds those at every larger d.
+    """Tell where ``P_d`` falls in d from `null` on: there the e-value at `null` holds for every larger d.
 
     True where `drawn` > 0 and ``null >= floor((size + 1) errors / drawn)``; all four broadcast.
     """
@@ -102,9 +103,9 @@ def most_wrong(rate: float, size: int) -> int:
 def null_count(rate: float, size: int, *, missed: float = 0.0, level: float = 0.05) -> int:
     """Give the number of items *called* wrong that would break the promise ``D <= floor(rate * size)``.
 
-    A perfect reviewer (`missed` = 0) calls every wrong item wrong: ``floor(rate * size) + 1``. One who misses each
-    wrong item with probability at most `missed` (independently) calls at least the returned number wrong, save with
-    probability `level`, whenever the promise is broken.
+    A perfect reviewer (`missed` = 0) calls every wrong item wrong: ``floor(rate * size) + 1``. One who misses
+    each wrong item with probability at most `missed` (independently) calls at least the returned number
+    wrong, save with probability `level`, whenever the promise is broken.
     """
     broken = most_wrong(rate, size) + 1
     if missed <= 0:

@@ -1,9 +1,9 @@
 """Evidence for a chain of nested sets (rungs), all read in one shared random order.
 
-An *epoch* fixes, before its first answer: the rungs, each holding the one below it; a weight for some of them (the
-entries); one uniformly random order of all items. Rung j's e-process runs over the longest prefix of that order,
-restricted to rung j, that is completely answered. So whatever the program chooses to ask, it only decides how much of
-one fixed path is looked at. This module knows nothing of that choice.
+An *epoch* fixes, before its first answer: the rungs, each holding the one below it; a weight for some of them
+(the entries); one uniformly random order of all items. Rung j's e-process runs over the longest prefix of
+that order, restricted to rung j, that is completely answered. So whatever the program chooses to ask, it only
+decides how much of one fixed path is looked at. This module knows nothing of that choice.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class Epoch:
         self._place[order] = np.arange(len(order))
         self.verdict = np.full(len(order), UNANSWERED, dtype=np.int8)
         self._answered: list[int] = []  # places, ascending
+        self._chain_is_current = False
         self._rebuild()
 
     @property
@@ -113,8 +114,8 @@ class Epoch:
     def certified(self) -> NDArray[np.bool_]:
         """Tell for each rung whether it is certified: at most `allowed` of its items are wrong.
 
-        A rung needs ln M >= -ln(level * a). Its share a is its own weight, plus the share of the rung below it if
-        that one is certified: a certified rung hands on everything it had.
+        A rung needs ln M >= -ln(level * a). Its share a is its own weight, plus the share of the rung below
+        it if that one is certified: a certified rung hands on everything it had.
         """
         self._follow_chain()
         return self._certified
@@ -158,7 +159,10 @@ class Epoch:
         rungs = self.rungs
         self.drawn, self.errors = np.zeros(rungs, dtype=np.int64), np.zeros(rungs, dtype=np.int64)
         self.current, self.best = np.zeros(rungs), np.full(rungs, -np.inf)
-        self.stratum_answered, self.stratum_wrong = np.zeros(rungs, dtype=np.int64), np.zeros(rungs, dtype=np.int64)
+        self.stratum_answered, self.stratum_wrong = (
+            np.zeros(rungs, dtype=np.int64),
+            np.zeros(rungs, dtype=np.int64),
+        )
         self._certified, self._inherited = np.zeros(rungs, dtype=np.bool_), np.zeros(rungs)
         self._chain_is_current = False
         self._head = self._end - self.stratum_size  # in the queue: the first unanswered place of each stratum
@@ -183,7 +187,7 @@ class Epoch:
         self._first[stratum] = self._queue[head] if head < end else len(self.order)
 
     def _extend(self, low: int, high: int, place: int) -> None:
-        """Run the e-processes of rungs low..high-1 from `place`, where they all stood, to their new fronts."""
+        """Run the e-processes of rungs low..high-1 from `place`, where they stood, to their new fronts."""
         self._front = front = np.minimum.accumulate(self._first)
         stop = bisect_left(self._answered, int(front[low]))
         places = np.array(self._answered[bisect_left(self._answered, place) : stop], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Orders that anyone can recompute: items by the SHA-256 of (seed, stage, id), scores by bins that never split a tie."""
+"""Orders that anyone can recompute: items by SHA-256(seed, stage, id), scores by bins that split no tie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ ORDER_RULE = (
 def hash_keys(seed: int | str, stage: str, ids: Sequence[str]) -> NDArray[np.uint64]:
     """Compute the sort key of each id in a stage: the first 8 bytes of SHA-256(seed, stage, id).
 
-    Returns uint64 of shape (len(ids),). The seed and the stage hold no NUL, so no two triples share a message.
+    Returns uint64 of shape (len(ids),). The seed and the stage hold no NUL, so no two triples share a
+    message.
 
     Source: FIPS 180-4.
     """
@@ -43,7 +44,7 @@ class HashOrder:
         order = np.argsort(keys, kind="stable")
         ranked = keys[order]
         if np.any(ranked[1:] == ranked[:-1]):  # about once in 10^7 populations of a million
-            order = np.array(sorted(range(len(rows)), key=lambda i: (keys[i], self.ids[rows[i]])), dtype=np.int64)
+            order = np.array(sorted(range(len(rows)), key=lambda i: (keys[i], self.ids[int(rows[i])])), dtype=np.int64)
         return rows[order]
 
     def offset(self, stage: str) -> float:

@@ -1,8 +1,8 @@
 """Choose, one question at a time, which items to check until the largest possible set is certified.
 
-Pilot, epoch 1, epoch 2. Items are numbers 0..n-1 with a score; an answer says whether an item is wrong. Labels today,
-boxes or policy breaks later: nothing here knows what the items are. The state depends only on the scores, the orders,
-the parameters and the answers in the order in which they came.
+Pilot, epoch 1, epoch 2. Items are numbers 0..n-1 with a score; an answer says whether an item is wrong.
+Labels today, boxes or policy breaks later: nothing here knows what the items are. The state depends only on
+the scores, the orders, the parameters and the answers in the order in which they came.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lucida.evidence.chain import (
 from lucida.evidence.finite import Floats, Mixture
 from lucida.evidence.nested import Epoch
 from lucida.evidence.order import Ints, score_bins
-from lucida.evidence.steering import Earlier, Plan, plan
+from lucida.evidence.steering import Earlier, Plan, make_plan
 
 Reason = Literal["", "target", "no-gain", "max-reviews", "exhausted"]
 
@@ -92,7 +92,7 @@ class Selection:
         max_reviews: int | None = None,
         missed: float = 0.0,
     ) -> None:
-        self.total = len(scores)
+        self.scores, self.total = scores, len(scores)
         self.max_error, self.level, self.worth, self.missed = max_error, level, worth, missed
         self.max_reviews = self.total if max_reviews is None else min(max_reviews, self.total)
         self.mixture = Mixture.below(max_error)
@@ -106,13 +106,13 @@ class Selection:
         self._bin_errors = np.zeros(len(self._bin_size))
         self._first_stage = np.full(self.total, _NEVER, dtype=np.int8)
         self._taken_back: list[int] = []  # asked again, the latest first
-        self._plan: Plan | None = None
+        self.plan: Plan | None = None
         self._plan_until = 0
         self._plan_certified = 0
         self.pilot = self._choose_pilot()
         self._advance()
 
-    # ---- what a caller sees ------------------------------------------------------------------------------------
+    # ---- what a caller sees ---------------------------------------------------------------------------
 
     @property
     def stage(self) -> str:
@@ -135,8 +135,8 @@ class Selection:
         rest: list[int] = []
         if not self.reason and not self.started:
             rest = [i for i in self.pilot if i not in self.verdicts]
-        elif not self.reason and self._plan is not None:
-            rest = self.started[-1].epoch.upcoming(self._plan.rung, count + len(again))
+        elif not self.reason and self.plan is not None:
+            rest = self.started[-1].epoch.upcoming(self.plan.rung, count + len(again))
         room = max(self.max_reviews - self.reviews, 0)
         return (again + [i for i in rest if i not in again])[: min(count, room)]
 
@@ -154,8 +154,8 @@ class Selection:
     def retract(self, item: int) -> None:
         """Take the answer of `item` back; it is asked again next.
 
-        The sets of an epoch stay as they were fixed, for their answers have been seen; only an epoch without any
-        answer is begun anew.
+        The sets of an epoch stay as they were fixed, for their answers have been seen; only an epoch without
+        any answer is begun anew.
         """
         if item not in self.verdicts:
             return
@@ -163,6 +163,11 @@ class Selection:
             self.started.pop()
         self._set(item, None)
         self._taken_back.append(item)
+        self._advance()
+
+    def allow(self, max_reviews: int) -> None:
+        """Change the number of items that may be asked for."""
+        self.max_reviews = min(max_reviews, self.total)
         self._advance()
 
     def proven(self) -> Proven | None:
@@ -188,7 +193,7 @@ class Selection:
             return np.empty(0, dtype=np.int64)
         return self.started[best.epoch].epoch.members(best.rung)
 
-    # ---- the procedure -----------------------------------------------------------------------------------------
+    # ---- the procedure --------------------------------------------------------------------------------
 
     def _choose_pilot(self) -> list[int]:
         """Take items evenly spaced in score order, random within a bin; ask them in random order."""
@@ -203,7 +208,7 @@ class Selection:
     def _set(self, item: int, wrong: bool | None) -> None:
         known, at = self.verdicts.pop(item, None), self.bins[item]
         if known is not None:
-            self._plan = None  # the past has changed: think again
+            self.plan = None  # the past has changed: think again
             self._bin_drawn[at] -= 1
             self._bin_errors[at] -= known
         if wrong is not None:
@@ -233,7 +238,7 @@ class Selection:
             elif len(self.started) == len(SHARES) or not self._start():
                 self.reason = "no-gain"
             if self.reason:
-                self._plan = None
+                self.plan = None
                 return
 
     def _plan_holds(self) -> bool:
@@ -241,20 +246,20 @@ class Selection:
         now = self.started[-1]
         certified = int(now.epoch.certified().sum())
         if (
-            self._plan is not None
+            self.plan is not None
             and certified == self._plan_certified
-            and now.epoch.drawn[self._plan.rung] < self._plan_until
-            and now.epoch.best[self._plan.rung] < self._plan.threshold
+            and now.epoch.drawn[self.plan.rung] < self._plan_until
+            and now.epoch.best[self.plan.rung] < self.plan.threshold
         ):
             return True
         best = self.proven()
         room = self.max_reviews - self.reviews
-        self._plan = plan(now.epoch, now.earlier, kept=best.size if best else 0, room=room, worth=self.worth)
-        if self._plan is not None:
-            drawn = int(now.epoch.drawn[self._plan.rung])
+        self.plan = make_plan(now.epoch, now.earlier, kept=best.size if best else 0, room=room, worth=self.worth)
+        if self.plan is not None:
+            drawn = int(now.epoch.drawn[self.plan.rung])
             self._plan_until = drawn + max(8, int(_BLOCK * drawn))
             self._plan_certified = certified
-        return self._plan is not None
+        return self.plan is not None
 
     def _start(self) -> bool:
         """Start the next epoch on the items never looked at; False if there are none."""
@@ -282,7 +287,7 @@ class Selection:
             missed=self.missed,
         )
         self.started.append(Started(stage, SHARES[number], chain, epoch, self._earlier(chain, number)))
-        self._plan = None
+        self.plan = None
         return True
 
     def _earlier(self, chain: Chain, number: int) -> Earlier:

@@ -1,7 +1,7 @@
 """What to ask next: the rung whose certification is worth most for the answers it still needs.
 
-Nothing here can hurt the guarantee, since each rung's evidence is read along a path fixed beforehand; a poor choice
-costs answers only.
+Nothing here can hurt the guarantee, since each rung's evidence is read along a path fixed beforehand; a poor
+choice costs answers only.
 """
 
 from __future__ import annotations
@@ -20,16 +20,22 @@ _MARGIN = 0.3  # nats beyond the threshold, for the overshoot of one answer
 
 @dataclass(frozen=True)
 class Plan:
-    """Name the rung to read next, and the ln M that would do for it if all below it on the way are certified."""
+    """Name the rung to read next, and the ln M that would do for it if all below it on the way are certified.
+
+    `aim` is the number of items in the set aimed at, `cost` the answers it is thought to need, `value` what
+    that set is worth beyond its cost, in answers.
+    """
 
     rung: int
     threshold: float
+    aim: int
+    cost: float
     value: float
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """Hold what earlier stages saw in each rung: draws and errors, float64 of shape (rungs,), shrunk as prior."""
+    """Hold what earlier stages saw in each rung, shrunk: draws and errors, float64 of shape (rungs,)."""
 
     drawn: Floats
     errors: Floats
@@ -41,11 +47,12 @@ def relative_entropy(p: Floats, q: Floats) -> Floats:
     return np.asarray(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)), dtype=np.float64)
 
 
-def plan(epoch: Epoch, earlier: Earlier, *, kept: int, room: int, worth: float) -> Plan | None:
+def make_plan(epoch: Epoch, earlier: Earlier, *, kept: int, room: int, worth: float) -> Plan | None:
     """Choose the rung to read next, or None when no larger set is worth its answers.
 
-    For each entry b and each target j above it, estimate the answers that every rung b..j still needs; the value is
-    ``worth * (size_j - kept) - answers``. Of the best pair, the largest rung not yet at its threshold is read.
+    For each entry b and each target j above it, estimate the answers that every rung b..j still needs; the
+    value is ``worth * (size_j - kept) - answers``. Of the best pair, the largest rung not yet at its
+    threshold is read.
 
     Args:
         epoch: the evidence so far.
@@ -79,12 +86,14 @@ def plan(epoch: Epoch, earlier: Earlier, *, kept: int, room: int, worth: float) 
             continue
         path = np.flatnonzero(~done[: target + 1])
         if len(path):
-            best = Plan(int(path[-1]), float(threshold[path[-1]]), float(value[target]))
+            last = int(path[-1])
+            aim, needed, gain = int(epoch.size[target]), float(cost[target]), float(value[target])
+            best = Plan(last, float(threshold[last]), aim, needed, gain)
     return best
 
 
 def _answers_needed(epoch: Epoch, entry: int, depth: Floats) -> Floats:
-    """Estimate for each target the answers needed when every stratum is read as deep as its neediest rung needs."""
+    """Estimate for each target the answers needed: each stratum is read as its neediest rung needs."""
     rungs = epoch.rungs
     needed = np.tril(np.broadcast_to(depth, (rungs, rungs)))  # row: target; column: rung on the way to it
     needed[:, :entry] = 0.0

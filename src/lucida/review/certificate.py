@@ -1,0 +1,282 @@
+"""The certificate: what is proven of the labels, and all that is needed to recheck it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lucida.errors import CertificateError
+from lucida.evidence.order import ORDER_RULE, Ints
+from lucida.review.claim import claim_in_full, claim_in_short, summary
+from lucida.review.population import DIGEST_RULE, Population
+
+if TYPE_CHECKING:
+    from lucida.review.replay import Verification
+    from lucida.review.session import Group, Session
+
+FORMAT = "camera-lucida certificate 1"
+_ARRAYS = ("kept", "accepted", "reviewed")
+
+
+@dataclass
+class Certificate:
+    """Hold a proven claim about labels; the JSON file has the same names as these attributes.
+
+    `kept`, `accepted` and `reviewed` are ascending int64 arrays of rows of the population: the certified set,
+    the certified set without the reviewed rows, and every row a person answered. `bound` is the proven rate
+    of wrong labels in `kept`, `rate_left` the one in `accepted` alone, `max_wrong_left` the same as a count.
+    """
+
+    claim: str
+    claim_in_full: str
+    kept: Ints
+    accepted: Ints
+    reviewed: Ints
+    bound: float
+    rate_left: float
+    max_wrong_left: int
+    errors_found: int
+    total: int
+    digest: str
+    max_error: float
+    confidence: float
+    per_class: bool
+    worth: float
+    max_reviews: int | None
+    reviewer_error: float
+    seed: int | str
+    simulation: bool
+    mixture: dict[str, Any]
+    groups: list[dict[str, Any]]
+    answers: list[dict[str, Any]]
+    question: str | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    ended: str = ""
+    created: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    order_rule: str = ORDER_RULE
+    digest_rule: str = DIGEST_RULE
+    format: str = FORMAT
+    population_file: str | None = None
+    signature: dict[str, str] | None = None
+    population: Population | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return summary(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the certificate as JSON values, without the population."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "population"}
+        return values | {name: values[name].tolist() for name in _ARRAYS}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any], population: Population | None = None) -> Certificate:
+        """Build a certificate from what `to_json` gave.
+
+        Raises:
+            CertificateError: a field is missing, unknown, or of another format.
+        """
+        known = {f.name for f in fields(Certificate)} - {"population"}
+        if not isinstance(values, Mapping) or values.get("format") != FORMAT:
+            raise CertificateError(
+                "This is no certificate that this program can read.",
+                expected=f"a JSON object with format {FORMAT!r}",
+                got=repr(values.get("format")) if isinstance(values, Mapping) else type(values).__name__,
+                hint="pass the certificate.json that `lucida export` wrote; a newer one needs a newer program",
+            )
+        missing, extra = known - values.keys(), values.keys() - known
+        if missing or extra:
+            raise CertificateError(
+                "The certificate does not have the fields of its format.",
+                expected=", ".join(sorted(known)),
+                got=f"missing: {sorted(missing) or 'none'}; unknown: {sorted(extra) or 'none'}",
+                hint="take the file as it was made",
+            )
+        try:
+            arrays = {name: np.array(values[name], dtype=np.int64).reshape(-1) for name in _ARRAYS}
+        except (TypeError, ValueError, OverflowError) as problem:
+            raise CertificateError(
+                "The rows that the certificate names are not numbers.",
+                expected="lists of whole numbers as kept, accepted and reviewed",
+                got=str(problem),
+                hint="take the file as it was made",
+            ) from problem
+        return Certificate(**{**values, **arrays}, population=population)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the JSON file, and beside it `<stem>.population.parquet`; return the path of the JSON file.
+
+        Raises:
+            CertificateError: this certificate was read without its population.
+        """
+        path = Path(path)
+        if self.population is None:
+            raise CertificateError(
+                "The certificate has no population to save.",
+                expected="a certificate from a session, or one loaded with its population",
+                got="one built from JSON alone",
+                hint="use Certificate.load(path)",
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.population_file = f"{path.stem}.population.parquet"
+        self.population.save(path.with_name(self.population_file))
+        path.write_text(dump(self.to_json()), encoding="utf-8")
+        return path
+
+    @staticmethod
+    def load(path: str | Path) -> Certificate:
+        """Read a certificate and its population.
+
+        Raises:
+            CertificateError: one of the two files cannot be read.
+        """
+        path = Path(path)
+        values = read_json(path)
+        certificate = Certificate.from_json(values)
+        if not isinstance(certificate.population_file, str) or "/" in certificate.population_file:
+            raise CertificateError(
+                "The certificate does not name its population.",
+                expected="the name of a Parquet file beside it, as population_file",
+                got=repr(certificate.population_file),
+                hint="take the file as it was made",
+            )
+        certificate.population = Population.load(path.with_name(certificate.population_file))
+        return certificate
+
+    def verify(self) -> Verification:
+        """Recheck everything that can be recomputed; see `lucida.review.replay`."""
+        from lucida.review.replay import replay
+
+        return replay(self)
+
+
+def dump(values: Mapping[str, Any]) -> str:
+    """Write JSON, one field a line: readable at the top level, compact below."""
+    rows = (f" {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in values.items())
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one JSON object.
+
+    Raises:
+        CertificateError: the file is missing, no JSON object, names a field twice or holds NaN or Infinity.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in pairs}) != len(pairs):
+            raise ValueError("a field is named twice")
+        return dict(pairs)
+
+    def refuse(text: str) -> float:
+        raise ValueError(f"{text} is no number of JSON")
+
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once, parse_constant=refuse)
+        if not isinstance(values, dict):
+            raise ValueError(f"a JSON {type(values).__name__}")
+    except (OSError, ValueError, RecursionError) as problem:
+        raise CertificateError(
+            f"The certificate cannot be read: {path}",
+            expected="a JSON object",
+            got=str(problem),
+            hint="pass the certificate.json that `lucida export` wrote",
+        ) from problem
+    return values
+
+
+def write_certificate(
+    session: Session,
+    *,
+    question: str | None,
+    context: Mapping[str, Any],
+    attempts: Sequence[Mapping[str, Any]],
+) -> Certificate:
+    """Write down the present state of a session."""
+    status = session.status()
+    proven = [p for group in session.groups if (p := group.selection.proven())]
+    rows = [group.rows[group.selection.kept()] for group in session.groups]
+    kept = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
+    reviewed = np.array(sorted(session.reviewed_rows()), dtype=np.int64)
+    mixture = session.groups[0].selection.mixture if session.groups else None
+    certificate = Certificate(
+        claim="",
+        claim_in_full="",
+        kept=kept,
+        accepted=np.setdiff1d(kept, reviewed, assume_unique=True),
+        reviewed=reviewed,
+        bound=status.bound,
+        rate_left=status.rate_left,
+        max_wrong_left=sum(p.allowed - p.found for p in proven),
+        errors_found=status.errors_found,
+        total=status.total,
+        digest=session.population.digest(),
+        max_error=session.max_error,
+        confidence=session.confidence,
+        per_class=session.per_class,
+        worth=session.worth,
+        max_reviews=session.max_reviews,
+        reviewer_error=session.reviewer_error,
+        seed=session.seed,
+        simulation=session.simulation,
+        mixture={"no_error": mixture.no_error, "betas": [list(b) for b in mixture.betas]} if mixture else {},
+        groups=[_describe(group) for group in session.groups],
+        answers=[dict(vars(line)) for line in session.log],
+        question=question,
+        context=json.loads(json.dumps(dict(context), allow_nan=False)),
+        attempts=json.loads(json.dumps([dict(a) for a in attempts], allow_nan=False)),
+        ended=status.reason,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=_versions(),
+        population=session.population,
+    )
+    certificate.claim, certificate.claim_in_full = claim_in_short(certificate), claim_in_full(certificate)
+    return certificate
+
+
+def _describe(group: Group) -> dict[str, Any]:
+    """Describe what was fixed in one group before each stage, and what came of it."""
+    selection = group.selection
+    proven = selection.proven()
+    scores = np.array([[np.inf, -np.inf]] * (int(selection.bins.max()) + 1 if selection.total else 0)).reshape(-1, 2)
+    np.minimum.at(scores[:, 0], selection.bins, selection.scores)
+    np.maximum.at(scores[:, 1], selection.bins, selection.scores)
+    return {
+        "name": group.name,
+        "total": selection.total,
+        "level": group.level,
+        "bins": scores.tolist(),
+        "stages": [
+            {
+                "stage": started.stage,
+                "share": started.share,
+                "sets": [list(bins) for bins in started.chain.strata],
+                "weights": list(started.chain.weights),
+                "sizes": started.epoch.size.tolist(),
+                "nulls": started.epoch.null.tolist(),
+            }
+            for started in selection.started
+        ],
+        "kept": proven.size if proven else 0,
+        "max_wrong": proven.allowed if proven else 0,
+        "bound": proven.allowed / proven.size if proven else 0.0,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("camera-lucida", "numpy", "scipy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
