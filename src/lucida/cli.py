@@ -95,12 +95,12 @@ def _call(arguments: list[str], *, as_json: bool) -> Any:
         verb = arguments[0] if arguments and not arguments[0].startswith("-") else ""
         # Only a call that names a verb has a page of help of its own.
         known = verb in {v.name for v in VERBS}
-        raise _WrongCall(
+        raise WrongCallError(
             " ".join(str(error).split()), hint=f"lucida {verb + ' ' if known else ''}--help"
         ) from error
 
 
-class _WrongCall(InputError):
+class WrongCallError(InputError):
     """The command line itself is wrong: exit code 2."""
 
 
@@ -144,7 +144,7 @@ def run(arguments: Sequence[str]) -> int:
         if debug:
             raise
         _report(error, as_json=as_json)
-        return WRONG_CALL if isinstance(error, _WrongCall) else FAILED
+        return WRONG_CALL if isinstance(error, WrongCallError) else FAILED
     except KeyboardInterrupt:
         print("Stopped. Everything done so far is kept; the same command goes on from here.", file=sys.stderr)
         return INTERRUPTED

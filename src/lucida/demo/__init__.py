@@ -1,0 +1,1 @@
+"""The whole job in two minutes, on images that are at hand."""

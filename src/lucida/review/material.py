@@ -1,0 +1,173 @@
+"""What the head is taught with: the features of the images, the examples, and the answers given so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lucida.review.journal import Journal, standing
+
+if TYPE_CHECKING:
+    from lucida.catalog import Catalog, Run
+
+# Fewer answers than this do not make a better head than words do.
+FIRST_FIT = 10
+# Probability given to classes that a proposal by words does not list.
+FLOOR = 1e-4
+
+
+def label_run(catalog: Catalog, run: Run) -> Run:
+    """Return the label run from which a chain of teach runs began."""
+    while run.verb != "label" and run.parent:
+        run = catalog.runs.get(run.parent)
+    return run
+
+
+def taught_images(catalog: Catalog, source: Run) -> set[str]:
+    """Return the images whose labels the source run has learned from: they are no part of what it is checked on."""
+    rows = catalog.annotations.rows(question=source.question)
+    began = source.started.timestamp()
+    return {e.image for e in standing(rows) if e.label and (e.phase == "teach" or e.time < began)}
+
+
+@dataclass
+class Material:
+    """Features and labels of one source run.
+
+    Attributes:
+        ids: Images that the source run made a proposal for.
+        labels, scores, runner_ups: Its proposals.
+        features: (n, d) float32.
+        directions: (n, d) float32, the same at unit length around the mean: for distances.
+        parts: Slices of the features that the head may choose among.
+        classes: The classes of the question.
+        taught_before: Images that people have answered in other runs of the question.
+    """
+
+    ids: list[str]
+    labels: list[str]
+    scores: np.ndarray
+    runner_ups: list[tuple[tuple[str, float], ...]]
+    features: np.ndarray
+    directions: np.ndarray
+    parts: dict[str, slice]
+    classes: list[str]
+    base_features: np.ndarray
+    base_labels: list[str]
+    taught_before: int
+    by_words: bool
+    _row: dict[str, int] = field(default_factory=dict)
+    _known: list[int] = field(default_factory=list)
+
+    @classmethod
+    def gather(cls, catalog: Catalog, source: Run, *, run: str) -> Material:
+        """Read everything the head needs, embedding what has not been embedded yet.
+
+        Args:
+            catalog: Where to read.
+            source: The run whose proposals are taught.
+            run: The teach run; its own answers are left to its journal.
+        """
+        from lucida import models, runs
+
+        label = label_run(catalog, source)
+        by_words = label.parameters.get("mode") == "words"
+        ids, labels, scores, details = catalog.annotations.table(source.id)
+        ranked = [tuple((str(n), float(p)) for n, p in d.get("runner_up", ())) for d in details]
+        classes = [str(c) for c in label.parameters.get("classes", ())] or sorted(set(labels))
+
+        spec = models.find(source.model)
+        key = runs.embed(catalog, spec, ids)
+        features = catalog.vectors.get(key, ids)
+        parts = dict(spec.gives.parts) or {"vector": slice(0, features.shape[1])}
+
+        row = {image: i for i, image in enumerate(ids)}
+        earlier = _earlier_answers(catalog, source, without=run)
+        base = [_examples(catalog, label)]
+        if earlier:
+            base.append((catalog.vectors.get(key, list(earlier)), list(earlier.values())))
+        base_features = np.concatenate([f for f, _ in base if len(f)] or [features[:0]])
+        base_labels = [name for _, names in base for name in names]
+        if by_words:
+            # What the words said is one more part: the head learns when to believe it.
+            width = features.shape[1]
+            parts["words"] = slice(width, width + len(classes))
+            said = _said(labels, scores, ranked, classes)
+            features = np.concatenate([features, said], axis=1)
+            unknown = np.full((len(base_features), len(classes)), np.log(1 / len(classes)), dtype=np.float32)
+            base_features = np.concatenate([base_features, unknown], axis=1)
+        centred = features - features.mean(axis=0) if len(features) else features
+        norms = np.linalg.norm(centred, axis=1, keepdims=True)
+        return cls(
+            ids=ids,
+            labels=labels,
+            scores=np.asarray(scores, dtype=np.float64),
+            runner_ups=ranked,
+            features=features,
+            directions=(centred / np.maximum(norms, 1e-9)).astype(np.float32),
+            parts=parts,
+            classes=classes,
+            base_features=base_features.astype(np.float32),
+            base_labels=base_labels,
+            taught_before=len(earlier),
+            by_words=by_words,
+            _row=row,
+            _known=[row[image] for image in earlier if image in row],
+        )
+
+    def open_rows(self, journal: Journal) -> np.ndarray:
+        """Return the rows of the images that have no label of a person yet."""
+        answered = [self._row[e.image] for e in journal.entries if e.label is not None]
+        mask = np.ones(len(self.ids), dtype=bool)
+        mask[answered + self._known] = False
+        return np.flatnonzero(mask)
+
+    def training(self, journal: Journal) -> tuple[np.ndarray, list[str]]:
+        """Return the features (m, d) and labels of all examples and answers so far."""
+        given = [(self._row[e.image], e.label) for e in list(journal.entries) if e.label is not None]
+        features = np.concatenate([self.base_features, self.features[[i for i, _ in given]]])
+        return features, [*self.base_labels, *(str(name) for _, name in given)]
+
+    def can_fit(self, labels: Sequence[str]) -> bool:
+        """Say whether these labels are enough to fit a head that is better than what there is."""
+        counts = Counter(labels)
+        if len(counts) < 2:
+            return False
+        return not self.by_words or (len(labels) >= max(FIRST_FIT, 2 * len(self.classes)))
+
+
+def _earlier_answers(catalog: Catalog, source: Run, *, without: str) -> dict[str, str]:
+    """Return people's labels of images from all other runs of the question: they teach as well."""
+    rows = catalog.annotations.rows(question=source.question)
+    given = standing(r for r in rows if r.run != without and r.kind in ("answer", "undo"))
+    return {e.image: e.label for e in given if e.label is not None}
+
+
+def _examples(catalog: Catalog, label: Run) -> tuple[np.ndarray, list[str]]:
+    import pyarrow.parquet as pq
+
+    path = catalog.runs.folder(label.id) / "examples.parquet"
+    if not path.exists():
+        return np.zeros((0, 0), dtype=np.float32), []
+    table = pq.read_table(path, columns=["label", "vector"])
+    return np.asarray(table["vector"].to_pylist(), dtype=np.float32), table["label"].to_pylist()
+
+
+def _said(
+    labels: Sequence[str],
+    scores: np.ndarray,
+    ranked: Sequence[Sequence[tuple[str, float]]],
+    classes: Sequence[str],
+) -> np.ndarray:
+    """Return log probabilities (n, C) float32 of what a run by words said of each image."""
+    column = {name: c for c, name in enumerate(classes)}
+    said = np.full((len(labels), len(classes)), FLOOR, dtype=np.float32)
+    for i, (label, score, rest) in enumerate(zip(labels, scores, ranked, strict=True)):
+        for name, p in ((label, float(score)), *rest):
+            if name in column:
+                said[i, column[name]] = max(p, FLOOR)
+    return np.log(said)

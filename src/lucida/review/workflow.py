@@ -1,0 +1,350 @@
+"""One review of one question, in three phases: teach, freeze, check. Resumable at every moment."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import math
+import secrets
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from lucida.errors import InputError, PopulationTooSmall, UnknownName
+from lucida.review.cards import Card, Phase, ReviewStatus, Verdict
+from lucida.review.check import POPULATION, Checking
+from lucida.review.material import taught_images
+from lucida.review.population import Population, freeze
+from lucida.review.session import Session, too_small
+from lucida.review.teach import Teaching
+
+if TYPE_CHECKING:
+    from lucida.catalog import Catalog, Run
+    from lucida.review.certificate import Certificate
+
+# What every browser shows as it is; the rest is re-encoded.
+BROWSER_FORMATS = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is to be proven, and what it may cost. See `Session` for the meaning of each."""
+
+    max_error: float = 0.05
+    confidence: float = 0.95
+    per_class: bool = False
+    max_reviews: int | None = None
+    worth: float = 1.0
+    reviewer_error: float = 0.0
+
+    def session(self, population: Population, *, seed: int | str, drawn: bool) -> Session:
+        """Return the evidence on a population, with nothing answered yet.
+
+        Raises:
+            InputError: If one of the terms is out of range.
+        """
+        rows = (population.ids, population.predicted, population.scores)
+        return Session(*rows, **asdict(self), seed=seed, drawn=drawn)
+
+    def check(self) -> None:
+        """Refuse terms that are out of range, before anybody is asked anything."""
+        self.session(freeze([], [], []), seed=0, drawn=False)
+
+
+class Review:
+    """One review of one question.
+
+    An answer is in the catalog before `answer` returns; a review that was killed goes on where it stood.
+
+    Attributes:
+        question: The question under review.
+        reviewer: The name under which answers are written down.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        source: Run,
+        terms: Terms,
+        *,
+        seed: int | None = None,
+        reviewer: str | None = None,
+        teach: bool = True,
+        background: bool = False,
+    ) -> None:
+        self.catalog, self.source, self.terms, self.seed = catalog, source, terms, seed
+        self.question = source.question
+        self.reviewer = reviewer or getpass.getuser()
+        self._teaching: Teaching | None = None
+        self._checking: Checking | None = None
+        self._done = False
+        self._final: Certificate | None = None
+        run = self._begun()
+        if run is not None:
+            self._checking = Checking(catalog, run, terms, self.reviewer)
+            self._settle()
+        elif teach:
+            self._teaching = Teaching(catalog, source, terms, self.reviewer, background=background)
+        else:
+            self._begin_check(source)
+
+    @classmethod
+    def open(
+        cls,
+        catalog: Catalog,
+        *,
+        question: str | None = None,
+        terms: Terms | None = None,
+        seed: int | None = None,
+        reviewer: str | None = None,
+        teach: bool = True,
+        background: bool = False,
+    ) -> Review:
+        """Open the review of a question: the one under way with these terms, or a new one.
+
+        Args:
+            catalog: Where images, proposals and answers are.
+            question: The question; None for the one labelled last.
+            terms: What is to be proven.
+            seed: An explicit seed makes a simulation, and the certificate says so.
+            reviewer: The name to write answers under; None for the user's.
+            teach: Whether to begin with the teach phase.
+            background: Refit beside the person instead of between two answers.
+
+        Raises:
+            InputError: If nothing has been labelled yet.
+            UnknownName: If nobody knows the question.
+        """
+        source = find_source(catalog, question)
+        return cls(
+            catalog,
+            source,
+            terms or Terms(),
+            seed=seed,
+            reviewer=reviewer,
+            teach=teach,
+            background=background,
+        )
+
+    # ---- the three phases -----------------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> Phase:
+        """Return the phase: teach, check or done."""
+        return "done" if self._done else "teach" if self._teaching is not None else "check"
+
+    @property
+    def _now(self) -> Teaching | Checking:
+        now = self._teaching or self._checking
+        assert now is not None
+        return now
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes known by now."""
+        return self._now.classes
+
+    def next(self) -> Card | None:
+        """Return the image asked now, the same one until it is answered; None when nothing is left to ask."""
+        return None if self._done else self._now.card()
+
+    def upcoming(self, k: int) -> list[Card]:
+        """Return up to k cards that come next if nothing changes, so that a page can fetch them early."""
+        return [] if self._done else self._now.upcoming(k)
+
+    def answer(self, image: str, verdict: Verdict, label: str | None = None) -> None:
+        """Take one answer; it is in the catalog before this returns.
+
+        Args:
+            image: Content id.
+            verdict: "right", "wrong" or "unsure". "right" with another label than the proposal is "wrong".
+            label: The person's label, when the proposal is wrong.
+
+        Raises:
+            InputError: If the review is over, or the image or verdict is none of it.
+        """
+        if self._done:
+            raise InputError(
+                "This review is over.",
+                expected="an answer while the review asks",
+                got=f"an answer on {image[:12]}",
+                hint="open a new review with other terms",
+            )
+        if verdict not in ("right", "wrong", "unsure"):
+            raise InputError(
+                f"Unknown verdict {verdict!r}.",
+                expected="right, wrong or unsure",
+                got=repr(verdict),
+                hint="answer with one of the three",
+            )
+        if verdict == "right" and label is not None:
+            verdict = "right" if label == self._now.card_of(image).proposal else "wrong"
+        self._now.answer(image, verdict, label)
+        if self._checking is not None and self._checking.session.status().done:
+            self._finish()
+
+    def undo(self) -> Card | None:
+        """Take back the last answer of this phase and return its card; None when there is none."""
+        return None if self._done else self._now.undo()
+
+    def freeze(self) -> None:
+        """End the teach phase: predictions and scores are fixed, taught images leave the population."""
+        if self._teaching is None:
+            return
+        source = self._teaching.freeze()
+        self._teaching.close()
+        self._teaching = None
+        self._begin_check(source)
+
+    def stop(self) -> Certificate | None:
+        """End the review; whatever is proven by then is kept. In the teach phase there is nothing to keep yet."""
+        if self._teaching is not None:
+            self._teaching.close()
+            self._done = True
+        elif not self._done:
+            self._finish()
+        return self._final
+
+    def refuse_too_small(self) -> None:
+        """Refuse to begin a check that cannot pay.
+
+        Raises:
+            PopulationTooSmall: If labelling every image costs less than proving anything.
+        """
+        status = self.status()
+        needed = math.ceil(too_small(self.terms.max_error, 1 - self.terms.confidence))
+        if status.done or status.reviews or status.total >= needed:
+            return
+        raise PopulationTooSmall(
+            f"{status.total:,} images are too few to prove at most {status.max_error:.3g} wrong"
+            f" with {status.confidence:.3g} confidence: label them all.",
+            expected=f"about {needed:,} images or more",
+            got=f"{status.total:,} images to check, {status.taught:,} taught",
+            hint=f"lucida review --teach {status.total} to label every one, or a larger --max-error",
+        )
+
+    def status(self) -> ReviewStatus:
+        """Return where the review stands."""
+        status = self._now.status()
+        return ReviewStatus(**{**status.__dict__, "phase": "done", "done": True}) if self._done else status
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The certificate, once the check phase is over."""
+        return self._final
+
+    @property
+    def certificate_path(self) -> str | None:
+        """Where the certificate lies, once the check phase is over."""
+        return str(self._checking.path) if self._final is not None and self._checking is not None else None
+
+    def image(self, image: str) -> tuple[bytes, str]:
+        """Return the bytes of an image and their media type, as a browser can show them."""
+        record = self.catalog.images.get(image)
+        data = self.catalog.images.read(image)
+        media = BROWSER_FORMATS.get(record.format.upper())
+        if media is not None and record.mode != "CMYK":
+            return data, media
+        from PIL import Image as Pillow
+
+        from lucida.images import decode
+
+        out = io.BytesIO()
+        Pillow.fromarray(decode(data).rgb8()).save(out, "PNG", compress_level=1)
+        return out.getvalue(), "image/png"
+
+    # ---- beginning and ending the check ---------------------------------------------------------------------------
+
+    def _begun(self) -> Run | None:
+        """Return the review run under way on this source with these terms."""
+        wanted = asdict(self.terms)
+        for run in sorted(self.catalog.runs.all(question=self.question), key=lambda r: r.started, reverse=True):
+            same = run.verb == "review" and run.parent == self.source.id
+            same = same and all(run.parameters.get(k) == v for k, v in wanted.items())
+            same = same and run.parameters.get("asked_seed") == self.seed
+            if same and (self.catalog.runs.folder(run.id) / POPULATION).exists():
+                return run
+        return None
+
+    def _begin_check(self, source: Run) -> None:
+        self.source = source
+        taught = taught_images(self.catalog, source)
+        population = population_of(self.catalog, source, without=taught)
+        run = self._begun()
+        if run is None:
+            # The seed is drawn after predictions and scores are fixed: nothing could be fitted to it.
+            seed: int | str = secrets.token_hex(16) if self.seed is None else self.seed
+            parameters: dict[str, Any] = asdict(self.terms) | {
+                "seed": seed,
+                "asked_seed": self.seed,
+                "simulation": self.seed is not None,
+                "digest": population.digest(),
+                "taught": len(taught),
+            }
+            run = self.catalog.runs.start(
+                "review",
+                question=self.question,
+                model=source.model,
+                revision=source.revision,
+                parameters=parameters,
+                parent=source.id,
+            )
+            partial = self.catalog.runs.folder(run.id) / (POPULATION + ".partial")
+            population.save(partial)
+            partial.replace(partial.with_name(POPULATION))
+        self._checking = Checking(self.catalog, run, self.terms, self.reviewer)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Finish at once when there is nothing (more) to ask."""
+        assert self._checking is not None
+        if self._checking.session.status().done:
+            self._finish()
+
+    def _finish(self) -> None:
+        assert self._checking is not None
+        self._final = self._checking.finish()
+        self._done = True
+
+
+def find_source(catalog: Catalog, question: str | None) -> Run:
+    """Return the newest run whose proposals a review of this question would check.
+
+    Raises:
+        InputError: If nothing has been labelled yet.
+        UnknownName: If nobody knows the question.
+    """
+    every = [r for r in catalog.runs.all() if r.verb in ("label", "teach")]
+    runs = [r for r in every if r.finished is not None]
+    if not runs and any(r.verb == "label" for r in every):
+        raise InputError(
+            "Labelling has begun in this catalog and has not ended yet.",
+            expected="a finished run of `lucida label`",
+            got="one that was interrupted, or that is at work now",
+            hint="repeat the same lucida label command: it goes on where it stopped",
+        )
+    if not runs:
+        raise InputError(
+            "Nothing has been labelled in this catalog yet.",
+            expected="proposals to review",
+            got=f"{catalog.images.count():,} images without a label",
+            hint='lucida label --examples FOLDER, or lucida label --classes "cat,dog"',
+        )
+    known = {r.question for r in runs}
+    if question is not None and question not in known:
+        raise UnknownName("question", question, sorted(known), hint="lucida label --question makes a new one.")
+    wanted = question or max(runs, key=lambda r: r.started).question
+    return max((r for r in runs if r.question == wanted), key=lambda r: r.started)
+
+
+def population_of(catalog: Catalog, source: Run, *, without: Collection[str]) -> Population:
+    """Freeze the proposals of a run, except for the images in `without`: the taught ones."""
+    ids, labels, scores, _ = catalog.annotations.table(source.id)
+    rows = [i for i, image in enumerate(ids) if image not in without]
+    return freeze([ids[i] for i in rows], [labels[i] for i in rows], [float(scores[i]) for i in rows])
