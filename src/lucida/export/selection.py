@@ -1,0 +1,128 @@
+"""Which labels are exported: every labelled image is in `labels.csv`, and some are laid out as images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lucida.errors import InputError, UnknownName
+
+if TYPE_CHECKING:
+    from lucida.catalog import Annotation, Catalog
+    from lucida.export.proof import Proof
+
+Include = Literal["proposed", "accepted", "reviewed", "kept"]
+# For each choice, the states that are laid out; "kept" asks for the certified set instead.
+STATES: dict[str, tuple[str, ...]] = {
+    "proposed": ("reviewed", "accepted", "proposed"),
+    "accepted": ("reviewed", "accepted"),
+    "reviewed": ("reviewed",),
+    "kept": ("reviewed", "accepted"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One labelled image.
+
+    Attributes:
+        image: Content id.
+        path: Path as given to `add`.
+        label: Today's answer.
+        score: The model's score for its proposal; None when only a person has said anything.
+        state: reviewed, accepted or proposed.
+        kept: Whether it is in the certified set.
+        run: The run that said it.
+        format: Pillow's name of the image format.
+        bytes: Size of the file.
+        split: Its split; "" without splits.
+    """
+
+    image: str
+    path: str
+    label: str
+    score: float | None
+    state: str
+    kept: bool
+    run: str
+    disagreement: bool
+    format: str
+    bytes: int
+    split: str = ""
+
+
+def question_of(catalog: Catalog, question: str | None) -> str:
+    """Return the question to export: the one named, else the latest.
+
+    Raises:
+        UnknownName: Nobody has asked this question.
+        InputError: There are no images, or no labels.
+    """
+    known = catalog.annotations.questions()
+    if question is not None and question not in known and known:
+        raise UnknownName("question", question, known)
+    if not known:
+        if catalog.images.count() == 0:
+            raise InputError(
+                "The catalog holds no images.",
+                expected="images that are labelled",
+                got=f"an empty catalog at {str(catalog.path)!r}",
+                hint="lucida add photos/",
+            )
+        raise InputError(
+            "Nothing is labelled yet.",
+            expected="at least one labelled image",
+            got=f"{catalog.images.count():,} images without a label",
+            hint="lucida label --examples examples/   or   lucida label --classes 'dress,hat,shoes'",
+        )
+    return question if question is not None else known[0]
+
+
+def default(proof: Proof) -> Include:
+    """Return what is laid out unless asked otherwise.
+
+    Once a review has ended, that is what it stands behind: the labels that a person gave or that the certificate
+    accepts. Before, there is nothing but proposals, so all of them.
+    """
+    return "accepted" if proof.state == "valid" else "proposed"
+
+
+def included(rows: list[Row], include: Include) -> list[Row]:
+    """Return the rows that are laid out as images."""
+    if include not in STATES:
+        raise UnknownName("choice of --include", include, STATES)
+    return [row for row in rows if row.state in STATES[include] and (row.kept or include != "kept")]
+
+
+def rows_of(catalog: Catalog, question: str) -> list[Row]:
+    """Return every labelled image, in the order of adding."""
+    current = catalog.annotations.current(question)
+    paths = catalog.images.names([row.image for row in current])
+    rows = {}
+    for row in current:
+        if row.label is None:
+            continue
+        record = catalog.images.get(row.image)
+        rows[row.image] = Row(
+            image=row.image,
+            path=paths[row.image],
+            label=row.label,
+            score=None if row.score is None else float(row.score),
+            state=row.state,
+            kept=row.kept,
+            run=row.run,
+            disagreement=row.disagreement,
+            format=record.format,
+            bytes=record.bytes,
+        )
+    return [rows[image] for image in catalog.images.ids() if image in rows]
+
+
+def answers_of(catalog: Catalog, question: str) -> list[Annotation]:
+    """Return what people said of the question and did not take back, and the labels that came with examples."""
+    found: dict[tuple[str, str, int], Annotation] = {}
+    for row in catalog.annotations.rows(question=question, kind="answer"):
+        found[row.run, row.actor, row.sequence] = row
+    for row in catalog.annotations.rows(question=question, kind="undo"):
+        found.pop((row.run, row.actor, int(row.detail["sequence"])), None)
+    return [*found.values(), *catalog.annotations.rows(question=question, kind="taught")]

@@ -1,0 +1,123 @@
+"""The verb `export`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from lucida.export.selection import Include
+
+Format = Literal["imagefolder", "parquet", "csv"]
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written.
+
+    Attributes:
+        out: The folder.
+        format: imagefolder, parquet or csv.
+        question: The question the labels answer.
+        include: Which images are laid out: proposed, accepted, reviewed or kept.
+        labelled: Rows of `labels.csv`.
+        images: Images laid out.
+        states: Labelled images by state: reviewed, accepted, proposed.
+        kept: Labelled images in the certified set.
+        classes: Images laid out by class.
+        splits: Images laid out by split; empty without splits.
+        certificate: none, open (a review is under way), valid or void.
+        claim: What the certificate claims; empty unless it is valid.
+        skipped: Images that could not be read: path and reason.
+        notes: What is worth knowing before the export is used.
+    """
+
+    out: str
+    format: str
+    question: str
+    include: str
+    labelled: int
+    images: int
+    states: dict[str, int]
+    kept: int
+    classes: dict[str, int] = field(default_factory=dict)
+    splits: dict[str, int] = field(default_factory=dict)
+    certificate: str = "none"
+    claim: str = ""
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        states = ", ".join(f"{count:,} {state}" for state, count in self.states.items() if count)
+        lines = [f"{self.labelled:,} labels of {self.question!r} are in {_path(self.out, 'labels.csv')}: {states}."]
+        if self.format != "csv":
+            lines.append(f"{self.images:,} images are laid out in {self.out} ({self.format}).")
+            left = self.labelled - self.images - len(self.skipped)
+            if left > 0 and self.include != "proposed":
+                lines.append(f"{left:,} are handed back to you, in labels.csv only (--include proposed adds them).")
+        if self.splits:
+            lines.append("Splits: " + ", ".join(f"{name} {count:,}" for name, count in self.splits.items()) + ".")
+        if self.claim:
+            lines.append(self.claim)
+        if self.skipped:
+            first = self.skipped[0]
+            lines.append(f"{len(self.skipped):,} images could not be read, first {first['path']}: {first['reason']}")
+        lines += self.notes
+        if self.certificate == "valid":
+            lines.append(f"Anyone can recheck it: lucida verify {_path(self.out, 'certificate.json')}")
+        elif self.certificate == "none":
+            lines.append("Nobody has checked these labels yet. Next: lucida review --max-error 0.05")
+        elif self.certificate == "open":
+            lines.append("A review is under way; nothing is proven yet. Next: lucida review")
+        return "\n".join(lines)
+
+
+def _path(folder: str, name: str) -> str:
+    path = str(Path(folder) / name)
+    return f'"{path}"' if " " in path else path
+
+
+def export(
+    out: Path,
+    *,
+    format: Format = "imagefolder",
+    question: str | None = None,
+    include: Include | None = None,
+    splits: str | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    catalog: Path | None = None,
+) -> ExportResult:
+    """Write labels, images and the certificate into a folder that others can use.
+
+    `labels.csv` (path,label,score,state,kept) has one row for every labelled image, and `datasheet.md` says where it
+    all comes from and what is claimed. `imagefolder` lays the images out in a folder a class, `parquet` packs them
+    into `train.parquet` as Hugging Face datasets reads it, `csv` writes no images. After a review the certificate is
+    there too. The same command again refreshes the folder.
+
+    Args:
+        out: The folder to write: new, empty, or an earlier export.
+        format: imagefolder, parquet, or csv.
+        question: The question whose labels are written; the latest by default.
+        include: Lay out images down to this state: proposed (all), accepted (with reviewed), reviewed, or kept (the
+            certified set alone). By default accepted once a review has ended, and proposed before.
+        splits: Names and shares, such as train=0.8,validation=0.1,test=0.1. Near-identical images stay together.
+        seed: Another number gives another division into splits.
+        overwrite: Write into a folder that holds other files, too; files of the same name are replaced.
+        catalog: The catalog's folder.
+
+    Raises:
+        InputError: If nothing is labelled, the folder holds something else, or an option cannot be read.
+        UnknownName: If nobody knows the question.
+    """
+    from lucida.catalog import Catalog
+    from lucida.export.job import Ask, run
+
+    ask = Ask(Path(out), format, question, include, splits, seed, overwrite)
+    with Catalog.open(catalog) as opened:
+        return run(opened, ask)
