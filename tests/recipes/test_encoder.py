@@ -105,7 +105,7 @@ def test_augmented_images_stay_in_range_and_repeat_from_their_seed() -> None:
     pixels = torch.from_numpy(coloured_images().pixels)
     first, again, other = (augment(pixels, 24, generator_for(CPU, seed)) for seed in (1, 1, 2))
     assert first.shape == (64, 3, 24, 24)
-    assert 0 <= float(first.min())
+    assert float(first.min()) >= 0
     assert float(first.max()) <= 1
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
