@@ -1,0 +1,159 @@
+"""The web application: the frame's pages, the review's API, the images.
+
+NiceGUI keeps one application a process, so this one is built once and serves one *site* after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field
+
+from lucida.errors import LucidaError
+from lucida.studio import frame, review_page
+from lucida.studio.desk import Act, Desk
+
+if TYPE_CHECKING:
+    from nicegui.page import page as NicePage  # noqa: N812
+
+STATUS = {"done": 200, "again": 200, "stale": 409, "failed": 422}
+IMAGE_HEADERS = {
+    # An image is named by the hash of its bytes: it never changes. Private: no shared cache keeps it.
+    "cache-control": "private, max-age=31536000, immutable",
+    # An SVG or a disguised page must never run as one.
+    "content-security-policy": "default-src 'none'; sandbox",
+}
+
+
+@dataclass
+class Site:
+    """What is served at the moment.
+
+    Attributes:
+        desk: The review.
+        seen: Called when a browser has shown the end of the review.
+    """
+
+    desk: Desk
+    seen: Callable[[], None] = field(default=lambda: None)
+
+
+class ActBody(BaseModel):
+    """The JSON of an act; see `lucida.studio.desk.Act`."""
+
+    key: str = Field(min_length=8, max_length=64)
+    turn: int = Field(ge=0)
+    kind: Literal["answer", "undo", "freeze", "stop", "pause"]
+    image: str | None = Field(default=None, max_length=256)
+    proposal: str | None = Field(default=None, max_length=1000)
+    verdict: Literal["right", "wrong", "unsure"] | None = None
+    label: str | None = Field(default=None, max_length=200)
+
+
+class _Holder:
+    site: Site | None = None
+
+
+def open_site(site: Site | None) -> None:
+    """Serve another site from now on; None for none."""
+    _Holder.site = site
+
+
+def current() -> Site:
+    """Return what is served at the moment."""
+    assert _Holder.site is not None, "the application is served by serve_review"
+    return _Holder.site
+
+
+@cache
+def application() -> FastAPI:
+    """Return the application; built at the first call, which imports the web framework."""
+    from nicegui import ui
+
+    app = FastAPI(title="Camera Lucida", docs_url=None, redoc_url=None, openapi_url=None)
+    _review_routes(app)
+    app.mount("/static", _Revalidated(directory=frame.STATIC), name="studio-static")
+    for page in frame.PAGES.values():
+        _serve(page, ui.page)
+    ui.run_with(
+        app,
+        title="Camera Lucida",
+        favicon=frame.STATIC / "icon.svg",
+        tailwind=False,  # a compiler in the browser: most of the time a page takes to load
+        gzip_middleware_factory=None,  # nothing is gained on the way to the same machine
+        reconnect_timeout=60,
+        binding_refresh_interval=None,
+        show_welcome_message=False,
+    )
+    return app
+
+
+def _serve(page: frame.Page, route: type[NicePage]) -> None:
+    """Give a page its route, and the frame around its content."""
+    from nicegui import ui
+
+    async def show(request: Request) -> None:
+        here = frame.visit(current(), request)
+        ui.page_title(f"{here.words(page.title)} · {here.words('frame.brand')}")
+        ui.add_head_html(frame.head(page, here))
+        ui.add_body_html(frame.header(page, here))
+        await page.build(here)
+
+    # A page may have to wait for a refit under way.
+    route(page.path, response_timeout=60)(show)
+
+
+class _Revalidated(StaticFiles):
+    """Serve our scripts and styles; the browser asks each time whether they changed (a new version of the program)."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def _review_routes(app: FastAPI) -> None:
+    @app.get("/api/review")
+    async def view() -> JSONResponse:
+        return _json(await current().desk.view())
+
+    @app.get("/api/review/classes")
+    async def classes() -> JSONResponse:
+        return _json(await current().desk.classes())
+
+    @app.post("/api/review")
+    async def act(body: ActBody) -> JSONResponse:
+        # The act is done even when the browser goes away meanwhile.
+        reply = await asyncio.shield(current().desk.act(Act(**body.model_dump())))
+        return _json({"outcome": reply.outcome, "view": reply.view, "error": reply.error}, STATUS[reply.outcome])
+
+    @app.post("/api/review/seen", status_code=204)
+    async def seen() -> Response:
+        site = current()
+        if site.desk.over:
+            site.seen()
+        return Response(status_code=204)
+
+    @app.get("/image/{image}")
+    async def image(image: str) -> Response:
+        try:
+            content, media_type = await current().desk.image(image)
+        except (LucidaError, KeyError):
+            return Response("no such image", status_code=404, media_type="text/plain")
+        if not media_type.startswith("image/"):
+            return Response("not an image", status_code=415, media_type="text/plain")
+        return Response(content, media_type=media_type, headers=IMAGE_HEADERS)
+
+
+def _json(content: Any, status: int = 200) -> JSONResponse:
+    return JSONResponse(content, status_code=status, headers={"cache-control": "no-store"})
+
+
+__all__ = ["Site", "application", "current", "open_site", "review_page"]

@@ -1,0 +1,25 @@
+"""The element of the review page. Imported when a page is built: it needs the web framework."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+
+class Board(ui.element, component="static/board.js"):
+    """Draw the review in the browser, and tell it when another tab has changed something.
+
+    Only the number of the turn is pushed; the page then asks for what there is to see. A push to the page that made
+    the change says nothing new and costs nothing.
+
+    Args:
+        turn: The turn at which the page was built.
+    """
+
+    def __init__(self, turn: int) -> None:
+        super().__init__()
+        self.props["turn"] = turn
+
+    def changed(self, turn: int) -> None:
+        """Tell the browser that the review has moved on to another turn."""
+        self.props["turn"] = turn
+        self.update()

@@ -1,0 +1,262 @@
+"""The desk between the page and the review: one answer at a time, in order, each exactly once.
+
+Every accepted change ends a *turn*. The page names the turn, the image and the proposal it shows; what is meant for
+another turn is refused, so two tabs or a slow network can never put an answer on an image nobody looked at. What is
+sent again with the same key (an answer whose acknowledgement was lost) is acknowledged again and not counted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+from lucida.errors import LucidaError
+from lucida.studio.protocol import Card, Review, Status, Verdict
+
+AHEAD = 8  # images the browser fetches early: measured to hide the network at ten answers a second
+CHOICES = 9  # number keys
+KEYS_KEPT = 256  # acknowledged keys; a page has one answer under way, so a few for each open tab would do
+STATUS = (
+    *("answers", "taught", "suggest_freeze"),
+    *("reviews", "errors_found", "total", "kept", "accepted", "bound", "rate_left", "max_error", "confidence"),
+    *("advice", "reason"),
+)
+
+T = TypeVar("T")
+Kind = Literal["answer", "undo", "freeze", "stop", "pause"]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What the page asks for.
+
+    Attributes:
+        key: Chosen by the page, different for each act, the same when the act is sent again.
+        turn: The turn the page shows.
+        kind: What to do.
+        image: The image shown, for an answer.
+        proposal: The proposal shown, for an answer.
+        verdict: right, wrong or unsure, for an answer.
+        label: The person's label when the proposal is wrong; None when no class fits.
+    """
+
+    key: str
+    turn: int
+    kind: Kind
+    image: str | None = None
+    proposal: str | None = None
+    verdict: Verdict | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What became of an act.
+
+    Attributes:
+        outcome: done; again (it was done before); stale (meant for another turn: nothing was done); failed.
+        view: What there is to see now.
+        error: The four parts of the error, when it failed.
+    """
+
+    outcome: Literal["done", "again", "stale", "failed"]
+    view: dict[str, Any]
+    error: dict[str, str] | None = None
+
+
+class Desk:
+    """Hold one review for any number of tabs.
+
+    Calls on the review are made in one thread of its own: they keep their order, and the page stays responsive while
+    a model is refitted. Images are read in threads of their own, so that reading never holds up an answer.
+
+    Args:
+        review: The review.
+        ahead: How many coming images the page is told of.
+    """
+
+    def __init__(self, review: Review, *, ahead: int = AHEAD) -> None:
+        self.review, self.ahead = review, ahead
+        self.turn = 0
+        self.paused = False
+        self.listeners: set[Callable[[int], None]] = set()
+        self._given: list[tuple[Verdict, str | None]] = []
+        self._done_keys: OrderedDict[str, None] = OrderedDict()
+        self._one = ThreadPoolExecutor(1, thread_name_prefix="review")
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="images")
+
+    # ---- for the event loop ---------------------------------------------------------------------------------------
+
+    async def view(self) -> dict[str, Any]:
+        """Return what there is to see now, as plain JSON values."""
+        return await self._run(self._view)
+
+    async def act(self, act: Act) -> Reply:
+        """Do what the page asks for, once, and return what there is to see then."""
+        before = self.turn
+        reply = await self._run(functools.partial(self._act, act))
+        if self.turn != before:
+            for listener in tuple(self.listeners):
+                listener(self.turn)
+        return reply
+
+    async def classes(self) -> list[str]:
+        """Return every class known by now."""
+        return await self._run(lambda: list(self.review.classes))
+
+    async def image(self, image: str) -> tuple[bytes, str]:
+        """Return the bytes and the media type of one image.
+
+        Raises:
+            LucidaError: If there is no such image, or it cannot be read any more.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self.review.image, image)
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to do on this page."""
+        return self.paused or self.review.phase == "done"
+
+    def close(self) -> None:
+        """Wait for the call under way, so that no answer is cut in half, and end the threads."""
+        self._one.shutdown(wait=True)
+        self._readers.shutdown(wait=True, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._one, work)
+
+    # ---- in the review's thread -----------------------------------------------------------------------------------
+
+    def _act(self, act: Act) -> Reply:
+        if act.key in self._done_keys:
+            return Reply("again", self._view())
+        if act.turn != self.turn or self.over:
+            return Reply("stale", self._view())
+        try:
+            if not self._do(act):
+                return Reply("stale", self._view())
+        except LucidaError as error:
+            self.turn += 1  # the review may have changed before it failed: every page looks again
+            return Reply("failed", self._view(), error.to_json())
+        except Exception as error:
+            logging.getLogger("lucida.studio").exception("The review failed")
+            self.turn += 1
+            what = f"The review failed: {type(error).__name__}: {error}"
+            return Reply("failed", self._view(), LucidaError(what, hint="see the terminal").to_json())
+        self.turn += 1
+        self._done_keys[act.key] = None
+        if len(self._done_keys) > KEYS_KEPT:
+            self._done_keys.popitem(last=False)
+        return Reply("done", self._view())
+
+    def _do(self, act: Act) -> bool:
+        """Do one act; False when it is meant for something else than what is asked now."""
+        if act.kind == "answer":
+            return self._answer(act)
+        if act.kind == "undo":
+            if self.review.undo() is not None and self._given:
+                self._given.pop()
+        elif act.kind == "freeze":
+            if self.review.phase != "teach":
+                return False
+            self.review.freeze()
+            self._given.clear()
+        elif act.kind == "stop":
+            self.review.stop()
+        else:
+            self.paused = True
+        return True
+
+    def _answer(self, act: Act) -> bool:
+        card = self.review.next()
+        if card is None or (card.image, card.proposal) != (act.image, act.proposal) or act.verdict is None:
+            return False
+        label = act.label.strip() if act.label else None
+        verdict: Verdict = "right" if label == card.proposal and act.verdict == "wrong" else act.verdict
+        if verdict == "right":
+            label = card.proposal
+        elif verdict == "unsure":
+            label = None
+        self.review.answer(card.image, verdict, label)
+        self._given.append((verdict, label))
+        return True
+
+    def _view(self) -> dict[str, Any]:
+        # Status comes first: asking for it may swap in a refitted model, and with it the next card.
+        status = self.review.status()
+        classes = list(self.review.classes)
+        card = None if self.over else self.review.next()
+        coming = [] if card is None else self.review.upcoming(self.ahead)
+        return {
+            "turn": self.turn,
+            "phase": self.review.phase,
+            "paused": self.paused,
+            "question": self.review.question,
+            "card": None if card is None else _card(card, classes),
+            "upcoming": [_url(c.image) for c in coming],
+            "more_classes": len(classes) > CHOICES,
+            "undo": dict(zip(("verdict", "label"), self._given[-1], strict=True)) if self._given else None,
+            "status": _status(status),
+        }
+
+
+def _url(image: str) -> str:
+    return f"/image/{quote(image, safe='')}"
+
+
+def _card(card: Card, classes: list[str]) -> dict[str, Any]:
+    return {
+        "image": card.image,
+        "url": _url(card.image),
+        "path": card.path,
+        "proposal": card.proposal,
+        "score": float(card.score),
+        "choices": choices(card, classes),
+    }
+
+
+def choices(card: Card, classes: list[str], limit: int = CHOICES) -> list[tuple[str, float | None]]:
+    """Return what the number keys stand for: the proposal, the runner-ups, then other classes by name.
+
+    Args:
+        card: The image asked.
+        classes: All classes.
+        limit: How many keys there are.
+
+    Returns:
+        Labels with their probabilities in [0, 1]; None for a class the model gave none.
+    """
+    ranked: dict[str, float | None] = {card.proposal: float(card.score)}
+    for label, score in card.runner_ups:
+        ranked.setdefault(label, float(score))
+    for label in sorted(classes):
+        ranked.setdefault(label, None)
+    return list(ranked.items())[:limit]
+
+
+def _status(status: Status) -> dict[str, Any]:
+    return {name: getattr(status, name) for name in STATUS} | {
+        "curve": corners([(int(r), int(k)) for r, k, _ in status.curve]),
+        "expected": [(int(n), float(share)) for n, share in status.expected],
+    }
+
+
+def corners(curve: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return only the points of a step curve where it changes, and its last, so that it stays small.
+
+    Args:
+        curve: (reviews, kept), reviews never falling.
+    """
+    kept: list[tuple[int, int]] = []
+    for i, point in enumerate(curve):
+        if i == 0 or i == len(curve) - 1 or point[1] != curve[i - 1][1]:
+            kept.append(point)
+    return kept

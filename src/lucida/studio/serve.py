@@ -1,0 +1,125 @@
+"""Serve a review to the browser of the person who started the program, until it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lucida.errors import InputError
+
+if TYPE_CHECKING:
+    from lucida.studio.protocol import Review
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+AFTER_SEEN = 0.8  # seconds: other tabs get the news, and the page its last files
+UNSEEN = 20.0  # seconds after the end in which a browser may still come for the summary
+
+_only_one = threading.Lock()
+
+
+def serve_review(
+    review: Review,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_browser: bool = True,
+    on_url: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a review as a page until it is done, paused, or stopped with Ctrl-C.
+
+    Every answer is on disk before the next image shows, so it may be ended at any moment.
+
+    Args:
+        review: The review; its methods are called in one thread, in order.
+        host: Address to listen on; the default is reachable from this machine only.
+        port: Port; 0 for a free one.
+        open_browser: Open the page in the browser; otherwise the address is only printed, to standard error.
+        on_url: Called with the page's address, whose token works once, when the server answers.
+
+    Raises:
+        InputError: If the address cannot be listened on, or this process serves a page already.
+    """
+    if not _only_one.acquire(blocking=False):
+        raise InputError(
+            "A page is being served by this process already.",
+            expected="one page at a time",
+            got="a second call",
+            hint="end the first, or use another process",
+        )
+    try:
+        _serve(review, host, port, open_browser, on_url)
+    finally:
+        _only_one.release()
+
+
+def _serve(review: Review, host: str, port: int, open_browser: bool, on_url: Callable[[str], None] | None) -> None:
+    listener = _listen(host, port)
+    # The web framework is imported here: most of a second that nobody else has to wait.
+    from lucida.studio.application import Site, application, open_site
+    from lucida.studio.desk import Desk
+    from lucida.studio.gate import Gate
+    from lucida.studio.server import PageServer
+
+    port = listener.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
+    base = f"http://{shown}:{port}"
+    gate = Gate(application(), host=host, port=port, announce=lambda path: _say(f"A new link: {base}{path}"))
+
+    def ready() -> None:
+        url = base + gate.link()
+        opened = open_browser and _open(url)
+        _say(f"The review is open in your browser. If it is not, open {url}" if opened else f"Open {url}")
+        _say("Ctrl-C stops; all answers are kept.")
+        if host not in LOOPBACK:
+            _say(f"Others in the network can reach {host}; the link is the only key, and it is sent unencrypted.")
+        if on_url is not None:
+            on_url(url)
+
+    desk = Desk(review)
+    server = PageServer(gate, ready=ready)
+    desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
+    open_site(Site(desk, seen=lambda: server.end_in(AFTER_SEEN)))
+    try:
+        # The server takes Ctrl-C, finishes what is under way, and raises it again.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+    finally:
+        desk.close()
+        open_site(None)
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"Cannot listen on {host}, port {port}.",
+            expected="an address of this machine and a free port",
+            got=str(error),
+            hint="leave --port out for a free one",
+        ) from error
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _open(url: str) -> bool:
+    """Open the browser; False where there is none, or only one that would take over the terminal."""
+    if sys.platform.startswith("linux"):
+        graphical = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))
+        if not graphical and not os.environ.get("BROWSER"):
+            return False
+    import webbrowser
+
+    try:
+        return webbrowser.open(url)
+    except webbrowser.Error:
+        return False

@@ -1,0 +1,112 @@
+// What opens over the page: search for a class, the keys, and the question before a step that cannot be taken back.
+import { h } from "/static/dom.js";
+import { number, say } from "/static/words.js";
+
+function open(className, title, ...content) {
+  const id = `title-${className}`;
+  const dialog = h(
+    "dialog",
+    { class: className, "aria-labelledby": id },
+    h("form", { method: "dialog", class: "dialog" }, h("h2", { id }, title), ...content),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+export function anyOpen() {
+  return document.querySelector("dialog[open]") !== null;
+}
+
+export function closeAll() {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+}
+
+export function confirm({ title, text, yes }) {
+  return new Promise((resolve) => {
+    const dialog = open(
+      "confirm",
+      title,
+      h("p", {}, text),
+      h(
+        "div",
+        { class: "row end" },
+        h("button", { value: "", class: "plain" }, say("review.cancel")),
+        h("button", { value: "yes", class: "primary", autofocus: true }, yes),
+      ),
+    );
+    dialog.querySelector(".primary").focus();
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
+  });
+}
+
+export function showKeys(rows) {
+  const list = rows.map(([keys, text]) =>
+    h("div", {}, h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, text)),
+  );
+  open(
+    "keys",
+    say("keys.title"),
+    h("dl", {}, ...list),
+    h("div", { class: "row end" }, h("button", { class: "plain", autofocus: true }, say("review.close"))),
+  );
+}
+
+// Names that begin with what is typed come first, then those that contain it.
+export function matching(classes, typed) {
+  const fold = (text) => text.normalize("NFKC").toLowerCase();
+  const wanted = fold(typed.trim());
+  const place = (name) => fold(name).indexOf(wanted);
+  return classes
+    .filter((name) => place(name) >= 0)
+    .sort((a, b) => (place(a) > 0) - (place(b) > 0) || a.localeCompare(b));
+}
+
+export async function searchClass(classes, pick) {
+  const shownAtMost = 200;
+  let rows = [];
+  let at = 0;
+  const count = h("p", { class: "soft", role: "status" });
+  const list = h("ul", { role: "listbox", id: "found", "aria-label": say("search.title") });
+  const input = h("input", {
+    type: "text", role: "combobox", placeholder: say("search.placeholder"), "aria-label": say("search.placeholder"),
+    "aria-controls": "found", "aria-expanded": "true", autocomplete: "off", spellcheck: "false", maxlength: "200",
+  });
+  const dialog = open("search", say("search.title"), input, list, count);
+
+  const choose = (label) => {
+    dialog.close();
+    pick(label);
+  };
+  const mark = (place) => {
+    at = Math.max(0, Math.min(place, rows.length - 1));
+    [...list.children].forEach((row, i) => row.setAttribute("aria-selected", i === at));
+    input.setAttribute("aria-activedescendant", rows.length ? `found-${at}` : "");
+    list.children[at]?.scrollIntoView({ block: "nearest" });
+  };
+  const filter = () => {
+    const typed = input.value.trim();
+    const found = matching(classes, typed);
+    rows = found.slice(0, shownAtMost).map((label) => ({ label, text: label }));
+    if (typed && !classes.includes(typed)) rows.push({ label: typed, text: say("search.new", { label: typed }) });
+    list.replaceChildren(
+      ...rows.map((row, i) =>
+        h("li", { role: "option", id: `found-${i}`, onclick: () => choose(row.label) }, row.text),
+      ),
+    );
+    count.textContent = found.length ? say("search.count", { count: number(found.length) }) : say("search.empty");
+    mark(0);
+  };
+  input.addEventListener("input", filter);
+  input.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
+    if (step) mark(at + step);
+    else if (event.key === "Enter" && !event.isComposing) rows.length && choose(rows[at].label);
+    else return;
+    event.preventDefault();
+  });
+  filter();
+  input.focus();
+}

@@ -1,0 +1,131 @@
+// The review page: wires the desk, the screen and the keys together.
+import { Desk } from "/static/desk.js";
+import { anyOpen, closeAll, confirm, searchClass, showKeys } from "/static/dialogs.js";
+import { Screen } from "/static/screen.js";
+import { loadWords, number, readJson, say } from "/static/words.js";
+
+const NOTE = 4000; // ms a note stays
+
+export function openReview(root) {
+  loadWords(readJson("lucida-words"));
+  const view = readJson("lucida-view");
+  let note = 0;
+
+  const act = (what) => desk.press(what);
+  const ask = {
+    search: async () => {
+      if (!desk.view.card || desk.state !== "ready") return;
+      const { turn } = desk.view;
+      const response = await fetch("/api/review/classes").catch(() => null);
+      if (!response?.ok || desk.view.turn !== turn) return;
+      await searchClass(await response.json(), (label) => act({ kind: "label", label }));
+    },
+    help: () => showKeys(keyTable(desk.view.phase)),
+    pause: () => act({ kind: "pause" }),
+    freeze: async () => {
+      const yes = say("teach.freeze");
+      if (await confirm({ title: say("teach.confirm"), text: say("teach.confirm_text"), yes })) act({ kind: "freeze" });
+    },
+    stop: async () => {
+      if (!desk.view.card) return act({ kind: "stop" });
+      const { kept, total } = desk.view.status;
+      const key = kept ? "check.confirm_kept" : "check.confirm_none";
+      const text = say(key, { kept: number(kept), total: number(total) });
+      if (await confirm({ title: say("check.confirm"), text, yes: say("check.stop") })) act({ kind: "stop" });
+    },
+  };
+  const screen = new Screen(root, act, ask);
+  const desk = new Desk(view, {
+    show: (next) => {
+      closeAll();
+      return screen.show(next);
+    },
+    state: (state) => {
+      root.dataset.state = state;
+      screen.enable(state === "ready" || state === "sending");
+      if (state === "lost" || state === "slow" || state === "refused") screen.say(say(`state.${state}`), state);
+      else if (!note) screen.say("");
+      if (state === "over") leave();
+    },
+    note: (key, detail = "") => {
+      clearTimeout(note);
+      screen.say([say(key), detail].filter(Boolean).join(" "), "note");
+      note = setTimeout(() => {
+        note = 0;
+        if (desk.state === "ready") screen.say("");
+      }, NOTE);
+    },
+  });
+
+  listen(desk, screen, act, ask);
+  follow(desk);
+  root.dataset.state = "starting";
+  desk.adopt(view).then(() => (root.dataset.state = desk.state));
+  root.focus({ preventScroll: true });
+  return desk;
+}
+
+function listen(desk, screen, act, ask) {
+  const named = {
+    Enter: () => (desk.view.card ? act({ kind: "accept" }) : desk.view.phase === "check" && ask.stop()),
+    " ": () => act({ kind: "accept" }),
+    Backspace: () => act({ kind: "undo" }),
+    Escape: () => screen.enlarge(false),
+    "/": ask.search,
+    "?": ask.help,
+    z: () => act({ kind: "undo" }),
+    u: () => act({ kind: "unsure" }),
+    0: () => act({ kind: "unsure" }),
+    x: () => act({ kind: "none" }),
+    e: () => screen.enlarge(),
+    f: () => desk.view.phase === "teach" && ask.freeze(),
+    s: () => desk.view.phase === "check" && ask.stop(),
+    p: ask.pause,
+  };
+  window.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || anyOpen() || desk.over) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    // Enter and space on a button that was reached with the keyboard press that button.
+    if ((key === "Enter" || key === " ") && event.target.closest?.("button, a, summary")) return;
+    const run = /^[1-9]$/.test(key) ? () => act({ kind: "choose", index: Number(key) - 1 }) : named[key];
+    if (!run) return;
+    event.preventDefault();
+    // A key held down repeats by itself; an answer is meant once.
+    if (!event.repeat) run();
+  });
+  // A button pressed with the mouse gives the keys back to the page: its meaning may be another for the next image.
+  document.addEventListener("click", (event) => {
+    if (event.detail > 0) event.target.closest?.("#page button")?.blur();
+  });
+}
+
+// Hear of the connection from the web framework's socket; ask the server itself what is true.
+function follow(desk) {
+  const socket = globalThis.socket;
+  if (!socket) return void requestAnimationFrame(() => follow(desk));
+  socket.on("disconnect", () => desk.refresh());
+  socket.on("connect", () => desk.state === "lost" && desk.refresh());
+}
+
+// The server ends now; nothing shall try to reach it again.
+function leave() {
+  globalThis.socket?.disconnect();
+  document.querySelector(".bar")?.classList.add("left");
+}
+
+function keyTable(phase) {
+  const rows = [
+    [[say("keys.enter"), say("keys.space"), "1"], "keys.accept"],
+    [["2", "…", "9"], "keys.numbers"],
+    [["/"], "keys.search"],
+    [["X"], "keys.none"],
+    [["U", "0"], "keys.unsure"],
+    [["Z", say("keys.backspace")], "keys.undo"],
+    [["E"], "keys.enlarge"],
+    phase === "teach" ? [["F"], "keys.freeze"] : [["S"], "keys.stop"],
+    [["P"], "keys.pause"],
+    [["?"], "keys.help"],
+  ];
+  return rows.map(([keys, name]) => [keys, say(name)]);
+}
+

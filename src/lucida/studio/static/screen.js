@@ -1,0 +1,163 @@
+// What is on screen: the image, the question under it, the buttons.
+import { h, keyButton, painted } from "/static/dom.js";
+import { drawEnd } from "/static/end.js";
+import { drawPanel } from "/static/panel.js";
+import { hold, prepare } from "/static/pictures.js";
+import { percent, say, sure } from "/static/words.js";
+
+const KEYS = 9;
+const TINY = 48; // pixels: below, an image is shown in squares, since blurring would invent what is not there
+const PATIENCE = 120; // ms until the page says that it loads an image
+
+export class Screen {
+  // act: what to call when a button is pressed; ask: { search, help, freeze, stop }
+  constructor(root, act, ask) {
+    this.root = root;
+    this.act = act;
+    this.ask = ask;
+    this.last = null;
+    this.picture = h("div", { class: "picture" });
+    this.path = h("figcaption", { class: "path" });
+    this.label = h("h1", { class: "label", id: "proposal" });
+    this.score = h("span", { class: "score" });
+    this.meter = h("i");
+    this.choices = Array.from({ length: KEYS }, (_, i) => this.choiceButton(i));
+    this.undo = keyButton({ text: "", key: "Z", shortcut: "Z Backspace", onclick: () => act({ kind: "undo" }) });
+    this.panel = h("aside", { class: "panel", "aria-label": say("steps.label") });
+    this.live = h("p", { class: "unseen", "aria-live": "polite" });
+    this.banner = h("p", { class: "banner", role: "status", hidden: true });
+    this.view = h("section", { class: "view" }, this.stage(), this.question(), this.answers());
+    root.replaceChildren(this.view, this.panel, this.banner, this.live);
+  }
+
+  stage() {
+    this.larger = keyButton({ text: say("review.enlarge"), key: "E", onclick: () => this.enlarge(), className: "quiet" });
+    return h(
+      "figure",
+      { class: "stage" },
+      this.picture,
+      h("div", { class: "under" }, this.path, this.larger),
+    );
+  }
+
+  question() {
+    return h(
+      "div",
+      { class: "question" },
+      h("p", { class: "asks" }, say("review.asks")),
+      h("div", { class: "line" }, this.label, this.score),
+      h("div", { class: "meter", "aria-hidden": "true" }, this.meter),
+    );
+  }
+
+  answers() {
+    const { act, ask } = this;
+    const more = [
+      keyButton({ text: say("review.other"), name: say("review.other_hint"), key: "/", onclick: ask.search }),
+      keyButton({ text: say("review.none"), key: "X", onclick: () => act({ kind: "none" }) }),
+      keyButton({ text: say("review.unsure"), key: "U", shortcut: "U 0", onclick: () => act({ kind: "unsure" }) }),
+      h("span", { class: "gap" }),
+      this.undo,
+      keyButton({ text: say("review.help"), key: "?", onclick: ask.help, className: "keys-button" }),
+    ];
+    return h(
+      "div",
+      { class: "answers", role: "group", "aria-label": say("review.answers") },
+      h("div", { class: "choices" }, ...this.choices),
+      h("div", { class: "more" }, ...more),
+    );
+  }
+
+  choiceButton(index) {
+    const button = keyButton({
+      text: "", key: index ? String(index + 1) : "⏎", shortcut: index ? String(index + 1) : "Enter Space 1",
+      onclick: () => this.act(index ? { kind: "choose", index } : { kind: "accept" }),
+      className: index ? "choice" : "choice primary",
+    });
+    if (index) button.append(h("small"));
+    return button;
+  }
+
+  // Show a view; resolved when it is on screen.
+  async show(view) {
+    if (view.paused || view.phase === "done") {
+      this.root.className = "board over";
+      drawEnd(this.root, view);
+      return painted();
+    }
+    const { card } = view;
+    const entry = card && prepare(card.url);
+    hold([...(this.last ? [this.last] : []), ...(card ? [card.url] : []), ...view.upcoming]);
+    const good = entry ? await this.wait(entry.ready) : true;
+    this.root.dataset.phase = view.phase;
+    if (card) this.drawCard(card, entry, good);
+    else this.drawNothing(view);
+    this.drawUndo(view.undo);
+    drawPanel(this.panel, view, this.ask);
+    this.last = card?.url;
+    await painted();
+    this.root.dataset.turn = view.turn;
+  }
+
+  async wait(ready) {
+    const late = setTimeout(() => this.root.classList.add("loading"), PATIENCE);
+    const good = await ready;
+    clearTimeout(late);
+    this.root.classList.remove("loading");
+    return good;
+  }
+
+  drawCard(card, { picture }, good) {
+    picture.alt = say("review.image", { path: card.path });
+    picture.classList.toggle("tiny", picture.naturalWidth <= TINY && picture.naturalHeight <= TINY);
+    picture.onclick = () => this.enlarge();
+    this.root.classList.remove("empty");
+    this.picture.replaceChildren(good ? picture : h("p", { class: "broken" }, say("review.broken")));
+    this.path.textContent = card.path;
+    this.path.title = card.path;
+    this.label.textContent = card.proposal;
+    this.score.textContent = say("review.score", { score: sure(card.score) });
+    this.meter.style.width = percent(card.score, 1).replace(",", ".");
+    this.choices.forEach((button, i) => this.drawChoice(button, i, card));
+    this.live.textContent = say("review.next", { label: card.proposal, score: sure(card.score) });
+  }
+
+  drawChoice(button, i, card) {
+    const choice = card.choices[i];
+    button.hidden = !choice;
+    if (!choice) return;
+    const [label, score] = choice;
+    button.querySelector(".text").textContent = i ? label : say("review.accept");
+    button.setAttribute("aria-label", say(i ? "review.choose" : "review.accept_label", { label }));
+    button.title = i ? label : "";
+    if (i) button.querySelector("small").textContent = score === null ? "" : sure(score);
+  }
+
+  drawNothing(view) {
+    this.root.classList.add("empty");
+    this.picture.replaceChildren(h("p", { class: "broken" }, say(`review.nothing_${view.phase}`)));
+    this.path.textContent = "";
+  }
+
+  drawUndo(undo) {
+    const unsure = undo?.verdict === "unsure";
+    const key = !undo ? "review.undo" : unsure ? "review.undo_unsure" : undo.label ? "review.undo_label" : "review.undo_none";
+    this.undo.querySelector(".text").textContent = say(key, { label: undo?.label });
+  }
+
+  enlarge(on = !this.root.classList.contains("large")) {
+    this.root.classList.toggle("large", on);
+    this.larger.querySelector(".text").textContent = say(on ? "review.shrink" : "review.enlarge");
+  }
+
+  // Say what the page waits for, in a place that is seen and read aloud; "" for nothing.
+  say(text, kind = "") {
+    this.banner.hidden = !text;
+    this.banner.dataset.kind = kind;
+    if (this.banner.textContent !== text) this.banner.textContent = text;
+  }
+
+  enable(on) {
+    for (const button of this.root.querySelectorAll(".view button, .panel button")) button.disabled = !on;
+  }
+}

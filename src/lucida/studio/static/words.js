@@ -1,0 +1,40 @@
+// The words of the page in its language, and numbers as that language writes them.
+
+let table = {};
+let tag = "en";
+
+export function readJson(id) {
+  return JSON.parse(document.getElementById(id).textContent);
+}
+
+export function loadWords({ language, table: words }) {
+  table = words;
+  tag = language;
+}
+
+// The text of a key with its {placeholders} filled in; `key_one` is used where count is 1.
+export function say(key, values = {}) {
+  const text = (values.count === 1 && table[`${key}_one`]) || table[key] || key;
+  return text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
+}
+
+export function number(n) {
+  return new Intl.NumberFormat(tag).format(n);
+}
+
+// A share as percent; at most one digit behind the point, and only where it says something.
+export function percent(share, digits = 1) {
+  return new Intl.NumberFormat(tag, { style: "percent", maximumFractionDigits: digits }).format(share);
+}
+
+// A bound is rounded up: what is promised must be what is proven.
+export function bound(share) {
+  return percent(Math.ceil(share * 1000 - 1e-9) / 1000);
+}
+
+// How sure the model is; never 100 % and never 0 %, since it never is.
+export function sure(score) {
+  if (score >= 0.995) return ">" + percent(0.99, 0);
+  if (score < 0.005) return "<" + percent(0.01, 0);
+  return percent(score, 0);
+}

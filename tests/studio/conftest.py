@@ -1,0 +1,155 @@
+"""A review in memory, and images to show in it."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from lucida.errors import InputError
+
+CLASSES = ("circle", "square", "triangle")
+
+
+@dataclass(frozen=True)
+class FakeCard:
+    image: str
+    path: str
+    proposal: str
+    score: float
+    runner_ups: tuple[tuple[str, float], ...]
+    phase: str
+
+
+@dataclass(frozen=True)
+class FakeStatus:
+    phase: str
+    question: str = "shape"
+    answers: int = 0
+    taught: int = 0
+    reviews: int = 0
+    errors_found: int = 0
+    total: int = 0
+    kept: int = 0
+    accepted: int = 0
+    bound: float = 0.0
+    rate_left: float = 0.0
+    max_error: float = 0.05
+    confidence: float = 0.95
+    curve: tuple[tuple[int, int, float], ...] = ()
+    expected: tuple[tuple[int, float], ...] = ()
+    suggest_freeze: bool = False
+    advice: str = ""
+    reason: str = ""
+    done: bool = False
+
+
+@dataclass
+class FakeReview:
+    """A review with the behaviour of the real one and no statistics: the same order each time.
+
+    Everything called is written to `log` in order; `ends` answers in the check phase end it.
+    """
+
+    images: dict[str, bytes]
+    classes: list[str] = field(default_factory=lambda: list(CLASSES))
+    question: str = "shape"
+    phase: str = "teach"
+    ends: int = 100
+    log: list[tuple[Any, ...]] = field(default_factory=list)
+    before_answer: Callable[[], None] = lambda: None
+    _given: list[tuple[str, str, str | None]] = field(default_factory=list)
+    _taught: int = 0
+    _from: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.images)
+
+    def _card(self, place: int) -> FakeCard:
+        image = self.names[place]
+        proposal = self.classes[place % 3]
+        others = [c for c in self.classes if c != proposal][:2]
+        ups = ((others[0], 0.2), (others[1], 0.07)) if len(others) == 2 else ()
+        return FakeCard(image, f"shapes/{image} a.png", proposal, 0.73, ups, self.phase)
+
+    def next(self) -> FakeCard | None:
+        place = self._from + len(self._given)
+        return None if self.phase == "done" or place >= len(self.images) else self._card(place)
+
+    def upcoming(self, k: int) -> list[FakeCard]:
+        first = self._from + len(self._given) + 1
+        return [self._card(i) for i in range(first, min(first + k, len(self.images)))]
+
+    def answer(self, image: str, verdict: str, label: str | None = None) -> None:
+        card = self.next()
+        if card is None or card.image != image:
+            raise InputError("Not the image asked.", expected=str(card), got=image)
+        self.before_answer()
+        self._given.append((image, verdict, label))
+        self.log.append((image, verdict, label))
+        if self.phase == "check" and len(self._given) >= self.ends:
+            self.phase = "done"
+
+    def undo(self) -> FakeCard | None:
+        if not self._given:
+            return None
+        self._given.pop()
+        self.log.append(("undo",))
+        return self.next()
+
+    def freeze(self) -> None:
+        self.log.append(("freeze",))
+        self._taught, self._from = len(self._given), len(self._given)
+        self._given, self.phase = [], "check"
+
+    def stop(self) -> None:
+        self.log.append(("stop",))
+        self.phase = "done"
+
+    def status(self) -> FakeStatus:
+        n = len(self._given)
+        if self.phase == "teach":
+            expected = tuple((i, min(0.9, 0.2 + i * 0.06)) for i in range(0, n + 1, 2))
+            return FakeStatus("teach", answers=n, taught=n, total=900, expected=expected, suggest_freeze=n >= 8)
+        kept = 0 if n < 5 else 300 + 40 * n
+        curve = tuple((i, 0 if i < 5 else 300 + 40 * i, 0.05) for i in range(n + 1))
+        errors = sum(v != "right" for _, v, _ in self._given)
+        return FakeStatus(
+            self.phase, answers=n, taught=self._taught, reviews=n, errors_found=errors, total=900, kept=kept,
+            accepted=max(0, kept - n), bound=0.048 if kept else 0.0, rate_left=0.051 if kept else 0.0, curve=curve,
+            done=self.phase == "done",
+        )  # fmt: skip
+
+    def image(self, image: str) -> tuple[bytes, str]:
+        if image not in self.images:
+            raise InputError(f"No image {image}.")
+        return self.images[image], "image/png"
+
+
+def draw(place: int, side: int = 120) -> bytes:
+    """Return a PNG of a shape, each of another colour."""
+    colour = tuple(int(255 * c) for c in colorsys.hsv_to_rgb(place * 0.13 % 1, 0.6, 0.85))
+    picture = Image.new("RGB", (side, side), "white")
+    pen = ImageDraw.Draw(picture)
+    box = (side // 5, side // 5, side - side // 5, side - side // 5)
+    if place % 3 == 0:
+        pen.ellipse(box, fill=colour)
+    elif place % 3 == 1:
+        pen.rectangle(box, fill=colour)
+    else:
+        pen.polygon([(side // 2, box[1]), (box[0], box[3]), (box[2], box[3])], fill=colour)
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def review() -> FakeReview:
+    """A review of 40 shapes, in the teach phase."""
+    return FakeReview({f"id{i:02d}": draw(i) for i in range(40)})
