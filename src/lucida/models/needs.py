@@ -1,0 +1,164 @@
+"""What a model needs of an image, and the one place where pixels are brought to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import PIL.Image
+
+from lucida.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lucida.images import Image
+
+Resize = Literal["squash", "crop", "pad"]
+Interpolation = Literal["area", "bilinear", "bicubic"]
+Channels = Literal["RGB", "BGR", "L"]
+Layout = Literal["NCHW", "NHWC"]
+
+RESIZES: tuple[str, ...] = get_args(Resize)
+INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
+CHANNELS: tuple[str, ...] = get_args(Channels)
+LAYOUTS: tuple[str, ...] = get_args(Layout)
+
+# Pillow's filters average over the whole source pixel when shrinking, as `antialias=True` does elsewhere.
+_SHRINK = {
+    "area": PIL.Image.Resampling.BOX,
+    "bilinear": PIL.Image.Resampling.BILINEAR,
+    "bicubic": PIL.Image.Resampling.BICUBIC,
+}
+# A box filter that enlarges repeats pixels: hard edges that no photo has.
+_ENLARGE = {**_SHRINK, "area": PIL.Image.Resampling.BILINEAR}
+_PAD = 127  # mid-grey: nearest to the mean, so that borders say least
+
+
+@dataclass(frozen=True)
+class ImageNeeds:
+    """The input contract of a model: size, colour order, range.
+
+    Attributes:
+        size: Height and width in pixels of the square input.
+        resize: "squash" ignores the aspect ratio; "crop" scales the shorter side and cuts the middle out;
+            "pad" scales the longer side and fills with grey.
+        interpolation: How pixels are resampled; all of them average over the source when shrinking.
+        channels: Order of the colour channels; "L" is one channel of grey.
+        layout: Order of the axes of the batch that the file takes.
+        scale: Factor on 0..255 before `mean` and `std`.
+        mean: One value a channel, subtracted after scaling.
+        std: One value a channel, divided by after subtracting.
+    """
+
+    size: int
+    resize: Resize = "squash"
+    interpolation: Interpolation = "area"
+    channels: Channels = "RGB"
+    layout: Layout = "NCHW"
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+
+    @property
+    def depth(self) -> int:
+        """Number of channels."""
+        return 1 if self.channels == "L" else 3
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of one prepared image: (channels, height, width)."""
+        return self.depth, self.size, self.size
+
+    @property
+    def cover(self) -> int:
+        """Shorter side in pixels that a decoder may shrink to without loss to this model."""
+        return self.size
+
+    def prepare(self, image: Image) -> NDArray[np.float32]:
+        """Bring an image to what the model takes.
+
+        Args:
+            image: Decoded image, any size and mode.
+
+        Returns:
+            float32 (channels, height, width), scaled and normalised; the image is not changed.
+        """
+        pixels = self._fit(PIL.Image.fromarray(image.rgb8()))
+        return self._normalise(np.asarray(pixels))
+
+    def check(self, batch: NDArray[np.float32]) -> None:
+        """Refuse anything but a finite float32 batch (n, channels, height, width).
+
+        Raises:
+            InputError: The array's dtype, shape or values are not what `prepare` gives.
+        """
+        expected = f"float32 (n, {', '.join(map(str, self.shape))}), as ImageNeeds.prepare gives"
+        if not isinstance(batch, np.ndarray) or batch.dtype != np.float32 or batch.shape[1:] != self.shape:
+            got = f"{batch.dtype} {batch.shape}" if isinstance(batch, np.ndarray) else type(batch).__name__
+            raise InputError(
+                "The batch is not what the model needs.",
+                expected=expected,
+                got=got,
+                hint="np.stack([spec.needs.prepare(image) for image in images])",
+            )
+        if not np.isfinite(batch).all():
+            raise InputError("The batch holds values that are not finite.", expected=expected, got="NaN or inf")
+
+    def _fit(self, picture: PIL.Image.Image) -> PIL.Image.Image:
+        return _FITS[self.resize](picture, self)
+
+    def _resample(self, picture: PIL.Image.Image, width: int, height: int) -> PIL.Image.Image:
+        filters = _SHRINK if width <= picture.width and height <= picture.height else _ENLARGE
+        if self.channels == "L":
+            picture = picture.convert("L")
+        return picture.resize((width, height), filters[self.interpolation])
+
+    def _normalise(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        planes = np.atleast_3d(pixels)
+        if self.channels == "BGR":
+            planes = planes[:, :, ::-1]
+        std = np.asarray(self.std, np.float64)
+        gain = (self.scale / std).astype(np.float32)
+        shift = (np.asarray(self.mean) / std).astype(np.float32)
+        out = np.empty(self.shape, np.float32)
+        np.multiply(planes.transpose(2, 0, 1), gain[:, None, None], out=out)
+        out -= shift[:, None, None]
+        return out
+
+    def restore(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Undo the normalisation: give float32 (n, height, width, 3), RGB in 0..1, of a prepared batch."""
+        std = np.asarray(self.std, np.float32)[None, :, None, None]
+        mean = np.asarray(self.mean, np.float32)[None, :, None, None]
+        planes = (batch * std + mean) * np.float32(1 / (255 * self.scale))
+        if self.channels == "BGR":
+            planes = planes[:, ::-1]
+        if self.channels == "L":
+            planes = planes.repeat(3, axis=1)
+        return np.clip(planes.transpose(0, 2, 3, 1), 0, 1)
+
+
+def _squash(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
+    return needs._resample(picture, needs.size, needs.size)
+
+
+def _crop(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
+    width, height, size = picture.width, picture.height, needs.size
+    ratio = size / min(width, height)
+    width, height = max(size, round(width * ratio)), max(size, round(height * ratio))
+    picture = needs._resample(picture, width, height)
+    left, top = (width - size) // 2, (height - size) // 2
+    return picture.crop((left, top, left + size, top + size))
+
+
+def _pad(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
+    ratio = needs.size / max(picture.width, picture.height)
+    width, height = max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))
+    picture = needs._resample(picture, width, height)
+    square = PIL.Image.new(picture.mode, (needs.size, needs.size), (_PAD,) * len(picture.getbands()))
+    square.paste(picture, ((needs.size - width) // 2, (needs.size - height) // 2))
+    return square
+
+
+_FITS = {"squash": _squash, "crop": _crop, "pad": _pad}

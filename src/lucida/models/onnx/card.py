@@ -1,0 +1,266 @@
+"""The small TOML beside an ONNX model: what it is, what it takes, what comes out.
+
+    name = "my-encoder"                 # any name
+    task = "encode"                     # encode | classify | clip
+    file = "encoder.onnx"               # beside this file
+    licence = "MIT"                     # and source, revision, note: for people and records
+    [input]
+    name = "image"                      # name of the input in the file
+    size = 224                          # pixels, square
+    resize = "crop"                     # squash | crop | pad
+    interpolation = "bicubic"           # area | bilinear | bicubic
+    channels = "RGB"                    # RGB | BGR | L
+    layout = "NCHW"                     # NCHW | NHWC
+    scale = 0.00392156862745098         # on 0..255, before mean and std
+    mean = [0.485, 0.456, 0.406]
+    std = [0.229, 0.224, 0.225]
+    [output]
+    embedding = "embedding"             # encode and clip
+    logits = "logits"                   # classify
+    classes = "classes.txt"             # one a line; or JSON: names, or {"name": …, "synonyms": […]}
+    [text]                              # clip only
+    file = "text.onnx"
+    tokenizer = "tokenizer.json"
+    context = 77
+    name = "input_ids"
+    mask = "attention_mask"             # where the text model takes one
+    output = "text_embeds"
+    template = "a photo of a {}"
+    logit_scale = 100.0
+    [measured]                          # figures for people, any names
+    accuracy = 0.71
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lucida.errors import InputError, ModelError
+from lucida.models.needs import CHANNELS, INTERPOLATIONS, LAYOUTS, RESIZES, ImageNeeds
+from lucida.models.onnx.rules import Rule, read_table
+
+TASKS = ("encode", "classify", "clip")
+
+_TOP = {
+    "name": Rule(str),
+    "task": Rule(str, allowed=TASKS),
+    "file": Rule(str),
+    "licence": Rule(str, "not stated"),
+    "source": Rule(str, "not stated"),
+    "revision": Rule(str, ""),
+    "note": Rule(str, ""),
+    "input": Rule(dict, {}),
+    "output": Rule(dict, {}),
+    "text": Rule(dict, {}),
+    "measured": Rule(dict, {}),
+}
+_INPUT = {
+    "name": Rule(str, "image"),
+    "size": Rule(int, above=0),
+    "resize": Rule(str, "squash", allowed=RESIZES),
+    "interpolation": Rule(str, "area", allowed=INTERPOLATIONS),
+    "channels": Rule(str, "RGB", allowed=CHANNELS),
+    "layout": Rule(str, "NCHW", allowed=LAYOUTS),
+    "scale": Rule(float, 1 / 255, above=0),
+    "mean": Rule(tuple, ()),
+    "std": Rule(tuple, (), above=0),
+}
+_OUTPUT = {"embedding": Rule(str, ""), "logits": Rule(str, ""), "classes": Rule(str, "")}
+_TEXT = {
+    "file": Rule(str),
+    "tokenizer": Rule(str),
+    "context": Rule(int, 77, above=1),
+    "name": Rule(str, "input_ids"),
+    "mask": Rule(str, ""),
+    "output": Rule(str, "text_embeds"),
+    "template": Rule(str, "a photo of a {}"),
+    "logit_scale": Rule(float, 100.0, above=0),
+}
+# What each task cannot do without, as (table, key).
+_TASK_NEEDS = {
+    "encode": (("output", "embedding"),),
+    "classify": (("output", "logits"), ("output", "classes")),
+    "clip": (("output", "embedding"), ("text", "file")),
+}
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text half of a CLIP-like pair."""
+
+    file: Path
+    tokenizer: Path
+    context: int
+    name: str
+    mask: str
+    output: str
+    template: str
+    logit_scale: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """A checked TOML: every file named in it exists.
+
+    Attributes:
+        path: The TOML itself.
+        classes: Names in the order of the logits.
+        synonyms: For each class its name and what else it is called.
+        digest: First 12 hex digits of the SHA-256 over the TOML and every file it names.
+    """
+
+    path: Path
+    name: str
+    task: str
+    file: Path
+    licence: str
+    source: str
+    revision: str
+    note: str
+    needs: ImageNeeds
+    input: str
+    embedding: str
+    logits: str
+    synonyms: tuple[tuple[str, ...], ...]
+    text: Text | None
+    digest: str
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(words[0] for words in self.synonyms)
+
+
+def read_card(path: Path) -> Card:
+    """Read and check the TOML beside a model.
+
+    Args:
+        path: The TOML file.
+
+    Raises:
+        InputError: It is not TOML, or a key is unknown, missing or of the wrong kind.
+        ModelError: A file that it names is missing.
+    """
+    top = read_table(_parse(path), _TOP, where="the top", file=path)
+    tables = {
+        "input": read_table(top["input"], _INPUT, where="[input]", file=path),
+        "output": read_table(top["output"], _OUTPUT, where="[output]", file=path),
+        "text": read_table(top["text"], _TEXT, where="[text]", file=path) if top["text"] else {},
+    }
+    for table, key in _TASK_NEEDS[top["task"]]:
+        if not tables[table].get(key):
+            raise InputError(
+                f"[{table}] of {path} lacks the key {key!r}.",
+                expected=f"{key!r}, which a model of task {top['task']!r} needs",
+                got=f"keys {', '.join(top[table]) or '(none)'}",
+                hint=f"add it to {path.name}",
+            )
+    weights = _beside(path, top["file"])
+    classes_file = _beside(path, tables["output"]["classes"]) if tables["output"]["classes"] else None
+    text = _text(path, tables["text"]) if tables["text"] else None
+    files = [path, weights, classes_file, *((text.file, text.tokenizer) if text else ())]
+    return Card(
+        path=path,
+        **{key: top[key] for key in ("name", "task", "licence", "source", "revision", "note", "measured")},
+        file=weights,
+        needs=_needs(path, tables["input"]),
+        input=tables["input"]["name"],
+        embedding=tables["output"]["embedding"],
+        logits=tables["output"]["logits"],
+        synonyms=_read_classes(classes_file) if classes_file else (),
+        text=text,
+        digest=_digest([file for file in files if file]),
+    )
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(
+            f"The model's TOML {path} cannot be read.",
+            expected="a TOML file that describes the model",
+            got=error.strerror or str(error),
+            hint="name the .toml beside the .onnx: --model onnx:PATH",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is not valid TOML.", expected="key = value lines", got=str(error), hint="https://toml.io"
+        ) from error
+
+
+def _beside(path: Path, name: str) -> Path:
+    file = path.parent / name
+    if not file.is_file():
+        raise ModelError(
+            f"{path} names the file {name!r}, which is missing.",
+            expected=f"{file}",
+            got="no such file",
+            hint="put it beside the TOML, or correct its name there",
+        )
+    return file
+
+
+def _needs(path: Path, table: dict[str, Any]) -> ImageNeeds:
+    depth = 1 if table["channels"] == "L" else 3
+    values = {k: v for k, v in table.items() if k != "name"}
+    for key, default in (("mean", 0.0), ("std", 1.0)):
+        values[key] = values[key] or (default,) * depth
+        if len(values[key]) != depth:
+            raise InputError(
+                f"The key {key!r} in [input] of {path} has the wrong length.",
+                expected=f"{depth} numbers for channels {table['channels']!r}",
+                got=f"{len(values[key])} numbers",
+                hint=f"correct it in {path.name}",
+            )
+    return ImageNeeds(**values)
+
+
+def _text(path: Path, table: dict[str, Any]) -> Text:
+    if "{}" not in table["template"]:
+        raise InputError(
+            f"The key 'template' in [text] of {path} has no place for the class.",
+            expected="a text with {} in it",
+            got=repr(table["template"]),
+            hint='template = "a photo of a {}"',
+        )
+    files = {key: _beside(path, table[key]) for key in ("file", "tokenizer")}
+    return Text(**{**table, **files})
+
+
+def _read_classes(file: Path) -> tuple[tuple[str, ...], ...]:
+    text = file.read_text(encoding="utf-8")
+    try:
+        found = json.loads(text) if file.suffix == ".json" else [n for n in text.splitlines() if n.strip()]
+        classes = tuple(_words(entry) for entry in (found.values() if isinstance(found, dict) else found))
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"The classes in {file} cannot be read.",
+            expected="a JSON list of names, or one name a line in a .txt",
+            got=str(error),
+            hint="write them in the order of the logits",
+        ) from error
+    if not classes:
+        raise InputError(f"{file} names no class.", expected="one name for each logit", got="an empty list")
+    return classes
+
+
+def _words(entry: Any) -> tuple[str, ...]:
+    """Read a class: its name, or an object with "name" and "synonyms"."""
+    words = [entry["name"], *entry.get("synonyms", [])] if isinstance(entry, dict) else [entry]
+    if not all(isinstance(word, str) and word.strip() for word in words):
+        raise TypeError(f"{entry!r} is not a name")
+    return tuple(word.strip() for word in words)
+
+
+def _digest(files: list[Path]) -> str:
+    whole = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            whole.update(hashlib.file_digest(opened, "sha256").digest())
+    return whole.hexdigest()[:12]

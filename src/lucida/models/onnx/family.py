@@ -1,0 +1,108 @@
+"""Is this name an ONNX model on this disk, and how is it built?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lucida.errors import ModelError
+from lucida.models.onnx.card import Card, read_card
+from lucida.models.spec import Gives, Model, Precision, Spec, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PREFIX = "onnx:"
+_TASKS: dict[str, tuple[Task, ...]] = {
+    "encode": ("encode",),
+    "classify": ("classify",),
+    "clip": ("encode", "words"),
+}
+
+
+class OnnxFamily:
+    """Any exported model with its TOML beside it: "onnx:PATH", a folder, a .toml or an .onnx."""
+
+    name = "onnx"
+
+    def names(self) -> list[str]:
+        """Return the names known without looking at the disk: none."""
+        return []
+
+    def claims(self, name: str) -> bool:
+        """Tell whether a name is a model of this family."""
+        path = Path(name)
+        return name.startswith(PREFIX) or path.suffix in (".onnx", ".toml") or (path.is_dir() and bool(_cards(path)))
+
+    def spec(self, name: str) -> Spec:
+        """Return the spec of a model of this family.
+
+        Raises:
+            ModelError: There is no such file, or no TOML beside it.
+            InputError: The TOML is not what it must be.
+        """
+        card = read_card(find_card(Path(name.removeprefix(PREFIX)).expanduser()))
+        return card_spec(card, name=f"{PREFIX}{card.path.resolve()}", family=self.name)
+
+
+def card_spec(card: Card, *, name: str, family: str) -> Spec:
+    """Return the spec that a card describes."""
+    both = card.task == "encode" and card.logits
+    dimensions = _dimensions(card) if card.embedding else 0
+
+    def build(spec: Spec, precision: Precision, sample: NDArray[np.float32] | None) -> Model:
+        from lucida.models.onnx.model import OnnxModel
+
+        return OnnxModel(spec, card, precision, sample)
+
+    return Spec(
+        name=name,
+        family=family,
+        tasks=(*_TASKS[card.task], *(("classify",) if both and card.classes else ())),  # type: ignore[arg-type]
+        needs=card.needs,
+        gives=Gives(dimensions, {"embedding": slice(0, dimensions)} if dimensions else {}, card.classes),
+        licence=card.licence,
+        source=card.source,
+        revision="+".join(part for part in (card.revision, card.digest) if part),
+        note=card.note,
+        build=build,
+    )
+
+
+def _dimensions(card: Card) -> int:
+    """Run one empty image through the file: its shapes are often symbolic."""
+    import numpy as np
+
+    from lucida.models import engine
+    from lucida.models.onnx.model import run_batch
+
+    session = engine.open_session(card.file, "fp32")
+    if card.embedding not in session.outputs or card.input not in session.inputs:
+        return 0
+    return run_batch(session, card, np.zeros((1, *card.needs.shape), np.float32), (card.embedding,))[0].shape[1]
+
+
+def find_card(path: Path) -> Path:
+    """Return the TOML of a model given as a folder, its .toml or its .onnx.
+
+    Raises:
+        ModelError: There is no such file, none in the folder, or more than one.
+    """
+    if path.suffix == ".onnx":
+        path = path.with_suffix(".toml")
+        found = [path] if path.is_file() else _cards(path.parent)
+    else:
+        found = _cards(path) if path.is_dir() else [path] if path.is_file() else []
+    if len(found) == 1:
+        return found[0]
+    raise ModelError(
+        f"There is no model at {path}." if not found else f"There are several models at {path}.",
+        expected="one TOML that describes the model, beside its .onnx file",
+        got=", ".join(sorted(p.name for p in found)) or "no TOML",
+        hint="--model onnx:PATH/TO/model.toml; its keys are in the documentation of lucida.models.onnx.card",
+    )
+
+
+def _cards(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.toml")) if folder.is_dir() else []

@@ -1,0 +1,129 @@
+"""A running ONNX model: batches in, vectors or logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lucida.errors import ModelError
+from lucida.models.precision import choose
+from lucida.models.spec import Matcher, Model, Precision, Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lucida.models.engine import Session
+    from lucida.models.onnx.card import Card
+
+
+class OnnxModel(Model):
+    """Runs the image half of a card's model.
+
+    Args:
+        spec: What it promises.
+        card: Its files and the names of their inputs and outputs.
+        precision: "auto", "fp32" or "bf16".
+        sample: Prepared images to check the precision on.
+
+    Raises:
+        ModelError: The file lacks an input or output that the card names, or no engine can run it.
+    """
+
+    def __init__(
+        self, spec: Spec, card: Card, precision: Precision = "auto", sample: NDArray[np.float32] | None = None
+    ) -> None:
+        super().__init__(spec)
+        self._card = card
+        self._session = choose(
+            card.file, precision, card.needs, self._main_output, identity=f"{card.name} {card.digest}", sample=sample
+        )
+        self._check_names(self._session)
+
+    @property
+    def engine(self) -> str:
+        return self._session.engine
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self._card.embedding:
+            return super().embed(batch)
+        return self.outputs(batch, (self._card.embedding,))[0]
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self._card.logits:
+            return super().logits(batch)
+        return self.outputs(batch, (self._card.logits,))[0]
+
+    def matcher(self, descriptions: Sequence[Sequence[str]]) -> Matcher:
+        if self._card.text is None:
+            return super().matcher(descriptions)
+        from lucida.models.onnx.text import TextMatcher
+
+        return TextMatcher(self._card.text, descriptions)
+
+    def outputs(self, batch: NDArray[np.float32], names: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return several outputs of one pass, each float32 (n, size).
+
+        Args:
+            batch: float32 (n, channels, height, width).
+            names: Names of outputs in the file.
+        """
+        self.spec.needs.check(batch)
+        return run_batch(self._session, self._card, batch, names)
+
+    def _main_output(self, session: Session, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._check_names(session)
+        return run_batch(session, self._card, images, (self._card.embedding or self._card.logits,))[0]
+
+    def _check_names(self, session: Session) -> None:
+        card = self._card
+        for kind, name, known in (
+            ("input", card.input, list(session.inputs)),
+            ("output", card.embedding, session.outputs),
+            ("output", card.logits, session.outputs),
+        ):
+            if name and name not in known:
+                raise ModelError(
+                    f"{card.file} has no {kind} named {name!r}, which {card.path.name} names.",
+                    expected=f"one of {', '.join(known)}",
+                    got=repr(name),
+                    hint=f"correct [{kind}] in {card.path.name}",
+                )
+
+
+def run_batch(
+    session: Session, card: Card, batch: NDArray[np.float32], names: Sequence[str]
+) -> list[NDArray[np.float32]]:
+    """Run a session on prepared images in the layout and the batch size that the file takes.
+
+    Raises:
+        ModelError: The engine refuses the input.
+    """
+    images = batch if card.needs.layout == "NCHW" else np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
+    fixed = session.inputs[card.input][0] if session.inputs[card.input] else None
+    steps = range(0, len(images), fixed or max(len(images), 1))
+    rows: list[list[NDArray[np.float32]]] = []
+    for start in steps:
+        chunk = images[start : start + fixed] if fixed else images
+        filled = _fill(chunk, fixed) if fixed else chunk
+        try:
+            found = session({card.input: filled}, names)
+        except Exception as error:
+            # Each engine has its own error classes for an input of the wrong size.
+            raise ModelError(
+                f"{card.file} refuses the images that {card.path.name} promises it.",
+                expected=f"an input of shape {session.inputs[card.input]}",
+                got=f"{filled.shape}: {' '.join(str(error).split())[:200]}",
+                hint=f"correct [input] in {card.path.name}",
+            ) from error
+        rows.append([value.reshape(len(filled), -1)[: len(chunk)] for value in found])
+    if not rows:
+        return [np.empty((0, 0), np.float32) for _ in names]
+    return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+
+
+def _fill(images: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+    """Repeat the last image up to n: files exported for a fixed batch take no less."""
+    missing = n - len(images)
+    return np.concatenate([images, images[-1:].repeat(missing, axis=0)]) if missing else images

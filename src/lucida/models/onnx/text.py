@@ -1,0 +1,100 @@
+"""The text half of a CLIP-like pair: words become vectors once, never once an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lucida.errors import ModelError
+from lucida.models import engine
+from lucida.models.spec import Matcher, check_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lucida.models.onnx.card import Text
+
+# An average over a few wordings is steadier than any one of them (Radford et al. 2021, section 3.1.4).
+TEMPLATES = ("{}", "a photo of a {}.", "a close-up photo of a {}.", "a photo of the {}.", "a picture of {}.")
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale each row to length one."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+class TextMatcher(Matcher):
+    """Scores image vectors by their cosine with the mean vector of each class's prompts.
+
+    Args:
+        text: The text half.
+        descriptions: For each class the words or phrases that stand for it.
+    """
+
+    def __init__(self, text: Text, descriptions: Sequence[Sequence[str]]) -> None:
+        encode = TextEncoder(text)
+        templates = list(dict.fromkeys((text.template, *TEMPLATES)))
+        self._classes = unit(
+            np.stack([unit(encode(prompts(words, templates))).mean(axis=0) for words in descriptions])
+        )
+        self._scale = np.float32(text.logit_scale)
+
+    def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        check_rows(outputs, self._classes.shape[1])
+        return self._scale * unit(outputs) @ self._classes.T
+
+
+def prompts(words: Sequence[str], templates: Sequence[str]) -> list[str]:
+    """Return every wording of every phrase; a phrase of more than four words stands as it is."""
+    short = [word for word in words if len(word.split()) <= 4]
+    long = [word for word in words if len(word.split()) > 4]
+    return [template.replace("{}", word) for word in short for template in templates] + long
+
+
+class TextEncoder:
+    """Turns texts into vectors float32 (n, d)."""
+
+    def __init__(self, text: Text) -> None:
+        from tokenizers import Tokenizer
+
+        try:
+            self._tokenizer = Tokenizer.from_file(str(text.tokenizer))
+        except Exception as error:
+            # The tokenizers package raises a bare Exception for every reason.
+            raise ModelError(
+                f"The tokenizer {text.tokenizer} cannot be loaded.",
+                expected="a tokenizer.json of the tokenizers package",
+                got=str(error)[:200],
+                hint="export it again, with save_pretrained of a fast tokenizer",
+            ) from error
+        padding = self._tokenizer.padding or {}
+        self._tokenizer.enable_truncation(text.context)
+        self._tokenizer.enable_padding(
+            length=text.context, pad_id=padding.get("pad_id", 0), pad_token=padding.get("pad_token", "[PAD]")
+        )
+        self._text = text
+        self._session = engine.open_session(text.file, "fp32")
+        for kind, name, known in (
+            ("input", text.name, list(self._session.inputs)),
+            ("input", text.mask, list(self._session.inputs)),
+            ("output", text.output, self._session.outputs),
+        ):
+            if name and name not in known:
+                raise ModelError(
+                    f"{text.file} has no {kind} named {name!r}.",
+                    expected=f"one of {', '.join(known)}",
+                    got=repr(name),
+                    hint="correct [text] in the model's TOML",
+                )
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = []
+        # One text at a time: many exported text models have a fixed batch of 1, and there are few texts.
+        for encoded in self._tokenizer.encode_batch(list(texts)):
+            feeds = {self._text.name: np.array([encoded.ids], np.int64)}
+            if self._text.mask:
+                feeds[self._text.mask] = np.array([encoded.attention_mask], np.int64)
+            rows.append(self._session(feeds, (self._text.output,))[0].reshape(-1))
+        return np.stack(rows)
