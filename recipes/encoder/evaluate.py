@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,13 @@ def cifar_split(data: Path, encoder: OnnxEncoder) -> tuple[ImageSet, ImageSet]:
         ImageSet(images.pixels[train], images.labels[train], images.names),
         ImageSet(images.pixels[test], images.labels[test], images.names),
     )
+
+
+def parameters(path: Path) -> int:
+    """Count the weights stored in an ONNX file."""
+    import onnx
+
+    return sum(math.prod(tensor.dims) for tensor in onnx.load(path).graph.initializer)
 
 
 def tiny_imagenet(encoder: OnnxEncoder, data: Path) -> dict[str, Any]:
@@ -172,12 +180,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     encoder = inference.load(options.weights)
     result: dict[str, Any]
     if options.choose:
-        sizes = compare_sizes(encoder, options.data, (48, 56, 64, 72, 80, 96))
+        sizes = compare_sizes(encoder, options.data, (56, 64, 72, 80, 96))
         result = {"sizes": sizes, "fits_4_to_3": compare_fits(encoder, options.data)}
     else:
         table = zero_shot.load_table(options.weights / "words")
         result = {
             "input": {"size": encoder.size, "resize": encoder.resize},
+            "parameters": parameters(options.weights / "encoder.onnx"),
             "bytes": (options.weights / "encoder.onnx").stat().st_size,
             "tiny_imagenet": tiny_imagenet(encoder, options.data),
             "cifar10": cifar10(encoder, options.data, table, options.weights),

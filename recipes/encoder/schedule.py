@@ -35,7 +35,7 @@ def learning_rate(progress: float, peak: float, warmup: float = 0.06) -> float:
 
 
 # Small images first: most of what is learnt early does not need the detail and costs a third.
-RESOLUTIONS = ((0.0, 32), (0.22, 48), (0.58, 64))
+RESOLUTIONS = ((0.0, 32), (0.22, 48), (0.7, 64))
 
 
 def resolution(progress: float, stages: tuple[tuple[float, int], ...] = RESOLUTIONS) -> int:
