@@ -14,14 +14,13 @@ Floats = NDArray[np.floating[Any]]
 def softmax(logits: Floats) -> Floats:
     """Return probabilities of the same shape; rows sum to 1."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def log_softmax(logits: Floats) -> Floats:
     """Return log-probabilities of the same shape."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
 def log_loss(logits: Floats, targets: NDArray[np.intp]) -> float:

@@ -94,9 +94,7 @@ class OnnxRuntimeSession:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # ONNX Runtime raises a class of its own for every reason, without a common root.
             raise unreadable(path, error) from error

@@ -136,7 +136,7 @@ class ImageNeeds:
             planes = planes[:, ::-1]
         if self.channels == "L":
             planes = planes.repeat(3, axis=1)
-        return np.clip(planes.transpose(0, 2, 3, 1), 0, 1)
+        return np.asarray(np.clip(planes.transpose(0, 2, 3, 1), 0, 1), np.float32)
 
 
 def _squash(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:

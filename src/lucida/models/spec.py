@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "fp32", "bf16"]
 Task = Literal["encode", "classify", "words"]
+Output = Literal["embedding", "logits"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Gives:
         dimensions: Length of the vector of one image; 0 for a model that gives none.
         parts: Named slices of the vector, each of its own kind and scale; together they cover it.
         classes: Names of the classes that its logits stand for, in order.
+        words: Which output is matched to words: "embedding" or "logits".
     """
 
     dimensions: int = 0
     parts: dict[str, slice] = field(default_factory=dict)
     classes: tuple[str, ...] = field(default=(), repr=False)
+    words: Output = "embedding"
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,12 @@ class Model:
         """Return unnormalised log-probabilities float32 (n, classes) of the model's own classes."""
         raise self._cannot("classify", "name classes of its own")
 
-    def matcher(self, descriptions: Sequence[Sequence[str]]) -> Matcher:
+    def matcher(self, descriptions: Sequence[Sequence[str]], *, none: bool = False) -> Matcher:
         """Return what scores images against words.
 
         Args:
             descriptions: For each class, one or more words or phrases that stand for it.
+            none: Score "none of these" as well, as one more class at the end.
         """
         raise self._cannot("words", "match words")
 
@@ -123,21 +127,23 @@ class Model:
 
 
 class Matcher:
-    """Scores images against the words of some classes.
+    """Scores images against the words of some classes, from the output that `spec.gives.words` names.
 
     Attributes:
-        output: Which of the model's outputs it reads: "embedding" or "logits".
+        notes: What a person should know of these scores, a sentence each.
     """
 
-    output: Literal["embedding", "logits"] = "embedding"
+    notes: Sequence[str] = ()
+
+    def spread(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what to know of how outputs float32 (n, d) of the images in question are spread: any shape."""
+        return np.zeros(0, np.float32)
+
+    def adapt(self, spread: NDArray[np.float32]) -> None:
+        """Use what `spread` returned, now or in an earlier run."""
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return scores float32 (n, classes), as log-probabilities up to a constant an image.
-
-        Args:
-            outputs: float32 (n, d), the model's output named by `output`, of all images in question:
-                a matcher may use how they are spread.
-        """
+        """Return log-probabilities up to a constant an image, float32 (n, classes), of outputs (n, d)."""
         raise NotImplementedError
 
 
@@ -148,6 +154,4 @@ def check_rows(outputs: NDArray[np.float32], columns: int) -> None:
         InputError: The array has another shape.
     """
     if outputs.ndim != 2 or outputs.shape[1] != columns:
-        raise InputError(
-            "These vectors are not of this model.", expected=f"(n, {columns})", got=f"{outputs.shape}"
-        )
+        raise InputError("These vectors are not of this model.", expected=f"(n, {columns})", got=f"{outputs.shape}")

@@ -63,7 +63,7 @@ def embedded_spec(folder: Path) -> Spec:
     return replace(
         inner,
         tasks=("encode", "words"),
-        gives=Gives(ends[-1], parts, card.classes),
+        gives=Gives(ends[-1], parts, card.classes, words="logits"),
         revision=f"{inner.revision}.{FEATURES}",
         build=build,
     )

@@ -39,7 +39,8 @@ class EmbeddedModel(OnnxModel):
         pictures = self.spec.needs.restore(batch)
         return np.concatenate([encoded, orientations(pictures), thumbnails(pictures)], axis=1)
 
-    def matcher(self, descriptions: Sequence[Sequence[str]]) -> Matcher:
+    def matcher(self, descriptions: Sequence[Sequence[str]], *, none: bool = False) -> Matcher:
         from lucida.models.embedded.words import WordMatcher, load_table
 
-        return WordMatcher(load_table(self._folder / "words"), self._card.synonyms, descriptions)
+        table = load_table(self._folder / "words")
+        return WordMatcher(table, self._card.synonyms, descriptions, none=none, measured=self._card.measured)

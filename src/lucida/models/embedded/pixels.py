@@ -26,7 +26,7 @@ def thumbnails(images: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         float32 (n, 192): 12 x 12 grey with mean 0 and length 1, then 4 x 4 x 3 colours less mid-grey.
     """
-    n, height, width, _ = images.shape
+    n = len(images)
     grey = shrink(images @ _LUMA, GREY).reshape(n, -1)
     grey -= grey.mean(axis=1, keepdims=True)
     # A flat image has no contrast to normalise: the floor keeps its noise small.
@@ -47,4 +47,4 @@ def averaging(source: int, target: int) -> NDArray[np.float32]:
     left, right = edges[:-1, None], edges[1:, None]
     pixels = np.arange(source)[None, :]
     overlap = np.clip(np.minimum(right, pixels + 1) - np.maximum(left, pixels), 0, None)
-    return (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True), np.float32)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lucida.errors import ModelError
+from lucida.models.hub import BETTER_WITH_WORDS
 from lucida.models.spec import Matcher, check_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Table = Callable[[Sequence[str]], NDArray[np.float32]]
+
+FEW = 32  # fewer images than this say little about how outputs are spread
+SHARPNESS = 10.0  # from cosines to log-probabilities
+FAR = 0.3  # a cosine below which two texts of this table have little to do with each other
+# Figures of the card to quote with every label by words, and what they were measured on.
+FIGURES = {"words_cifar10": "ten everyday things (CIFAR-10)", "words_clothing": "ten kinds of clothing"}
 
 
 @cache
@@ -39,7 +46,7 @@ def load_table(folder: Path) -> Table:
 
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.asarray(model.encode(list(texts)), np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
     return encode
 
@@ -54,23 +61,63 @@ class WordMatcher(Matcher):
         table: Texts to unit vectors.
         known: For each class the encoder knows, its name and synonyms.
         wanted: For each class asked for, the words or phrases that stand for it.
+        none: Whether one more class stands for anything else.
+        measured: Figures of the encoder's card, for the notes.
     """
 
-    output: Literal["embedding", "logits"] = "logits"
-
-    def __init__(self, table: Table, known: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        known: Sequence[Sequence[str]],
+        wanted: Sequence[Sequence[str]],
+        *,
+        none: bool = False,
+        measured: Mapping[str, Any] | None = None,
+    ) -> None:
         self._known = np.stack([_mean(table(words)) for words in known])
         self._wanted = np.stack([_mean(table(words)) for words in wanted])
+        self._none = none
+        self._centre: NDArray[np.float32] | None = None
+        self.notes = list(_notes(measured or {}, wanted))
+
+    def spread(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return outputs.mean(axis=0) if len(outputs) >= FEW else np.zeros(len(self._known), np.float32)
+
+    def adapt(self, spread: NDArray[np.float32]) -> None:
+        # On images unlike its training set a network favours a few classes whatever it sees: taking each
+        # class's mean over the images away leaves what tells them apart.
+        self._centre = spread
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         check_rows(outputs, len(self._known))
-        # On images unlike its training set a network favours a few classes whatever it sees: taking each
-        # class's mean over the images away leaves what tells them apart.
-        centred = outputs - outputs.mean(axis=0) if len(outputs) >= 32 else outputs
-        posterior = _softmax(centred)
+        posterior = _softmax(outputs if self._centre is None else outputs - self._centre)
         mixed = posterior @ self._known
         mixed /= np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
-        return 10.0 * mixed @ self._wanted.T
+        near = mixed @ self._wanted.T
+        if self._none:
+            near = np.concatenate([near, np.full((len(near), 1), FAR, np.float32)], axis=1)
+        return np.asarray(SHARPNESS * near, np.float32)
+
+
+def _notes(measured: Mapping[str, Any], wanted: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield (
+        "Labels by words are weak with the embedded model outside the 200 everyday classes it was trained on"
+        f"{_figure(measured)}: check them, or label by --examples. {BETTER_WITH_WORDS}, a hub model of a later"
+        " version, does far better."
+    )
+    foreign = [words[0] for words in wanted if not any(c.isascii() and c.isalpha() for c in " ".join(words))]
+    if foreign:
+        yield (
+            f"The embedded model knows English words only, not {', '.join(foreign[:3])}: describe the classes in"
+            ' English in a YAML file ("name: description" lines).'
+        )
+
+
+def _figure(measured: Mapping[str, Any]) -> str:
+    figures = [
+        f"{measured[key]:.0%} right on {name}" for key, name in FIGURES.items() if isinstance(measured.get(key), float)
+    ]
+    return f" ({', '.join(figures)})" if figures else ""
 
 
 def _mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,34 +1,34 @@
 """The small TOML beside an ONNX model: what it is, what it takes, what comes out.
 
-    name = "my-encoder"                 # any name
-    task = "encode"                     # encode | classify | clip
-    file = "encoder.onnx"               # beside this file
-    licence = "MIT"                     # and source, revision, note: for people and records
-    [input]
-    name = "image"                      # name of the input in the file
-    size = 224                          # pixels, square
-    resize = "crop"                     # squash | crop | pad
-    interpolation = "bicubic"           # area | bilinear | bicubic
-    channels = "RGB"                    # RGB | BGR | L
-    layout = "NCHW"                     # NCHW | NHWC
-    scale = 0.00392156862745098         # on 0..255, before mean and std
-    mean = [0.485, 0.456, 0.406]
-    std = [0.229, 0.224, 0.225]
-    [output]
-    embedding = "embedding"             # encode and clip
-    logits = "logits"                   # classify
-    classes = "classes.txt"             # one a line; or JSON: names, or {"name": …, "synonyms": […]}
-    [text]                              # clip only
-    file = "text.onnx"
-    tokenizer = "tokenizer.json"
-    context = 77
-    name = "input_ids"
-    mask = "attention_mask"             # where the text model takes one
-    output = "text_embeds"
-    template = "a photo of a {}"
-    logit_scale = 100.0
-    [measured]                          # figures for people, any names
-    accuracy = 0.71
+name = "my-encoder"                 # any name
+task = "encode"                     # encode | classify | clip
+file = "encoder.onnx"               # beside this file
+licence = "MIT"                     # and source, revision, note: for people and records
+[input]
+name = "image"                      # name of the input in the file
+size = 224                          # pixels, square
+resize = "crop"                     # squash | crop | pad
+interpolation = "bicubic"           # area | bilinear | bicubic
+channels = "RGB"                    # RGB | BGR | L
+layout = "NCHW"                     # NCHW | NHWC
+scale = 0.00392156862745098         # on 0..255, before mean and std
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+[output]
+embedding = "embedding"             # encode and clip
+logits = "logits"                   # classify
+classes = "classes.txt"             # one a line; or JSON: names, or {"name": …, "synonyms": […]}
+[text]                              # clip only
+file = "text.onnx"
+tokenizer = "tokenizer.json"
+context = 77
+name = "input_ids"
+mask = "attention_mask"             # where the text model takes one
+output = "text_embeds"
+template = "a photo of a {}"
+logit_scale = 100.0
+[measured]                          # figures for people, any names
+accuracy = 0.71
 """
 
 from __future__ import annotations

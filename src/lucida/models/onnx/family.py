@@ -48,7 +48,7 @@ class OnnxFamily:
 
 def card_spec(card: Card, *, name: str, family: str) -> Spec:
     """Return the spec that a card describes."""
-    both = card.task == "encode" and card.logits
+    own: tuple[Task, ...] = ("classify",) if card.task == "encode" and card.logits and card.classes else ()
     dimensions = _dimensions(card) if card.embedding else 0
 
     def build(spec: Spec, precision: Precision, sample: NDArray[np.float32] | None) -> Model:
@@ -59,7 +59,7 @@ def card_spec(card: Card, *, name: str, family: str) -> Spec:
     return Spec(
         name=name,
         family=family,
-        tasks=(*_TASKS[card.task], *(("classify",) if both and card.classes else ())),  # type: ignore[arg-type]
+        tasks=(*_TASKS[card.task], *own),
         needs=card.needs,
         gives=Gives(dimensions, {"embedding": slice(0, dimensions)} if dimensions else {}, card.classes),
         licence=card.licence,
@@ -80,7 +80,8 @@ def _dimensions(card: Card) -> int:
     session = engine.open_session(card.file, "fp32")
     if card.embedding not in session.outputs or card.input not in session.inputs:
         return 0
-    return run_batch(session, card, np.zeros((1, *card.needs.shape), np.float32), (card.embedding,))[0].shape[1]
+    vectors = run_batch(session, card, np.zeros((1, *card.needs.shape), np.float32), (card.embedding,))[0]
+    return int(vectors.shape[1])
 
 
 def find_card(path: Path) -> Path:

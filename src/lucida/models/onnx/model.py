@@ -55,12 +55,12 @@ class OnnxModel(Model):
             return super().logits(batch)
         return self.outputs(batch, (self._card.logits,))[0]
 
-    def matcher(self, descriptions: Sequence[Sequence[str]]) -> Matcher:
+    def matcher(self, descriptions: Sequence[Sequence[str]], *, none: bool = False) -> Matcher:
         if self._card.text is None:
             return super().matcher(descriptions)
         from lucida.models.onnx.text import TextMatcher
 
-        return TextMatcher(self._card.text, descriptions)
+        return TextMatcher(self._card.text, descriptions, none=none)
 
     def outputs(self, batch: NDArray[np.float32], names: Sequence[str]) -> list[NDArray[np.float32]]:
         """Return several outputs of one pass, each float32 (n, size).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Rule:
         read = _READERS[self.kind](value)
         if read is None or (self.allowed and read not in self.allowed):
             return None
-        if self.above is not None and not all(n > self.above for n in (read if self.kind is tuple else [read])):
+        if self.above is not None and min(read if isinstance(read, tuple) else (read,)) <= self.above:
             return None
         return read
 
@@ -64,7 +64,7 @@ def _numbers(value: Any) -> tuple[float, ...] | None:
     return tuple(float(v) for v in value)
 
 
-_READERS = {
+_READERS: dict[type, Callable[[Any], Any]] = {
     str: lambda v: v if isinstance(v, str) and v.strip() else None,
     int: lambda v: v if isinstance(v, int) and not isinstance(v, bool) else None,
     float: _number,

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 # An average over a few wordings is steadier than any one of them (Radford et al. 2021, section 3.1.4).
 TEMPLATES = ("{}", "a photo of a {}.", "a close-up photo of a {}.", "a photo of the {}.", "a picture of {}.")
 
+# What an image that is none of the classes may be called; its mean vector lies between most things.
+ANYTHING = ("something", "an object", "a thing", "a scene", "a background", "a texture")
+
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale each row to length one."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12), np.float32)
 
 
 class TextMatcher(Matcher):
@@ -31,19 +34,19 @@ class TextMatcher(Matcher):
     Args:
         text: The text half.
         descriptions: For each class the words or phrases that stand for it.
+        none: Whether one more class stands for anything else.
     """
 
-    def __init__(self, text: Text, descriptions: Sequence[Sequence[str]]) -> None:
+    def __init__(self, text: Text, descriptions: Sequence[Sequence[str]], *, none: bool = False) -> None:
         encode = TextEncoder(text)
+        descriptions = [*descriptions, *([ANYTHING] if none else [])]
         templates = list(dict.fromkeys((text.template, *TEMPLATES)))
-        self._classes = unit(
-            np.stack([unit(encode(prompts(words, templates))).mean(axis=0) for words in descriptions])
-        )
+        self._classes = unit(np.stack([unit(encode(prompts(words, templates))).mean(axis=0) for words in descriptions]))
         self._scale = np.float32(text.logit_scale)
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         check_rows(outputs, self._classes.shape[1])
-        return self._scale * unit(outputs) @ self._classes.T
+        return np.asarray(self._scale * unit(outputs) @ self._classes.T, np.float32)
 
 
 def prompts(words: Sequence[str], templates: Sequence[str]) -> list[str]:

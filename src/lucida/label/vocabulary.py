@@ -1,0 +1,120 @@
+"""Class words: from a comma list or a YAML file, checked."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lucida.errors import InputError
+
+NONE = "none of these"
+_SWITCH = "none_of_these"
+_COMMAS = re.compile("[,，、]")
+_HINT = 'lucida label --classes "dress,hat,shoes", or --classes classes.yaml'
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Classes as words.
+
+    Attributes:
+        names: What the labels are called.
+        descriptions: For each class the words or phrases that stand for it; its name where none are given.
+        none_of_these: Whether an image may be none of them.
+    """
+
+    names: list[str]
+    descriptions: list[list[str]]
+    none_of_these: bool = False
+
+
+def read_vocabulary(classes: str, *, none_of_these: bool = False) -> Vocabulary:
+    """Read classes.
+
+    Args:
+        classes: "dress,hat,shoes"; or the path of a .yaml file with a list of names, or a table of each name to a
+            description, a list of descriptions or nothing. The key `none_of_these: true` is an option, not a class.
+        none_of_these: Whether an image may be none of them.
+
+    Raises:
+        InputError: The file cannot be read, or a name is empty, appears twice, or is the only one.
+    """
+    if Path(classes).suffix.lower() in (".yaml", ".yml"):
+        table = _read_yaml(Path(classes))
+        none_of_these = bool(table.pop(_SWITCH, False)) or none_of_these
+        pairs = [(_clean(name), _descriptions(name, value)) for name, value in table.items()]
+    else:
+        pairs = [(_clean(name), [_clean(name)]) for name in _COMMAS.split(classes)]
+    _check([name for name, _ in pairs], classes)
+    return Vocabulary([name for name, _ in pairs], [words for _, words in pairs], none_of_these)
+
+
+def _clean(name: object) -> str:
+    return unicodedata.normalize("NFC", " ".join(str(name).split()))
+
+
+def _read_yaml(path: Path) -> dict[Any, Any]:
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"The file of classes {path} cannot be read.",
+            expected="a YAML file",
+            got=error.strerror or str(error),
+            hint=_HINT,
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is not valid YAML.",
+            expected="a list of names, or name: description lines",
+            got=" ".join(str(error).split())[:200],
+            hint="quote names with colons or other signs in them",
+        ) from error
+    if isinstance(found, list):
+        names = [name for name in found if name != {_SWITCH: True}]
+        _check([_clean(name) for name in names], str(path))
+        return {**dict.fromkeys(names), **({_SWITCH: True} if len(names) < len(found) else {})}
+    if not isinstance(found, dict):
+        raise InputError(
+            f"{path} names no classes.",
+            expected="a list of names, or name: description lines",
+            got=type(found).__name__,
+            hint=_HINT,
+        )
+    return found
+
+
+def _descriptions(name: object, value: object) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    given = [_clean(v) for v in values if v is not None and _clean(v)]
+    if any(isinstance(v, dict | list) for v in values):
+        raise InputError(
+            f"The class {name!r} is not described by plain text.",
+            expected="a text, or a list of texts",
+            got=repr(value)[:80],
+            hint="name: [first description, second description]",
+        )
+    return given or [_clean(name)]
+
+
+def _check(names: list[str], classes: str) -> None:
+    folded = [name.casefold() for name in names]
+    twice = next((name for name in names if folded.count(name.casefold()) > 1 and name), None)
+    problem = (
+        "A class name is empty."
+        if "" in names
+        else f"The class {twice!r} is named twice."
+        if twice
+        else f"{NONE!r} is an option, not a class."
+        if NONE in folded
+        else "There is only one class."
+        if len(names) < 2
+        else ""
+    )
+    if problem:
+        raise InputError(problem, expected="two or more different class names", got=repr(classes), hint=_HINT)

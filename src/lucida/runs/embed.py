@@ -1,0 +1,170 @@
+"""Vectors of images: computed once, kept under the model's key, resumed where they stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lucida.errors import ImageError
+from lucida.images import decode
+from lucida.models.registry import find
+from lucida.models.threads import available_cores
+from lucida.progress import track
+from lucida.runs.local import map_batches
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lucida.catalog import Catalog
+    from lucida.models.spec import Model, Output, Precision, Spec
+
+BATCH = 32
+SAMPLE = 16
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a run computed.
+
+    Attributes:
+        key: Key of the vectors in the catalog.
+        images: How many images it was about.
+        new: How many of them were computed now.
+        skipped: Images that could not be read any more: content id to reason.
+        engine: What ran the model, "" where nothing was left to do.
+    """
+
+    key: str
+    images: int
+    new: int
+    skipped: dict[str, str] = field(default_factory=dict)
+    engine: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Vectors float32 (n, d) of the images that could be read, and why the others could not."""
+
+    ids: list[str]
+    vectors: NDArray[np.float32]
+    failed: dict[str, str]
+
+
+def embed(catalog: Catalog, spec: Spec | str, ids: Sequence[str] | None = None) -> str:
+    """Make sure that the catalog holds vectors of its images.
+
+    Args:
+        catalog: An open catalog.
+        spec: The model, or its name.
+        ids: Content ids of the images; None for all.
+
+    Returns:
+        Key of the vectors, for `catalog.vectors.get`.
+
+    Raises:
+        UnknownName: No such model.
+        ModelError: The model cannot run, or gives no vectors.
+    """
+    return compute(catalog, spec, ids).key
+
+
+def vector_key(spec: Spec, output: Output = "embedding", precision: Precision = "auto") -> str:
+    """Return the key under which an output is kept; a precision asked for by name has a key of its own."""
+    key = spec.key if output == "embedding" else f"{spec.key}/{output}"
+    return key if precision == "auto" else f"{key}:{precision}"
+
+
+def compute(
+    catalog: Catalog,
+    spec: Spec | str,
+    ids: Sequence[str] | None = None,
+    *,
+    output: Output = "embedding",
+    precision: Precision = "auto",
+) -> Computed:
+    """Compute what is missing of a model's output, and say what was done.
+
+    An image that cannot be read any more is skipped and reported; it is tried again the next time.
+
+    Args:
+        catalog: An open catalog.
+        spec: The model, or its name.
+        ids: Content ids of the images; None for all.
+        output: "embedding", or "logits" of the model's own classes.
+        precision: "auto", "fp32" or "bf16".
+
+    Raises:
+        UnknownName: No such model.
+        ModelError: The model cannot run, or does not give this output.
+    """
+    spec = find(spec) if isinstance(spec, str) else spec
+    key = vector_key(spec, output, precision)
+    missing = catalog.vectors.missing(key, ids)
+    total = catalog.images.count() if ids is None else len(ids)
+    if not missing:
+        return Computed(key, total, 0)
+    read = catalog.images.read
+    model = spec.load(precision, sample=sample(spec, missing[:SAMPLE], read))
+    skipped: dict[str, str] = {}
+    work = worker(model, read, output)
+    with track("Seeing images", total, done=total - len(missing)) as step:
+        for found in map_batches(work, missing, batch=BATCH, workers=available_cores()):
+            if found.ids:
+                catalog.vectors.add(key, found.ids, found.vectors)
+            skipped |= found.failed
+            step(len(found.ids) + len(found.failed))
+    return Computed(key, total, len(missing) - len(skipped), skipped, model.engine)
+
+
+def worker(
+    model: Model, read: Callable[[str], bytes], output: Output = "embedding"
+) -> Callable[[tuple[str, ...]], Batch]:
+    """Return a function that reads, decodes, prepares and runs one batch of images.
+
+    Args:
+        model: The running model.
+        read: Name of an image to its bytes; raises ImageError where it cannot be read.
+        output: "embedding" or "logits".
+    """
+    run = {"embedding": model.embed, "logits": model.logits}[output]
+
+    def work(names: tuple[str, ...]) -> Batch:
+        ids: list[str] = []
+        failed: dict[str, str] = {}
+        prepared = np.empty((len(names), *model.spec.needs.shape), np.float32)
+        for name in names:
+            try:
+                prepared[len(ids)] = prepare(model.spec, read(name))
+                ids.append(name)
+            except ImageError as error:
+                failed[name] = error.what
+        vectors = run(prepared[: len(ids)]) if ids else np.empty((0, 0), np.float32)
+        return Batch(ids, vectors, failed)
+
+    return work
+
+
+def prepare(spec: Spec, data: bytes) -> NDArray[np.float32]:
+    """Decode an image no larger than the model needs, and prepare it.
+
+    Returns:
+        float32 (channels, height, width).
+
+    Raises:
+        ImageError: The bytes are no image.
+    """
+    return spec.needs.prepare(decode(data, cover=spec.needs.cover))
+
+
+def sample(spec: Spec, names: Sequence[str], read: Callable[[str], bytes]) -> NDArray[np.float32] | None:
+    """Return a few prepared images to measure a precision on, None where none can be read."""
+    prepared = []
+    for name in names:
+        try:
+            prepared.append(prepare(spec, read(name)))
+        except ImageError:
+            continue
+    return np.stack(prepared) if prepared else None
