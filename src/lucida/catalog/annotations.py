@@ -1,0 +1,240 @@
+"""Annotations: what was said, appended and never changed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, Select, func, select
+
+from lucida.catalog import fold
+from lucida.catalog.images import numbers
+from lucida.catalog.records import KINDS, STATES, VERDICTS, Annotation, Current, Proposals, State
+from lucida.catalog.schema import images, notes, runs
+from lucida.catalog.store import Store, chunks, insert_ignoring
+from lucida.errors import InputError, UnknownName
+
+
+class Annotations:
+    """The annotations of a catalog."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def append(self, rows: Iterable[Annotation]) -> int:
+        """Append annotations, all or none; those whose key is there already change nothing.
+
+        Args:
+            rows: Annotations of images and runs that the catalog knows.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            InputError: An image or run is unknown, a score is not a number from 0 to 1, or a detail that the
+                kind needs is missing.
+        """
+        batch = list(rows)
+        if not batch:
+            return 0
+        for row in batch:
+            _check(row)
+        with self._store.write() as connection:
+            of_image = numbers(connection, (row.image for row in batch))
+            named = {row.run for row in batch} | {row.detail["source"] for row in batch if row.kind == "certified"}
+            of_run = _run_numbers(connection, named)
+            return insert_ignoring(connection, notes, [_values(row, of_image[row.image], of_run) for row in batch])
+
+    def rows(
+        self,
+        *,
+        image: str | None = None,
+        question: str | None = None,
+        run: str | None = None,
+        kind: str | None = None,
+    ) -> list[Annotation]:
+        """Return annotations, ordered by time, then sequence.
+
+        Args:
+            image: Only of this image.
+            question: Only of this question.
+            run: Only of this run.
+            kind: Only of this kind.
+        """
+        query = _select()
+        if image is not None:
+            query = query.where(images.c.id == image)
+        if question is not None:
+            query = query.where(notes.c.question == question)
+        if run is not None:
+            query = query.where(runs.c.id == run)
+        if kind is not None:
+            query = query.where(notes.c.kind == kind)
+        order = (notes.c.time, notes.c.sequence, notes.c.image, notes.c.item)
+        with self._store.read() as connection:
+            ids: dict[int, str] = dict(row._tuple() for row in connection.execute(select(runs.c.number, runs.c.id)))
+            return [_annotation(row, ids) for row in connection.execute(query.order_by(*order))]
+
+    def table(self, run_id: str) -> Proposals:
+        """Return the proposals of one run as columns, in order of adding the images.
+
+        Args:
+            run_id: The run; an unknown one has no proposals.
+        """
+        query = (
+            select(images.c.id, notes.c.label, notes.c.score, notes.c.detail)
+            .join(images, images.c.number == notes.c.image)
+            .join(runs, runs.c.number == notes.c.run)
+            .where(runs.c.id == run_id, notes.c.kind == "proposal")
+            .order_by(notes.c.image, notes.c.item)
+        )
+        with self._store.read() as connection:
+            found = connection.execute(query).all()
+        scores = np.array([math.nan if row[2] is None else row[2] for row in found], np.float64)
+        # One parse of all is several times faster than a parse each.
+        details = json.loads(f"[{','.join(row[3] or '{}' for row in found)}]")
+        return Proposals([row[0] for row in found], [row[1] or "" for row in found], scores, details)
+
+    def questions(self) -> list[str]:
+        """Return the questions that have annotations, that of the latest run first."""
+        query = select(notes.c.question).group_by(notes.c.question).order_by(func.max(notes.c.run).desc())
+        with self._store.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def current(
+        self,
+        question: str,
+        *,
+        label: str | None = None,
+        state: State | Collection[State] | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
+        limit: int | None = None,
+    ) -> list[Current]:
+        """Return today's answer for every image that has one, in order of adding.
+
+        People come first (the majority of their latest answers; the latest where the majority is split), then
+        what a certificate keeps, then the latest run's proposal. See `lucida.catalog.fold`.
+
+        Args:
+            question: What was asked.
+            label: Only images with this answer.
+            state: Only images in this state, or in one of these.
+            min_score: Only images whose score is at least this.
+            max_score: Only images whose score is at most this.
+            limit: At most so many.
+
+        Raises:
+            UnknownName: The state is none.
+        """
+        states = {state} if isinstance(state, str) else set(state) if state is not None else set(STATES)
+        for name in states - set(STATES):
+            raise UnknownName("state", str(name), STATES)
+        found: list[Current] = []
+        with self._store.read() as connection:
+            for current in fold.current(connection, question):
+                if limit is not None and len(found) >= limit:
+                    break
+                if (
+                    current.state in states
+                    and (label is None or current.label == label)
+                    and (min_score is None or (current.score is not None and current.score >= min_score))
+                    and (max_score is None or (current.score is not None and current.score <= max_score))
+                ):
+                    found.append(current)
+        return found
+
+
+def _check(row: Annotation) -> None:
+    if row.kind not in KINDS:
+        raise UnknownName("kind of annotation", str(row.kind), KINDS)
+    if row.score is not None and not 0.0 <= row.score <= 1.0:
+        raise InputError(
+            f"The score of image {row.image} is not a probability.",
+            expected="a number from 0 to 1, or None",
+            got=str(row.score),
+            hint="check the model's output for overflow: it must be finite",
+        )
+    if row.kind == "answer" and row.detail.get("verdict") not in (*VERDICTS, None):
+        raise UnknownName("verdict", str(row.detail["verdict"]), VERDICTS)
+    needed = {"undo": "sequence", "certified": "source"}.get(row.kind)
+    if needed is not None and needed not in row.detail:
+        raise InputError(
+            f"An annotation of kind {row.kind!r} lacks detail[{needed!r}].",
+            expected="the run whose proposals were frozen" if needed == "source" else "the number of the answer",
+            got=str(row.detail),
+            hint="see lucida.catalog.Annotation",
+        )
+
+
+def _values(row: Annotation, image: int, run_numbers: dict[str, int]) -> dict[str, Any]:
+    detail = row.detail
+    values: dict[str, Any] = {
+        "run": run_numbers[row.run],
+        "image": image,
+        "item": row.item,
+        "actor": row.actor,
+        "sequence": row.sequence,
+        "question": row.question,
+        "kind": row.kind,
+        "label": row.label,
+        "score": None if row.score is None else float(row.score),
+        "verdict": None,
+        "undoes": None,
+        "source": None,
+        "time": row.time,
+    }
+    if row.kind == "answer" and "verdict" in detail:
+        detail = dict(detail)
+        values["verdict"] = detail.pop("verdict")
+    elif row.kind == "undo":
+        detail = dict(detail)
+        values["undoes"] = detail.pop("sequence")
+    elif row.kind == "certified":
+        detail = dict(detail)
+        values["source"] = run_numbers[detail.pop("source")]
+    values["detail"] = json.dumps(detail, ensure_ascii=False, allow_nan=False) if detail else None
+    return values
+
+
+def _annotation(row: Row[Any], run_ids: dict[int, str]) -> Annotation:
+    detail = json.loads(row.detail) if row.detail else {}
+    if row.verdict is not None:
+        detail["verdict"] = row.verdict
+    if row.undoes is not None:
+        detail["sequence"] = row.undoes
+    if row.source is not None:
+        detail["source"] = run_ids[row.source]
+    return Annotation(
+        image=row.id,
+        question=row.question,
+        run=run_ids[row.run],
+        item=row.item,
+        actor=row.actor,
+        sequence=row.sequence,
+        kind=row.kind,
+        label=row.label,
+        score=row.score,
+        detail=detail,
+        time=row.time,
+    )
+
+
+def _select() -> Select[Any]:
+    query: Select[Any] = select(images.c.id, notes)
+    return query.join(images, images.c.number == notes.c.image).join(runs, runs.c.number == notes.c.run)
+
+
+def _run_numbers(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+    numbers: dict[str, int] = {}
+    for part in chunks(ids):
+        query = select(runs.c.id, runs.c.number).where(runs.c.id.in_(part))
+        found = dict(row._tuple() for row in connection.execute(query))
+        for id in part:
+            if id not in found:
+                raise UnknownName("run", id, connection.execute(select(runs.c.id)).scalars())
+        numbers |= found
+    return numbers

@@ -1,0 +1,100 @@
+"""Where images come from: files, folders, patterns, archives, Parquet; each yields found files or refusals."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lucida.catalog.records import Refusal
+from lucida.catalog.sources.archives import ARCHIVES, Archive, is_archive
+from lucida.catalog.sources.found import Container, Found, printable, show
+from lucida.catalog.sources.parquet import PARQUET, ParquetFile
+from lucida.catalog.sources.walk import count_files, walk
+
+if TYPE_CHECKING:
+    from lucida.catalog.catalog import Catalog
+
+__all__ = ["ARCHIVES", "Container", "Found", "count", "find", "show"]
+
+Item = Found | Refusal | Container
+
+
+def find(paths: Sequence[Path | str], catalog: Catalog) -> Iterator[Item]:
+    """Yield all that the paths hold, in a fixed order, one at a time.
+
+    Args:
+        paths: Files, folders, patterns, archives or Parquet files, as the user gave them.
+        catalog: Its own folder is passed over; it also knows which archives were read to their end.
+    """
+    for path in _expand(paths):
+        if not path.exists():
+            if path.is_symlink():
+                yield Refusal(show(path), "a symbolic link to nothing")
+            else:
+                yield Refusal(show(path), "no such file or folder")
+        elif path.is_dir():
+            yield from _folder(path, catalog)
+        elif is_archive(path) or path.suffix.lower() == PARQUET:
+            yield from _container(path, catalog)
+        else:
+            yield Found.of_file(path)
+
+
+def count(paths: Sequence[Path | str]) -> int | None:
+    """Return how many files there are to look at, quickly; None where only reading an archive would tell."""
+    total = 0
+    for path in _expand(paths):
+        if path.is_dir():
+            total += count_files(path)
+        elif is_archive(path) or path.suffix.lower() == PARQUET:
+            return None
+        else:
+            total += 1
+    return total
+
+
+def _expand(paths: Sequence[Path | str]) -> Iterator[Path]:
+    """Yield the paths, patterns replaced by what they match."""
+    for given in paths:
+        path = Path(os.path.normpath(given)).expanduser()
+        if glob.has_magic(str(path)) and not path.exists():
+            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (Path.glob drops how it was given)
+            yield from (Path(match) for match in matches)
+            if matches:
+                continue
+        yield path
+
+
+def _folder(path: Path, catalog: Catalog) -> Iterator[Item]:
+    empty = True
+    for item in walk(path, catalog.path):
+        empty = False
+        yield item
+    if empty:
+        yield Refusal(show(path), "a folder without images")
+
+
+def _container(path: Path, catalog: Catalog) -> Iterator[Item]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        yield Refusal(show(path), f"cannot be read: {error.strerror}")
+        return
+    uri = os.path.normpath(path.absolute())
+    before = catalog.intake.container(uri) if printable(uri) else None
+    if before is not None and (before.size, before.modified) == (status.st_size, status.st_mtime_ns):
+        yield before
+        return
+    begin = Container(uri, status.st_size, status.st_mtime_ns, "begin")
+    yield begin
+    complete = printable(uri)
+    for item in ParquetFile(path) if path.suffix.lower() == PARQUET else Archive(path):
+        # A refusal of the container itself: it broke off, and may be whole the next time.
+        complete = complete and not (isinstance(item, Refusal) and item.path == show(path))
+        yield item
+    if complete:
+        yield replace(begin, stage="end")

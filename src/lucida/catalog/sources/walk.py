@@ -1,0 +1,106 @@
+"""Folders: every file below one, in order of name, without following links out of it or in circles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from lucida.catalog.records import Refusal
+from lucida.catalog.sources.archives import is_archive
+from lucida.catalog.sources.found import Found, show
+
+# What file managers and cameras leave behind; nobody means these, so nobody is told.
+LITTER: Final = frozenset(
+    name.casefold() for name in ("Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "$RECYCLE.BIN", "ehthumbs.db")
+)
+# A folder with such a file is a catalog: its bytes came from elsewhere and are known.
+CATALOG: Final = "catalog.sqlite"
+
+
+def walk(root: Path, catalog: Path) -> Iterator[Found | Refusal]:
+    """Yield the files below a folder.
+
+    Hidden files and folders, and the litter of file managers, are passed over in silence. A link to a file
+    inside the folder counts as a file; one that leads out is refused. Links to folders are not followed: what
+    they show inside the folder is met where it is, so that a circle of links ends nothing.
+
+    Args:
+        root: The folder, as given.
+        catalog: Folder of the catalog; it may lie inside, and is passed over.
+    """
+    absolute = os.path.normpath(root.absolute())
+    real = os.path.realpath(root)
+    yield from _below(show_root(root), absolute, real, os.path.realpath(catalog))
+
+
+def show_root(root: Path) -> str:
+    """Return how the paths below begin: "photos", or "" for the folder we are in."""
+    text = root.as_posix()
+    return "" if text == "." else text
+
+
+def _below(given: str, folder: str, real: str, catalog: str) -> Iterator[Found | Refusal]:
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        yield Refusal(show(given or folder), f"a folder that cannot be read: {error.strerror}")
+        return
+    if any(entry.name == CATALOG for entry in entries):
+        return
+    for entry in entries:
+        if is_litter(entry.name):
+            continue
+        path = f"{given.rstrip('/')}/{entry.name}" if given else entry.name
+        try:
+            if entry.is_symlink():
+                yield from _link(entry, path, real)
+            elif entry.is_dir(follow_symlinks=False):
+                if os.path.realpath(entry.path) != catalog:
+                    yield from _below(path, entry.path, real, catalog)
+            else:
+                yield _file(entry, path)
+        except OSError as error:
+            yield Refusal(show(path), f"cannot be read: {error.strerror}")
+
+
+def _file(entry: os.DirEntry[str], path: str) -> Found | Refusal:
+    if is_archive(Path(entry.name)) or entry.name.lower().endswith(".parquet"):
+        return Refusal(show(path), "an archive inside a folder; name it to add what it holds")
+    status = entry.stat()
+    return Found(path, entry.path, entry.name, status.st_size, status.st_mtime_ns)
+
+
+def _link(entry: os.DirEntry[str], path: str, real: str) -> Iterator[Found | Refusal]:
+    target = os.path.realpath(entry.path)
+    if os.path.commonpath([real, target]) != real:
+        yield Refusal(show(path), "a symbolic link that leads out of the folder; it is not followed")
+    elif not os.path.exists(target):  # noqa: PTH110
+        yield Refusal(show(path), "a symbolic link to nothing")
+    elif entry.is_file():
+        yield _file(entry, path)
+
+
+def is_litter(name: str) -> bool:
+    """Return whether a file or folder is hidden, or left behind by a file manager."""
+    return name.startswith(".") or name.casefold() in LITTER
+
+
+def count_files(root: Path) -> int:
+    """Return how many files lie below a folder, about: enough for a progress bar."""
+    total, folders = 0, [str(root)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as listing:
+                for entry in listing:
+                    if is_litter(entry.name):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += 1
+        except OSError:
+            continue
+    return total

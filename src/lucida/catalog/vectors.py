@@ -1,0 +1,293 @@
+"""Vectors: where each image lies, one table of embeddings for each revision of a model.
+
+New vectors are rows of SQLite, as durable as annotations. When 4,096 of a key have gathered they are moved to Lance
+in bulk; a smaller collection never leaves SQLite, and Lance, whose import takes over a second, is never loaded.
+SQLite keeps one small row for every vector in either place, so that "which images lack one" needs no Lance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
+
+from lucida.catalog.images import numbers as image_numbers
+from lucida.catalog.schema import images, vector_keys, vectors
+from lucida.catalog.store import Store, chunks, insert_ignoring
+from lucida.errors import InputError, UnknownName
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+# Lance takes one commit for each addition, and is fast from a thousand rows on.
+BULK: Final = 4096
+# Below this, an exact search in memory is as fast as any index and misses nothing.
+EXACT: Final = 200_000
+
+
+class Vectors:
+    """The vectors of a catalog; all are float32, and never change once written."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._unit: tuple[str, int, list[str], Array] | None = None
+
+    def add(self, key: str, ids: Sequence[str], values: Array) -> int:
+        """Add vectors; those of images that have one already change nothing.
+
+        Args:
+            key: Model and revision, such as "embedded@2026-11-21.1".
+            ids: Content ids.
+            values: float32 (n, d), finite.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            InputError: An id is unknown, the shape does not fit, or a value is not finite.
+        """
+        array = np.ascontiguousarray(values, "<f4")
+        if array.ndim != 2 or len(array) != len(ids):
+            raise InputError("The vectors do not fit the ids.", expected=f"shape ({len(ids)}, d)",
+                             got=str(array.shape), hint="give one row an id")  # fmt: skip
+        if not len(ids):
+            return 0
+        if not np.isfinite(array).all():
+            raise InputError("A vector is not finite.", expected="finite float32 values", got="NaN or infinity",
+                             hint="run the model at higher precision")  # fmt: skip
+        with self._store.write() as connection:
+            of_image = image_numbers(connection, ids)
+            number = _key_number(connection, key, array.shape[1])
+            rows = [
+                {"key": number, "image": of_image[id], "data": row.tobytes()}
+                for id, row in zip(ids, array, strict=True)
+            ]
+            new = insert_ignoring(connection, vectors, rows)
+            pending = connection.execute(_count(number).where(vectors.c.data.is_not(None))).scalar_one()
+        if pending >= BULK:
+            self._compact(key, BULK)
+        return new
+
+    def get(self, key: str, ids: Sequence[str]) -> Array:
+        """Return the vectors of images, float32 (n, d), in the order of the ids.
+
+        Raises:
+            UnknownName: No vector has this key.
+            InputError: Some images have no vector of this key; says how many.
+        """
+        with self._store.read() as connection:
+            number, dimensions = self._key(connection, key)
+            place = {id: row for row, id in enumerate(dict.fromkeys(ids))}
+            out = np.empty((len(place), dimensions), np.float32)
+            found = np.zeros(len(place), bool)
+            absent: dict[int, int] = {}
+            for id, image, data in _rows(connection, number, place):
+                if data is None:
+                    absent[image] = place[id]
+                else:
+                    out[place[id]] = np.frombuffer(data, "<f4")
+                    found[place[id]] = True
+        if absent:
+            self._fill(key, number, absent, out, found)
+        if not found.all():
+            raise InputError(
+                f"{int((~found).sum()):,} of {len(place):,} images have no vector of {key!r}.",
+                expected="a vector for each image",
+                got=", ".join(id for id, row in list(place.items()) if not found[row])[:200],
+                hint="run the model over them first: lucida.runs.embed",
+            )
+        return out if len(place) == len(ids) else out[[place[id] for id in ids]]
+
+    def missing(self, key: str, ids: Sequence[str] | None = None) -> list[str]:
+        """Return the ids of images that have no vector of a key, in order of adding.
+
+        Args:
+            key: Model and revision.
+            ids: Look only among these, and keep their order; None stands for all images.
+        """
+        with self._store.read() as connection:
+            number = connection.execute(select(vector_keys.c.number).where(vector_keys.c.key == key)).scalar()
+            has = exists().where(vectors.c.key == number, vectors.c.image == images.c.number)
+            if ids is None:
+                query = select(images.c.id).where(images.c.placed, ~has).order_by(images.c.number)
+                return list(connection.execute(query).scalars())
+            there: set[str] = set()
+            for part in chunks(ids):
+                there |= set(connection.execute(select(images.c.id).where(images.c.id.in_(part), has)).scalars())
+        return [id for id in ids if id not in there]
+
+    def count(self, key: str) -> int:
+        """Return how many images have a vector of a key."""
+        with self._store.read() as connection:
+            query = select(func.count()).join(vector_keys).where(vector_keys.c.key == key).select_from(vectors)
+            return int(connection.execute(query).scalar_one())
+
+    def search(self, key: str, query: Array, k: int = 10) -> list[tuple[str, float]]:
+        """Return the images whose vectors point most nearly the same way.
+
+        Args:
+            key: Model and revision.
+            query: float32 (d,).
+            k: How many.
+
+        Returns:
+            Pairs of content id and cosine similarity (-1 to 1), most similar first.
+
+        Raises:
+            UnknownName: No vector has this key.
+            InputError: The query has another shape.
+        """
+        with self._store.read() as connection:
+            number, dimensions = self._key(connection, key)
+            total = int(connection.execute(_count(number)).scalar_one())
+        vector = np.asarray(query, np.float32)
+        if vector.shape != (dimensions,):
+            raise InputError("The query does not fit the vectors.", expected=f"shape ({dimensions},)",
+                             got=str(vector.shape), hint=f"embed the query with {key}")  # fmt: skip
+        length = float(np.linalg.norm(vector))
+        vector = vector / length if length else vector
+        if total > EXACT:
+            return self._search_lance(key, number, vector, k)
+        ids, unit = self._normalised(key, total)
+        return _nearest(ids, unit @ vector, k)
+
+    def compact(self, key: str | None = None) -> None:
+        """Move all vectors that wait in SQLite to Lance, and index what is too large for an exact search.
+
+        Args:
+            key: Only this key; None stands for all.
+        """
+        with self._store.read() as connection:
+            keys = [key] if key is not None else list(connection.execute(select(vector_keys.c.key)).scalars())
+        for one in keys:
+            self._compact(one, 1)
+            if self.count(one) > EXACT:
+                from lucida.catalog import lance
+
+                lance.index(self._folder, one)
+
+    def _compact(self, key: str, at_least: int) -> None:
+        """Move vectors to Lance, a bulk at a time. Stopped anywhere, it can be done again without harm."""
+        from lucida.catalog import lance
+
+        while True:
+            with self._store.read() as connection:
+                number, dimensions = self._key(connection, key)
+                query = (
+                    select(vectors.c.image, vectors.c.data)
+                    .where(vectors.c.key == number, vectors.c.data.is_not(None))
+                    .order_by(vectors.c.image)
+                    .limit(4 * BULK)
+                )
+                rows = connection.execute(query).all()
+            if len(rows) < at_least:
+                return
+            numbers = [row.image for row in rows]
+            values = np.frombuffer(b"".join(row.data for row in rows), "<f4").reshape(-1, dimensions)
+            lance.add(self._folder, key, numbers, values)
+            # Only now that they lie in Lance: a crash between the two leaves them in both, which reads the same.
+            with self._store.write() as connection:
+                for part in chunks(numbers):
+                    connection.execute(
+                        update(vectors).where(vectors.c.key == number, vectors.c.image.in_(part)).values(data=None)
+                    )
+
+    def _fill(self, key: str, number: int, absent: dict[int, int], out: Array, found: np.ndarray[Any, Any]) -> None:
+        """Read from Lance what is no longer in SQLite; forget what Lance has lost, so that it is made again."""
+        from lucida.catalog import lance
+
+        for numbers, values in lance.read(self._folder, key, list(absent)):
+            for image, value in zip(numbers, values, strict=True):
+                if image in absent:
+                    out[absent[image]] = value
+                    found[absent[image]] = True
+        lost = [image for image, row in absent.items() if not found[row]]
+        if lost:
+            with self._store.write() as connection:
+                for part in chunks(lost):
+                    connection.execute(
+                        delete(vectors).where(
+                            vectors.c.key == number, vectors.c.image.in_(part), vectors.c.data.is_(None)
+                        )
+                    )
+
+    def _normalised(self, key: str, total: int) -> tuple[list[str], Array]:
+        """Return ids and unit vectors of a key, kept in memory until there are more."""
+        if self._unit is None or self._unit[:2] != (key, total):
+            with self._store.read() as connection:
+                number, _ = self._key(connection, key)
+                query = select(images.c.id).join(vectors).where(vectors.c.key == number, images.c.placed)
+                ids = list(connection.execute(query.order_by(images.c.number)).scalars())
+            values = self.get(key, ids)
+            values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+            self._unit = (key, total, ids, values)
+        return self._unit[2], self._unit[3]
+
+    def _search_lance(self, key: str, number: int, unit: Array, k: int) -> list[tuple[str, float]]:
+        from lucida.catalog import lance
+
+        near = dict(lance.search(self._folder, key, unit, k))
+        with self._store.read() as connection:
+            query = select(vectors.c.image, vectors.c.data).where(vectors.c.key == number, vectors.c.data.is_not(None))
+            for image, data in connection.execute(query):
+                value = np.frombuffer(data, "<f4")
+                near[image] = float(value @ unit) / max(float(np.linalg.norm(value)), 1e-12)
+            best = sorted(near.items(), key=lambda pair: -pair[1])[: k + CHANGED]
+            ids = select(images.c.number, images.c.id).where(
+                images.c.number.in_([image for image, _ in best]), images.c.placed
+            )
+            named: dict[int, str] = dict(row._tuple() for row in connection.execute(ids))
+        return [(named[image], score) for image, score in best if image in named][:k]
+
+    def _key(self, connection: Connection, key: str) -> tuple[int, int]:
+        query = select(vector_keys.c.number, vector_keys.c.dimensions).where(vector_keys.c.key == key)
+        row = connection.execute(query).first()
+        if row is None:
+            known = connection.execute(select(vector_keys.c.key)).scalars()
+            raise UnknownName("vector key", key, known, hint="run the model over the images first")
+        return row.number, row.dimensions
+
+
+# Images whose files have changed may still lie in Lance: so many more are asked for.
+CHANGED: Final = 100
+
+
+def _count(number: int) -> Any:
+    return select(func.count()).select_from(vectors).where(vectors.c.key == number)
+
+
+def _rows(connection: Connection, key: int, place: dict[str, int]) -> Iterable[Any]:
+    """Yield id, number and data of the images that have a row."""
+    query = select(images.c.id, vectors.c.image, vectors.c.data).join(images).where(vectors.c.key == key)
+    total = connection.execute(_count(key)).scalar_one()
+    if len(place) * 4 > total:
+        # Most are wanted: one pass in order of the file is faster than a look-up each.
+        yield from (row for row in connection.execute(query) if row.id in place)
+        return
+    for part in chunks(place):
+        yield from connection.execute(query.where(images.c.id.in_(part)))
+
+
+def _nearest(ids: list[str], scores: Array, k: int) -> list[tuple[str, float]]:
+    k = min(k, len(ids))
+    if k <= 0:
+        return []
+    best = np.argpartition(-scores, k - 1)[:k]
+    best = best[np.lexsort((best, -scores[best]))]
+    return [(ids[i], float(scores[i])) for i in best]
+
+
+def _key_number(connection: Connection, key: str, dimensions: int) -> int:
+    query = select(vector_keys).where(vector_keys.c.key == key)
+    row = connection.execute(query).first()
+    if row is None:
+        connection.execute(insert(vector_keys), {"key": key, "dimensions": dimensions})
+        row = connection.execute(query).one()
+    if row.dimensions != dimensions:
+        raise InputError(f"The vectors have another length than those of {key!r}.",
+                         expected=f"{row.dimensions} dimensions", got=str(dimensions),
+                         hint="a model with another output needs another revision")  # fmt: skip
+    return int(row.number)
