@@ -1,0 +1,163 @@
+"""Safe decoding of image files, and the content id that names an image by its bytes.
+
+Size limits are checked from the header, before a pixel is allocated; truncated and corrupt files are refused.
+dtype and channels stay as the file has them: what a model needs is converted where the model is, not here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+import simplejpeg
+
+from lucida.errors import ImageError
+from lucida.images.admission import (
+    DECODER_ERRORS,
+    FORMATS,
+    HINT,
+    Header,
+    Limits,
+    admit,
+    check_bytes,
+    check_pixels,
+    no_image,
+    recognise,
+    undecodable,
+)
+from lucida.images.jpeg import decode_jpeg, is_harmless, jpeg_header
+from lucida.images.others import decode_pillow, probe_pillow
+from lucida.images.pixels import Image
+
+__all__ = [
+    "FORMATS",
+    "LIMITS",
+    "Header",
+    "Image",
+    "Limits",
+    "check",
+    "content_id",
+    "decode",
+    "probe",
+    "read",
+    "recognise",
+]
+
+LIMITS: Final = Limits()
+
+
+def content_id(data: bytes) -> str:
+    """Return the name of an image: the SHA-256 of its bytes, 64 hexadecimal characters."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def probe(data: bytes, limits: Limits = LIMITS) -> Header:
+    """Read the header of an image, and nothing more.
+
+    Args:
+        data: The encoded file, whole or at least its header.
+        limits: Bounds on pixels and bytes.
+
+    Returns:
+        Size after orientation, format and mode.
+
+    Raises:
+        ImageError: The bytes are no image that can be decoded, or it is larger than the limits.
+    """
+    kind = admit(data, limits)
+    if kind == "JPEG" and (quick := jpeg_header(data)):
+        check_pixels(quick.width, quick.height, limits)
+        return quick
+    try:
+        return probe_pillow(data, kind, limits)
+    except DECODER_ERRORS as error:
+        raise undecodable(error, kind, data) from error
+
+
+def decode(source: bytes | str | Path, *, cover: int | None = None, limits: Limits = LIMITS) -> Image:
+    """Decode an image, upright, keeping dtype and channels.
+
+    The interpreter's lock is free while pixels are decoded, so threads decode side by side.
+
+    Args:
+        source: The encoded bytes, or the path of a file.
+        cover: Pixels that the shorter side must keep: a JPEG is decoded at the smallest of the scales 1, 1/2,
+            1/4 and 1/8 that still does. Other formats are decoded whole.
+        limits: Bounds on pixels and bytes, checked before decoding.
+
+    Returns:
+        The first frame.
+
+    Raises:
+        ImageError: The file is missing, truncated, corrupt, too large, or no image.
+    """
+    data = source if isinstance(source, bytes) else read(Path(source), limits)
+    try:
+        kind = admit(data, limits)
+        if kind == "JPEG" and (header := jpeg_header(data)):
+            check_pixels(header.width, header.height, limits)
+            quick = decode_jpeg(data, header, cover)
+            if quick is not None:
+                return quick
+        try:
+            return decode_pillow(data, kind, cover, limits)
+        except DECODER_ERRORS as error:
+            raise undecodable(error, kind, data) from error
+    except ImageError as error:
+        if isinstance(source, bytes):
+            raise
+        raise ImageError(f"{source}: {error.what}", expected=error.expected, got=error.got, hint=error.hint) from error
+
+
+def check(data: bytes, limits: Limits = LIMITS) -> Header:
+    """Make sure that an image can be decoded to its last byte, as cheaply as its format allows.
+
+    A JPEG is decoded at 1/8 of its size without colour: the whole stream is read, so truncation shows.
+
+    Args:
+        data: The encoded file.
+        limits: Bounds on pixels and bytes.
+
+    Returns:
+        The header.
+
+    Raises:
+        ImageError: The bytes are truncated, corrupt, too large, or no image.
+    """
+    header = probe(data, limits)
+    if header.format == "JPEG" and header.mode in ("L", "RGB"):
+        try:
+            simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=True)
+            return header
+        except ValueError as error:
+            if not is_harmless(error):
+                raise undecodable(error, "JPEG", data) from error
+    decode(data, cover=1, limits=limits)
+    return header
+
+
+def read(path: Path, limits: Limits = LIMITS) -> bytes:
+    """Read a regular file that begins like an image and whose size keeps the limits.
+
+    Raises:
+        ImageError: The file is missing, not readable, not a regular file, no image, or too large.
+    """
+    try:
+        # Opening a pipe would wait for somebody to write into it.
+        if not path.is_file() and path.exists():
+            raise ImageError("Not a regular file.", expected="an image file", got=str(path), hint=HINT)
+        with path.open("rb") as file:
+            head = file.read(32)
+            if recognise(head) is None:
+                raise no_image(head, os.fstat(file.fileno()).st_size)
+            check_bytes(os.fstat(file.fileno()).st_size, limits)
+            return head + file.read(limits.bytes)
+    except OSError as error:
+        raise ImageError(
+            f"The file cannot be read: {error.strerror or error}.",
+            expected="a readable image file",
+            got=str(path),
+            hint="check the path and its permissions",
+        ) from error
