@@ -10,13 +10,15 @@ import json
 import os
 import sys
 from contextlib import redirect_stdout
+from functools import wraps
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lucida import __version__
 from lucida.errors import InputError, LucidaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cyclopts import App
 
@@ -30,7 +32,7 @@ class Verb(NamedTuple):
 
 
 VERBS = (
-    Verb("add", "lucida.catalog.add:add", "Add images to the catalog: files, folders, archives, Parquet."),
+    Verb("add", "lucida.catalog.verb:add", "Add images to the catalog: files, folders, archives, Parquet."),
     Verb("label", "lucida.label.verb:label", "Label every image: by examples, by words, or by earlier answers."),
     Verb("review", "lucida.review.verb:review", "Teach and check in a page, until the promise is proven."),
     Verb("export", "lucida.export.verb:export", "Write labels, images and the certificate for others to use."),
@@ -63,15 +65,34 @@ def build() -> App:
         help_epilogue=EPILOGUE,
         help_format="markdown",
         version=__version__,
-        default_parameter=Parameter(negative=(), show_default=True, consume_multiple=False),
+        default_parameter=Parameter(negative=(), consume_multiple=False),
         result_action="return_value",
         exit_on_error=False,
         print_error=False,
         suppress_keyboard_interrupt=False,
     )
     for order, verb in enumerate(VERBS):
-        app.command(verb.function, name=verb.name, help=verb.help, sort_key=order)
+        app.command(f"{__name__}:{verb.name}", name=verb.name, help=verb.help, sort_key=order)
     return app
+
+
+def __getattr__(name: str) -> Any:
+    """Return the function behind a verb, imported now, as the command line reads it."""
+    for verb in VERBS:
+        if verb.name == name:
+            module, function = verb.function.split(":")
+            return _without_return(getattr(import_module(module), function))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _without_return(function: Callable[..., Any]) -> Callable[..., Any]:
+    # Cyclopts evaluates every annotation; to import the type of what a verb returns would load all its work needs.
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        return function(*args, **options)
+
+    call.__annotations__ = {k: v for k, v in function.__annotations__.items() if k != "return"}
+    return call
 
 
 def _switches(arguments: Sequence[str]) -> tuple[list[str], bool, bool]:

@@ -81,7 +81,7 @@ def demo(
     max_error: float = 0.05,
     out: Path | None = None,
     yes: bool = False,
-    browser: bool = True,
+    no_browser: bool = False,
 ) -> DemoResult | FolderResult:
     """Do the whole job: label, teach or check, prove, export.
 
@@ -94,7 +94,7 @@ def demo(
         max_error: At most this share of the kept labels may be wrong, between 0 and 1.
         out: Where to work; a new temporary folder by default.
         yes: Ask nothing and open no page: run through by itself.
-        browser: Open the browser; otherwise only print the address.
+        no_browser: Only print the address of the page; open no browser.
 
     Raises:
         MissingExtra: If scikit-learn is not installed (digits only).
@@ -103,13 +103,13 @@ def demo(
     place = out or Path(tempfile.mkdtemp(prefix="lucida-demo-"))
     alone = yes or not (sys.stdin.isatty() and sys.stdout.isatty())
     if folder is not None:
-        return _own_folder(folder, classes, max_error, place, alone=alone, browser=browser)
-    return _digits(max_error, place, alone=alone, browser=browser)
+        return _own_folder(folder, classes, max_error, place, alone=alone, browser=not no_browser)
+    return _digits(max_error, place, alone=alone, browser=not no_browser)
 
 
 def _digits(max_error: float, place: Path, *, alone: bool, browser: bool) -> DemoResult:
     from lucida.catalog import Catalog
-    from lucida.catalog.add import add
+    from lucida.catalog.verb import add
     from lucida.demo.digits import write_digits
     from lucida.export.verb import export
     from lucida.label.verb import label
@@ -159,7 +159,7 @@ def _own_folder(
     folder: Path, classes: str | None, max_error: float, place: Path, *, alone: bool, browser: bool
 ) -> FolderResult:
     from lucida.catalog import Catalog
-    from lucida.catalog.add import add
+    from lucida.catalog.verb import add
     from lucida.label.verb import label
     from lucida.review.workflow import Review, Terms
     from lucida.studio import serve_review

@@ -1,6 +1,33 @@
 """Review: a person answers, evidence grows, a certificate says what is proven."""
 
-from lucida.review.certificate import Certificate
-from lucida.review.session import Answer, Session, Status, certify
+from __future__ import annotations
 
-__all__ = ["Answer", "Certificate", "Session", "Status", "certify"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lucida.review.certificate import Certificate
+    from lucida.review.log import Answer
+    from lucida.review.replay import verify
+    from lucida.review.session import Session, Status, certify
+    from lucida.review.workflow import Review, Terms
+
+_HOMES = {
+    "Answer": "log",
+    "Certificate": "certificate",
+    "Review": "workflow",
+    "Session": "session",
+    "Status": "session",
+    "Terms": "workflow",
+    "certify": "session",
+    "verify": "replay",
+}
+
+__all__ = ["Answer", "Certificate", "Review", "Session", "Status", "Terms", "certify", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: the command line's help must not wait for SciPy and PyArrow.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

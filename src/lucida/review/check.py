@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class Checking:
                 self.session.answer(entry.image, entry.verdict, label=entry.label)
             else:
                 self.session.undo()
+        self._sealed = run.finished or 0.0
         self._known = self._answers_elsewhere()
         self._carry_over()
 
@@ -93,7 +95,9 @@ class Checking:
         self.session.answer(image, verdict, label=label)
 
     def undo(self) -> Card | None:
-        """Take back the last answer of a person; returns its card."""
+        """Take back the last answer of a person; returns its card. What a certificate was written on stays."""
+        if not any(not e.reused and e.time > self._sealed for e in self.journal.entries):
+            return None
         before = len(self.journal)
         entry = self.journal.undo()
         for _ in range(before - len(self.journal)):
@@ -181,8 +185,8 @@ class Checking:
             "reviewers": sorted({e.actor for e in self.journal.entries}),
             "answers_carried_over": sum(e.reused for e in self.journal.entries),
             "program": run.program,
-            "frozen": run.started.isoformat(),
-            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "frozen": _when(run.started),
+            "written": _when(time.time()),
         }
         return self.session.certificate(question=run.question, context=context, attempts=self._attempts())
 
@@ -196,7 +200,7 @@ class Checking:
                 continue
             row: dict[str, Any] = {
                 "run": run.id,
-                "started": run.started.isoformat(),
+                "started": _when(run.started),
                 "max_error": run.parameters["max_error"],
                 "confidence": run.parameters["confidence"],
                 "simulation": run.parameters["simulation"],
@@ -212,3 +216,7 @@ class Checking:
                 row |= {"reviews": len(standing(rows)), "kept": None}
             ledger.append(row)
         return ledger
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

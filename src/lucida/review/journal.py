@@ -81,9 +81,16 @@ class Journal:
     """The answers of one run, as one reviewer after another gave them.
 
     Every call that writes returns after the record is in the catalog.
+
+    Args:
+        catalog: Where to write.
+        question: The question answered.
+        run: The run under which answers are written; None until there is one: see `begin`.
+        reviewer: Who answers.
+        phase: The phase that asks.
     """
 
-    def __init__(self, catalog: Catalog, question: str, run: str, reviewer: str, phase: str) -> None:
+    def __init__(self, catalog: Catalog, question: str, run: str | None, reviewer: str, phase: str) -> None:
         self.catalog, self.question, self.run, self.reviewer, self.phase = (
             catalog,
             question,
@@ -92,21 +99,30 @@ class Journal:
             phase,
         )
         self.entries: list[Entry] = []
+        self.log: list[tuple[Literal["answer", "undo"], Entry]] = []
         self._next = 0
-        self._read()
+        if run is not None:
+            self._read(run)
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def _read(self) -> None:
-        rows = self.catalog.annotations.rows(question=self.question, run=self.run)
+    def begin(self, run: str) -> None:
+        """Write under this run from now on."""
+        self.run = run
+
+    def _read(self, run: str) -> None:
+        rows = self.catalog.annotations.rows(question=self.question, run=run)
         self.log = history(rows)
         self.entries = standing(rows)
         self._next = max((r.sequence + 1 for r in rows if r.kind in ("answer", "undo")), default=0)
 
-    def _append(self, actor: str, image: str, kind: str, label: str | None, detail: dict[str, object]) -> int:
+    def _append(
+        self, actor: str, image: str, kind: Literal["answer", "undo"], label: str | None, detail: dict[str, object]
+    ) -> int:
         from lucida.catalog import Annotation
 
+        assert self.run is not None, "an answer before its run"
         sequence, self._next = self._next, self._next + 1
         written = self.catalog.annotations.append(
             [

@@ -30,7 +30,7 @@ def label_run(catalog: Catalog, run: Run) -> Run:
 def taught_images(catalog: Catalog, source: Run) -> set[str]:
     """Return the images whose labels the source run has learned from: they are no part of what it is checked on."""
     rows = catalog.annotations.rows(question=source.question)
-    began = source.started.timestamp()
+    began = source.started
     return {e.image for e in standing(rows) if e.label and (e.phase == "teach" or e.time < began)}
 
 
@@ -64,13 +64,13 @@ class Material:
     _known: list[int] = field(default_factory=list)
 
     @classmethod
-    def gather(cls, catalog: Catalog, source: Run, *, run: str) -> Material:
+    def gather(cls, catalog: Catalog, source: Run, *, run: str | None) -> Material:
         """Read everything the head needs, embedding what has not been embedded yet.
 
         Args:
             catalog: Where to read.
             source: The run whose proposals are taught.
-            run: The teach run; its own answers are left to its journal.
+            run: The teach run, if it has begun; its own answers are left to its journal.
         """
         from lucida import models, runs
 
@@ -140,7 +140,7 @@ class Material:
         return not self.by_words or (len(labels) >= max(FIRST_FIT, 2 * len(self.classes)))
 
 
-def _earlier_answers(catalog: Catalog, source: Run, *, without: str) -> dict[str, str]:
+def _earlier_answers(catalog: Catalog, source: Run, *, without: str | None) -> dict[str, str]:
     """Return people's labels of images from all other runs of the question: they teach as well."""
     rows = catalog.annotations.rows(question=source.question)
     given = standing(r for r in rows if r.run != without and r.kind in ("answer", "undo"))

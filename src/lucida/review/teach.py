@@ -50,9 +50,11 @@ class Teaching:
         from lucida.review.material import Material
 
         self.catalog, self.source, self.terms, self.reviewer = catalog, source, terms, reviewer
-        self.run = _open_run(catalog, source)
-        self.material = Material.gather(catalog, source, run=self.run.id)
-        self.journal = Journal(catalog, source.question, self.run.id, reviewer, "teach")
+        # A run begins with its first answer: whoever only looks leaves no trace.
+        self.run = _unfinished(catalog, source)
+        run = self.run.id if self.run is not None else None
+        self.material = Material.gather(catalog, source, run=run)
+        self.journal = Journal(catalog, source.question, run, reviewer, "teach")
         self.row = {image: i for i, image in enumerate(self.material.ids)}
         self.expected: list[tuple[int, float]] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="refit") if background else None
@@ -106,6 +108,9 @@ class Teaching:
         given = proposal if verdict == "right" else label
         if verdict == "unsure":
             given = None
+        if self.run is None:
+            self.run = _start(self.catalog, self.source)
+            self.journal.begin(self.run.id)
         self.journal.answer(image, verdict, given)
         # Early answers move the head most; later ones are batched so that refitting stays a small share of the work.
         due = len(self.journal) - self._fit.answers >= max(5, min(QUEUE - 4, len(self.journal) // 10))
@@ -148,7 +153,11 @@ class Teaching:
         from lucida.review.forecast import expected_acceptance
 
         rest = fit.scores[self.material.open_rows(self.journal)]
-        share = expected_acceptance(rest, self.terms.max_error) * len(rest) / max(len(self.row), 1)
+        share = (
+            expected_acceptance(rest, self.terms.max_error, confidence=self.terms.confidence, worth=self.terms.worth)
+            * len(rest)
+            / max(len(self.row), 1)
+        )
         point = (len(self.journal), float(share))
         if self.expected and self.expected[-1][0] == point[0]:
             self.expected[-1] = point
@@ -236,15 +245,15 @@ class Teaching:
         Without a single answer nothing has changed, and the source run itself is returned.
         """
         self._settle()
-        if not self.journal.entries:
+        if self.run is None or not any(e.label is not None for e in self.journal.entries):
             return self.source
         if self._fit.answers != len(self.journal):
             self._swap(self._refit(self._fit))
-        self._write_proposals()
+        self._write_proposals(self.run.id)
         self.catalog.runs.finish(self.run.id)
         return self.catalog.runs.get(self.run.id)
 
-    def _write_proposals(self) -> None:
+    def _write_proposals(self, run: str) -> None:
         from lucida.catalog import Annotation
 
         now = time.time()
@@ -256,7 +265,7 @@ class Teaching:
                 Annotation(
                     image=card.image,
                     question=self.source.question,
-                    run=self.run.id,
+                    run=run,
                     kind="proposal",
                     label=card.proposal,
                     score=card.score,
@@ -300,17 +309,19 @@ def farthest_first(directions: np.ndarray, candidates: np.ndarray, taught: Seque
     return chosen
 
 
-def _open_run(catalog: Catalog, source: Run) -> Run:
-    """Return the unfinished teach run of this source, or a new one."""
-    runs = [r for r in catalog.runs.all(question=source.question) if r.verb == "teach"]
-    for run in runs:
-        if run.finished is None and run.parent == source.id:
-            return run
+def _unfinished(catalog: Catalog, source: Run) -> Run | None:
+    """Return the teach run of this source that was left before its end."""
+    runs = catalog.runs.all(question=source.question)
+    return next((r for r in runs if r.verb == "teach" and r.finished is None and r.parent == source.id), None)
+
+
+def _start(catalog: Catalog, source: Run) -> Run:
+    rounds = sum(r.verb == "teach" for r in catalog.runs.all(question=source.question))
     return catalog.runs.start(
         "teach",
         question=source.question,
         model=source.model,
         revision=source.revision,
-        parameters={"round": len(runs) + 1, "source": source.id},
+        parameters={"round": rounds + 1},
         parent=source.id,
     )

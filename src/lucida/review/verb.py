@@ -91,7 +91,7 @@ def review(
     reviewer: str | None = None,
     seed: int | None = None,
     port: int = 0,
-    browser: bool = True,
+    no_browser: bool = False,
     catalog: Path | None = None,
 ) -> ReviewResult | ReviewPaused | Quote:
     """Teach and check labels until a promise on the rest is proven.
@@ -114,7 +114,7 @@ def review(
         reviewer: The name to write answers under; yours by default.
         seed: An explicit seed makes a simulation, and the certificate says so.
         port: Port of the page; a free one by default.
-        browser: Open the browser; otherwise only print the address.
+        no_browser: Only print the address of the page; open no browser.
         catalog: The catalog's folder.
 
     Raises:
@@ -160,7 +160,7 @@ def review(
 
             if not teach:
                 session.refuse_too_small()
-            serve_review(session, port=port, open_browser=browser)
+            serve_review(session, port=port, open_browser=not no_browser)
         certificate = session.certificate
         if certificate is None or session.certificate_path is None:
             return ReviewPaused(session.question, session.status().taught)
