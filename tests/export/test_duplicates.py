@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,11 +12,7 @@ from lucida.export import duplicates
 from lucida.export.duplicates import Looks, group, near_hashes, near_vectors
 from lucida.images import Image
 
-
-def picture(seed: int, side: int = 96) -> Pillow.Image:
-    """Draw smooth random colours: like a photo, most of the picture is in the low frequencies."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return Pillow.fromarray(coarse).resize((side, side), Pillow.Resampling.BICUBIC)
+Draw = Callable[[int], Pillow.Image]
 
 
 def looks(pictures: list[Pillow.Image]) -> Looks:
@@ -42,8 +39,8 @@ def variants(one: Pillow.Image) -> list[Pillow.Image]:
     ]
 
 
-def test_variants_of_a_picture_are_one_group_and_different_pictures_are_not() -> None:
-    pictures = [v for seed in range(20) for v in variants(picture(seed))]
+def test_variants_of_a_picture_are_one_group_and_different_pictures_are_not(draw: Draw) -> None:
+    pictures = [v for seed in range(20) for v in variants(draw(seed))]
     assert group(looks(pictures)) == [seed for seed in range(20) for _ in range(5)]
 
 
@@ -52,16 +49,16 @@ def test_plain_pictures_are_told_apart_by_their_colour() -> None:
     assert group(looks(plain)) == [0, 0, 1, 2, 2]
 
 
-def test_an_image_that_was_not_seen_is_near_to_nothing() -> None:
-    found = looks([picture(0), picture(0), picture(0)])
+def test_an_image_that_was_not_seen_is_near_to_nothing(draw: Draw) -> None:
+    found = looks([draw(0), draw(0), draw(0)])
     found.seen[1] = False
     assert group(found) == [0, 1, 0]
     assert group(Looks.empty(3)) == [0, 1, 2]
     assert group(Looks.empty(0)) == []
 
 
-def test_vectors_find_candidates_that_still_must_look_alike() -> None:
-    one, other = picture(0), picture(1)
+def test_vectors_find_candidates_that_still_must_look_alike(draw: Draw) -> None:
+    one, other = draw(0), draw(1)
     shifted = one.crop((4, 3, 96, 96))
     pictures = looks([one, shifted, other])
     pictures.hashes[1] = ~pictures.hashes[0]  # the hash alone would miss this pair

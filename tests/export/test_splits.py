@@ -47,9 +47,7 @@ POPULATIONS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), mi
 
 
 @given(POPULATIONS, st.integers(0, 3), st.sampled_from(["a=1", "a=0.5,b=0.5", "a=0.8,b=0.1,c=0.1", "a=90,b=10"]))
-def test_groups_stay_together_and_the_shares_are_kept(
-    population: list[tuple[str, int]], seed: int, text: str
-) -> None:
+def test_groups_stay_together_and_the_shares_are_kept(population: list[tuple[str, int]], seed: int, text: str) -> None:
     shares = parse(text)
     labels, groups = [label for label, _ in population], [group for _, group in population]
     found = assign([f"{i:064x}" for i in range(len(population))], labels, groups, shares, seed=seed)

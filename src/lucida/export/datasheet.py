@@ -112,9 +112,9 @@ def _composition(facts: Facts) -> list[str]:
             f"Splits ({facts.splits}). Near-identical images are kept in one split.",
             _table(["class", *splits], [[_text(c), *(by[c, s] for s in splits)] for c in labels if here[c]]),
         ]
-    formats = Counter(row.format for row in facts.laid_out)
-    if formats:
-        parts.append("Image formats: " + ", ".join(f"{n} {c:,}" for n, c in formats.most_common()) + ".")
+    endings = Counter(PurePosixPath(row.file).suffix.casefold() for row in facts.laid_out)
+    if endings:
+        parts.append("Files: " + ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common()) + ".")
     parts.append(f"Do images show people, or anything else that is sensitive? {OWNER}")
     return parts
 
@@ -150,7 +150,7 @@ def _labelling(facts: Facts) -> list[str]:
             _text(_model(run)),
             _text(_settings(run)),
             _text(run.program),
-            f"{run.started:%Y-%m-%d}",
+            f"{datetime.fromtimestamp(run.started, UTC):%Y-%m-%d}",
         ]
         for run in named
     ]

@@ -133,7 +133,10 @@ class Folder:
 
     def stale(self, files: Collection[str]) -> list[str]:
         """Return the files that an earlier export wrote and that are not among `files`, if they are there."""
-        return sorted(name for name in self._owned - set(files) - {MANIFEST} if (self.path / name).is_file())
+        home = self.path.resolve()
+        gone = ((name, self.path / name) for name in self._owned - set(files) - {MANIFEST})
+        # Behind a link that was put there since lies somebody else's file.
+        return sorted(n for n, path in gone if path.is_file() and path.parent.resolve().is_relative_to(home))
 
     def finish(self, files: Collection[str], facts: dict[str, Any], *, spare: Collection[str] = ()) -> None:
         """Remove what is no longer exported, except for `spare`, and write the manifest."""

@@ -23,7 +23,7 @@ def layout(rows: Iterable[Row], folders: dict[str, str]) -> dict[str, str]:
     by_folder: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
         folder = f"{row.split}/{folders[row.label]}" if row.split else folders[row.label]
-        by_folder[folder][row.image] = names.file_name(row.path, row.format)
+        by_folder[folder][row.image] = row.file
     return {
         image: f"{folder}/{name}"
         for folder, files in by_folder.items()

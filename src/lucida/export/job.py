@@ -83,7 +83,7 @@ def run(catalog: Catalog, ask: Ask) -> ExportResult:
     question = selection.question_of(catalog, ask.question)
     standing = proof.find(catalog, question)
     include = ask.include or selection.default(standing)
-    rows = selection.rows_of(catalog, question)
+    rows = selection.rows_of(catalog, question, standing)
     chosen = [] if ask.format == "csv" else selection.included(rows, include)
     if ask.format != "csv" and not chosen:
         raise InputError(
@@ -93,6 +93,7 @@ def run(catalog: Catalog, ask: Ask) -> ExportResult:
             hint="--include proposed lays out every labelled image; --format csv writes all labels",
         )
     folder = Folder(ask.out, overwrite=ask.overwrite)
+    chosen = selection.named(catalog, chosen)
     if shares:
         chosen = _divide(catalog, chosen, shares, ask.seed)
     return _Writing(catalog, ask, folder, question, standing, include, rows, chosen, [s.name for s in shares]).write()
@@ -155,8 +156,9 @@ class _Writing:
         self.certificate = self.proof.files()
         self.folders = names.class_folders(self.classes, reserved=(*_OWN, *self.certificate))
         self.read = Reading(self.catalog, {row.image: row.path for row in self.rows})
+        self.mean_bytes = selection.mean_bytes(self.catalog, self.chosen)
         self.paths = imagefolder.layout(self.chosen, self.folders) if self.ask.format == "imagefolder" else {}
-        self.shards = parquet.shards(self.chosen) if self.ask.format == "parquet" else {}
+        self.shards = parquet.shards(self.chosen, self.mean_bytes) if self.ask.format == "parquet" else {}
         self.notes: list[str] = []
 
     def write(self) -> ExportResult:
@@ -183,8 +185,8 @@ class _Writing:
 
     def _needed(self) -> int:
         if self.ask.format == "imagefolder":
-            return sum(row.bytes for row in self.chosen if not (self.folder.path / self.paths[row.image]).exists())
-        return sum(row.bytes for row in self.chosen)
+            return self.mean_bytes * sum(not (self.folder.path / path).exists() for path in self.paths.values())
+        return self.mean_bytes * len(self.chosen)
 
     def _images(self) -> list[str]:
         if not self.chosen:
@@ -260,9 +262,11 @@ class _Writing:
                 for s in found
                 if any(row.split in ("", s) for row in self.chosen)
             }
+        # One class alone, or a file name that looks like a split, would otherwise be read as something else.
+        more = ", drop_labels=False" if self.ask.format == "imagefolder" else ""
         return (
             "from datasets import load_dataset\n\n"
-            f"data = load_dataset({self.ask.format!r}, data_files={json.dumps(files, ensure_ascii=False)})"
+            f'data = load_dataset("{self.ask.format}", data_files={json.dumps(files, ensure_ascii=False)}{more})'
         )
 
     def _finish(self, files: set[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 # The endings that both torchvision's ImageFolder and `datasets` take for an image.
@@ -86,18 +86,19 @@ def class_folders(classes: Sequence[str], *, reserved: Collection[str] = ()) -> 
     return folders
 
 
-def file_name(given: str, image_format: str) -> str:
+def file_name(given: str, image_format: Callable[[], str]) -> str:
     """Return a safe file name for an image: its own name, with an ending that says what it is.
 
     Args:
         given: Path as given to `add`: "photos/a b.jpg", "x.zip!/member.png", "x.parquet#17".
-        image_format: Pillow's name of the format, used when the name has no image ending.
+        image_format: Gives the name of the format ("JPEG"); called only when the name has no image ending.
     """
     base = PurePosixPath(given.replace("\\", "/").rstrip("/")).name.rpartition("!")[2]
     path = PurePosixPath(base)
     if path.suffix.casefold() in _IMAGE_ENDINGS:
         return safe(path.stem) + path.suffix
-    ending = ENDINGS.get(image_format.upper(), "." + safe(image_format.lower()))
+    kind = image_format()
+    ending = ENDINGS.get(kind.upper(), "." + safe(kind.lower()))
     return safe(base.replace("#", "-")) + ending
 
 

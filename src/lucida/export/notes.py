@@ -26,8 +26,8 @@ def of_proof(proof: Proof, rows: Sequence[Row]) -> list[str]:
     gone = len(proof.kept() - {row.image for row in rows if row.kept})
     if gone:
         found.append(
-            f"{gone:,} labels that the certificate keeps have since been taken back or called undecidable; "
-            "they are not marked as kept."
+            f"{gone:,} labels that the certificate keeps are not marked as kept here: a person called them "
+            "undecidable, or wrong without saying what is right."
         )
     return found
 

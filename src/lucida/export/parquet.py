@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lucida.export import names
 from lucida.export.folder import Folder
 
 if TYPE_CHECKING:
@@ -45,8 +45,13 @@ def schema(classes: Sequence[str]) -> pa.Schema:
     )
 
 
-def shards(rows: Sequence[Row], *, limit: int = SHARD_BYTES) -> dict[str, list[Row]]:
-    """Divide the rows into files of at most about `limit` bytes, one file or more for each split.
+def shards(rows: Sequence[Row], mean_bytes: int, *, limit: int = SHARD_BYTES) -> dict[str, list[Row]]:
+    """Divide the rows into files of about `limit` bytes or less, one file or more for each split.
+
+    Args:
+        rows: The images, with their split ("" without splits).
+        mean_bytes: About how large an image is.
+        limit: About how large a file may be.
 
     Returns:
         File name -> rows: `train.parquet`, or `train-00000-of-00002.parquet` and so on. Without splits, all is
@@ -54,20 +59,12 @@ def shards(rows: Sequence[Row], *, limit: int = SHARD_BYTES) -> dict[str, list[R
     """
     files: dict[str, list[Row]] = {}
     for split in dict.fromkeys(row.split for row in rows):
-        parts: list[list[Row]] = [[]]
-        held = 0
-        for row in rows:
-            if row.split != split:
-                continue
-            if parts[-1] and held + row.bytes > limit:
-                parts.append([])
-                held = 0
-            parts[-1].append(row)
-            held += row.bytes
-        name = split or "train"
-        for number, part in enumerate(parts):
-            suffix = f"-{number:05d}-of-{len(parts):05d}" if len(parts) > 1 else ""
-            files[f"{name}{suffix}.parquet"] = part
+        found = [row for row in rows if row.split == split]
+        count = max(1, min(len(found), math.ceil(mean_bytes * len(found) / limit)))
+        for number in range(count):
+            part = f"-{number:05d}-of-{count:05d}" if count > 1 else ""
+            rows_here = found[number * len(found) // count : (number + 1) * len(found) // count]
+            files[f"{split or 'train'}{part}.parquet"] = rows_here
     return files
 
 
@@ -116,7 +113,7 @@ def write(
 
 def _record(row: Row, data: bytes, number: dict[str, int]) -> dict[str, Any]:
     return {
-        "image": {"bytes": data, "path": names.file_name(row.path, row.format)},
+        "image": {"bytes": data, "path": row.file},
         "label": number[row.label],
         "path": row.path,
         "id": row.image,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,11 +43,11 @@ class Proof:
         return {FILE: self.folder / FILE, Path(population).name: self.folder / Path(population).name}
 
     def kept(self) -> set[str]:
-        """Return the content ids that the certificate keeps."""
+        """Return the content ids that a valid certificate keeps."""
         import pyarrow.parquet as pq
 
         rows = self.certificate.get("kept", [])
-        if not rows or self.folder is None:
+        if not rows or self.folder is None or self.state != "valid":
             return set()
         name = Path(str(self.certificate.get("population_file"))).name
         ids = pq.read_table(self.folder / name, columns=["id"])["id"].to_pylist()
@@ -56,7 +56,7 @@ class Proof:
 
 def find(catalog: Catalog, question: str) -> Proof:
     """Return where the question stands, by its latest finished review."""
-    runs = sorted(catalog.runs.all(question=question), key=lambda run: run.started)
+    runs = catalog.runs.all(question=question)  # in order of starting
     reviews = [run for run in runs if run.verb == "review"]
     for review in reversed([run for run in reviews if run.finished is not None]):
         folder = catalog.runs.folder(review.id)
@@ -67,14 +67,11 @@ def find(catalog: Catalog, question: str) -> Proof:
     return Proof("open", reviews[-1]) if reviews else Proof("none")
 
 
-def _void(review: Run, runs: Collection[Run]) -> str:
-    source = next((run for run in runs if run.id == review.parent), None)
-    if source is None:
-        return ""
-    newer = [run for run in runs if run.verb in LABELLING and run.started > source.started]
-    if not newer:
-        return ""
-    return f"the images were labelled again after it ({newer[-1].id})"
+def _void(review: Run, runs: Sequence[Run]) -> str:
+    """Return why the certificate holds no more; the catalog's fold has the same rule."""
+    source = next((i for i, run in enumerate(runs) if run.id == review.parent), len(runs))
+    newer = [run for run in runs[source + 1 :] if run.verb in LABELLING]
+    return f"the images were labelled again after it ({newer[-1].id})" if newer else ""
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from lucida.errors import InputError, UnknownName
+from lucida.export import names
 
 if TYPE_CHECKING:
     from lucida.catalog import Annotation, Catalog
@@ -33,8 +35,8 @@ class Row:
         state: reviewed, accepted or proposed.
         kept: Whether it is in the certified set.
         run: The run that said it.
-        format: Pillow's name of the image format.
-        bytes: Size of the file.
+        disagreement: Whether people gave different answers.
+        file: A safe file name for it, set for the images that are laid out.
         split: Its split; "" without splits.
     """
 
@@ -46,8 +48,7 @@ class Row:
     kept: bool
     run: str
     disagreement: bool
-    format: str
-    bytes: int
+    file: str = ""
     split: str = ""
 
 
@@ -94,28 +95,47 @@ def included(rows: list[Row], include: Include) -> list[Row]:
     return [row for row in rows if row.state in STATES[include] and (row.kept or include != "kept")]
 
 
-def rows_of(catalog: Catalog, question: str) -> list[Row]:
-    """Return every labelled image, in the order of adding."""
-    current = catalog.annotations.current(question)
+def rows_of(catalog: Catalog, question: str, proof: Proof) -> list[Row]:
+    """Return every labelled image, in the order of adding.
+
+    Only the certificate that goes with the export counts: what an earlier review of the same labels kept beyond it is
+    proposed again, since a promise holds for one set.
+    """
+    # Without a label are those of which people only said what they are not.
+    current = [row for row in catalog.annotations.current(question) if row.label is not None]
     paths = catalog.images.names([row.image for row in current])
-    rows = {}
+    certified = proof.kept()
+    rows = []
     for row in current:
-        if row.label is None:
-            continue
-        record = catalog.images.get(row.image)
-        rows[row.image] = Row(
-            image=row.image,
-            path=paths[row.image],
-            label=row.label,
-            score=None if row.score is None else float(row.score),
-            state=row.state,
-            kept=row.kept,
-            run=row.run,
-            disagreement=row.disagreement,
-            format=record.format,
-            bytes=record.bytes,
+        kept = row.kept and row.image in certified
+        rows.append(
+            Row(
+                image=row.image,
+                path=paths[row.image],
+                label=str(row.label),
+                score=None if row.score is None else float(row.score),
+                state="proposed" if row.state == "accepted" and not kept else row.state,
+                kept=kept,
+                run=row.run,
+                disagreement=row.disagreement,
+            )
         )
-    return [rows[image] for image in catalog.images.ids() if image in rows]
+    return rows
+
+
+def named(catalog: Catalog, rows: list[Row]) -> list[Row]:
+    """Return the rows with a safe file name each; only names without an image ending need a look at the record."""
+
+    def kind(image: str) -> str:
+        return catalog.images.get(image).format
+
+    return [replace(row, file=names.file_name(row.path, partial(kind, row.image))) for row in rows]
+
+
+def mean_bytes(catalog: Catalog, rows: list[Row], *, sample: int = 200) -> int:
+    """Return about how large an image file is, from some of them spread over all; 0 for no rows."""
+    some = rows[:: max(1, len(rows) // sample)]
+    return sum(catalog.images.get(row.image).bytes for row in some) // max(1, len(some))
 
 
 def answers_of(catalog: Catalog, question: str) -> list[Annotation]:

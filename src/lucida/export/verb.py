@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from lucida.export.selection import Include
+from lucida.export.selection import Include
 
 Format = Literal["imagefolder", "parquet", "csv"]
 
