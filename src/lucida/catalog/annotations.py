@@ -14,7 +14,7 @@ from lucida.catalog import fold
 from lucida.catalog.images import numbers
 from lucida.catalog.records import KINDS, STATES, VERDICTS, Annotation, Current, Proposals, State
 from lucida.catalog.schema import images, notes, runs
-from lucida.catalog.store import Store, chunks, insert_ignoring
+from lucida.catalog.store import Store, chunks, insert_ignoring, pairs
 from lucida.errors import InputError, UnknownName
 
 
@@ -75,7 +75,7 @@ class Annotations:
             query = query.where(notes.c.kind == kind)
         order = (notes.c.time, notes.c.sequence, notes.c.image, notes.c.item)
         with self._store.read() as connection:
-            ids: dict[int, str] = dict(row._tuple() for row in connection.execute(select(runs.c.number, runs.c.id)))
+            ids: dict[int, str] = pairs(connection.execute(select(runs.c.number, runs.c.id)))
             return [_annotation(row, ids) for row in connection.execute(query.order_by(*order))]
 
     def table(self, run_id: str) -> Proposals:
@@ -232,7 +232,7 @@ def _run_numbers(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     numbers: dict[str, int] = {}
     for part in chunks(ids):
         query = select(runs.c.id, runs.c.number).where(runs.c.id.in_(part))
-        found = dict(row._tuple() for row in connection.execute(query))
+        found = pairs(connection.execute(query))
         for id in part:
             if id not in found:
                 raise UnknownName("run", id, connection.execute(select(runs.c.id)).scalars())

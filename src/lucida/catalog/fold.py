@@ -20,6 +20,7 @@ from sqlalchemy import Connection, func, select
 
 from lucida.catalog.records import Current, State
 from lucida.catalog.schema import images, notes, runs
+from lucida.catalog.store import pairs
 
 # Runs of these verbs make proposals, and so end what was certified on earlier ones.
 PROPOSING: Final = ("label", "teach")
@@ -108,7 +109,7 @@ def decide(votes: Sequence[Vote], certified: Said | None, said: Said | None) -> 
 
 def current(connection: Connection, question: str) -> Iterator[Current]:
     """Yield today's answer of every image that has one, in order of adding."""
-    run_ids: dict[int, str] = dict(row._tuple() for row in connection.execute(select(runs.c.number, runs.c.id)))
+    run_ids: dict[int, str] = pairs(connection.execute(select(runs.c.number, runs.c.id)))
     votes = _votes(connection, question)
     certified = _certified(connection, question)
     total = connection.execute(select(func.count()).select_from(images).where(images.c.placed)).scalar_one()

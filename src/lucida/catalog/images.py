@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, or_, select
 from lucida.catalog.blobs import Blobs
 from lucida.catalog.records import ImageRecord, Place
 from lucida.catalog.schema import images, places
-from lucida.catalog.store import Store, chunks
+from lucida.catalog.store import Store, chunks, pairs
 from lucida.errors import ImageError, InputError
 
 
@@ -119,7 +119,7 @@ class Images:
                     .order_by(places.c.number.desc())
                 )
                 # The last one written is the first place.
-                found.update(row._tuple() for row in connection.execute(query))
+                found.update(pairs(connection.execute(query)))
         return {id: name or id for id, name in found.items()}
 
     def resolve(self, name: str) -> list[str]:
@@ -163,7 +163,7 @@ def numbers(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     unknown: list[str] = []
     for part in chunks(dict.fromkeys(ids)):
         query = select(images.c.id, images.c.number).where(images.c.id.in_(part))
-        there = dict(row._tuple() for row in connection.execute(query))
+        there = pairs(connection.execute(query))
         unknown += [id for id in part if id not in there]
         found |= there
     if unknown:

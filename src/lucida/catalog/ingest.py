@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Item = Found | Refusal | Container
 
 BATCH: Final = 256
+# Files that a thread takes at once: handing over one alone costs as much as reading a small photo.
+GROUP: Final = 16
+GROUP_BYTES: Final = 8 * 2**20
 # Bytes that may be in memory, waiting for a thread; one larger file may still pass alone.
 IN_FLIGHT: Final = 256 * 2**20
 
@@ -37,6 +40,9 @@ class Checked:
 
     found: Found
     image: ImageRecord
+
+
+Outcome = Checked | Refusal | Container
 
 
 class Ingest:
@@ -63,7 +69,7 @@ class Ingest:
         """Take in all items, in their order.
 
         Args:
-            items: What was found; read one chunk ahead.
+            items: What was found; read a few chunks ahead.
             total: How many there will be; asked only where someone watches the progress.
 
         Raises:
@@ -74,38 +80,43 @@ class Ingest:
             track("Adding images", count, unit="files") as step,
             ThreadPoolExecutor(self._workers, "lucida-add") as pool,
         ):
-            waiting: deque[tuple[Item, Future[Checked | Refusal] | None]] = deque()
+            waiting: deque[tuple[int, Future[list[Outcome]]]] = deque()
             weight = 0
             try:
-                for item in self._unknown(items, step):
-                    while waiting and (weight > IN_FLIGHT or len(waiting) >= 8 * self._workers):
-                        weight -= _weight(waiting[0][0])
-                        self._settle(*waiting.popleft(), step)
-                    # A thread reads it and looks at every byte; here it only waits its turn.
-                    future = pool.submit(self._check, item) if isinstance(item, Found) else None
-                    weight += _weight(item)
-                    waiting.append((item, future))
+                for group in _groups(self._unknown(items, step), GROUP, GROUP_BYTES):
+                    size = sum(map(_weight, group))
+                    while waiting and (weight + size > IN_FLIGHT or len(waiting) > 3 * self._workers):
+                        done, future = waiting.popleft()
+                        weight -= done
+                        self._settle(future.result(), step)
+                    # A thread reads each file to its last byte; here they only wait their turn.
+                    waiting.append((size, pool.submit(self._check_all, group)))
+                    weight += size
                 while waiting:
-                    self._settle(*waiting.popleft(), step)
-            except BaseException:
-                for _, future in waiting:
-                    if future is not None:
-                        future.cancel()
+                    self._settle(waiting.popleft()[1].result(), step)
+            except KeyboardInterrupt:
+                # What was checked by now need not be checked again.
+                self._commit()
                 raise
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
             self._commit()
 
     def _unknown(self, items: Iterable[Item], step: Step) -> Iterator[Item]:
         """Pass on all but the files that are known by path, size and time of change."""
-        # A member's bytes are in memory already; looking ahead would pile them up.
-        for chunk in _by_weight(items):
-            files = [item for item in chunk if isinstance(item, Found) and item.data is None]
+        for group in _groups(items, BATCH, GROUP_BYTES):
+            files = [item for item in group if isinstance(item, Found) and item.data is None]
             known = self._catalog.intake.unchanged(files) if files else set()
             self.known += len(known)
             step(len(known))
-            yield from (item for item in chunk if not (isinstance(item, Found) and item.uri in known))
+            yield from (item for item in group if not (isinstance(item, Found) and item.uri in known))
 
-    def _check(self, found: Found) -> Checked | Refusal:
-        """Read a file to its last byte; runs in a thread."""
+    def _check_all(self, group: list[Item]) -> list[Outcome]:
+        """Check the files of a group; runs in a thread."""
+        return [self._check(item) if isinstance(item, Found) else item for item in group]
+
+    def _check(self, found: Found) -> Outcome:
+        """Read a file to its last byte."""
         if not printable(found.uri) or not printable(found.given):
             return Refusal(show(found.given), "a name that is no Unicode text")
         try:
@@ -116,26 +127,26 @@ class Ingest:
         id = content_id(data)
         if found.data is not None:
             self._catalog.blobs.write(id, data)
+            found = replace(found, data=b"")
         record = ImageRecord(id, header.width, header.height, header.format, header.mode, len(data))
         return Checked(found, record)
 
-    def _settle(self, item: Item, future: Future[Checked | Refusal] | None, step: Step) -> None:
-        if isinstance(item, Container):
-            self._container(item)
-            return
-        outcome = future.result() if future is not None else item
-        if isinstance(outcome, Checked):
-            self._batch.append(outcome)
-            self._taken += 1
-            if len(self._batch) >= BATCH:
-                self._commit()
-        elif isinstance(outcome, Refusal):
-            self.refused.append(outcome)
-        step(1)
+    def _settle(self, outcomes: list[Outcome], step: Step) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Container):
+                self._container(outcome)
+            elif isinstance(outcome, Refusal):
+                self.refused.append(outcome)
+            else:
+                self._batch.append(outcome)
+                self._taken += 1
+                if len(self._batch) >= BATCH:
+                    self._commit()
+        step(sum(not isinstance(outcome, Container) for outcome in outcomes))
 
     def _commit(self) -> None:
         batch, self._batch = self._batch, []
-        new = self._catalog.intake.record([(c.found, c.image) for c in batch])
+        new = self._catalog.intake.record([(checked.found, checked.image) for checked in batch])
         self.added += new
         self.known += len(batch) - new
 
@@ -155,14 +166,16 @@ class Ingest:
                 self._catalog.intake.close(replace(container, images=self._taken - taken, refused=of_it))
 
 
-def _by_weight(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Group files that are still on disk, and pass on members of containers one by one."""
+def _groups(items: Iterable[Item], count: int, size: int) -> Iterator[list[Item]]:
+    """Group items by number and weight: what lies in memory already must not pile up."""
     group: list[Item] = []
+    weight = 0
     for item in items:
         group.append(item)
-        if len(group) >= BATCH or (isinstance(item, Found) and item.data is not None) or isinstance(item, Container):
+        weight += len(item.data or b"") if isinstance(item, Found) else 0
+        if len(group) >= count or weight >= size:
             yield group
-            group = []
+            group, weight = [], 0
     if group:
         yield group
 

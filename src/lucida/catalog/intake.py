@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, selec
 from lucida.catalog.records import ImageRecord, Refusal
 from lucida.catalog.schema import images, places, sources
 from lucida.catalog.sources.found import Container, Found, printable
-from lucida.catalog.store import Store, chunks
+from lucida.catalog.store import Store, chunks, pairs
 
 
 class Intake:
@@ -83,7 +83,7 @@ def _numbers(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     numbers: dict[str, int] = {}
     for part in chunks(ids):
         query = select(images.c.id, images.c.number).where(images.c.id.in_(part))
-        numbers.update(row._tuple() for row in connection.execute(query))
+        numbers.update(pairs(connection.execute(query)))
     return numbers
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from lucida.catalog.images import numbers as image_numbers
 from lucida.catalog.schema import images, vector_keys, vectors
-from lucida.catalog.store import Store, chunks, insert_ignoring
+from lucida.catalog.store import Store, chunks, insert_ignoring, pairs
 from lucida.errors import InputError, UnknownName
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -239,7 +239,7 @@ class Vectors:
             ids = select(images.c.number, images.c.id).where(
                 images.c.number.in_([image for image, _ in best]), images.c.placed
             )
-            named: dict[int, str] = dict(row._tuple() for row in connection.execute(ids))
+            named: dict[int, str] = pairs(connection.execute(ids))
         return [(named[image], score) for image, score in best if image in named][:k]
 
     def _key(self, connection: Connection, key: str) -> tuple[int, int]:

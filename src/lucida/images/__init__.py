@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 LIMITS: Final = Limits()
+# Most photos of a phone's screen are smaller, and then read at once.
+SNIFF: Final = 256 * 2**10
 
 
 def content_id(data: bytes) -> str:
@@ -148,12 +150,14 @@ def read(path: Path, limits: Limits = LIMITS) -> bytes:
         # Opening a pipe would wait for somebody to write into it.
         if not path.is_file() and path.exists():
             raise ImageError("Not a regular file.", expected="an image file", got=str(path), hint=HINT)
-        with path.open("rb") as file:
-            head = file.read(32)
-            if recognise(head) is None:
-                raise no_image(head, os.fstat(file.fileno()).st_size)
-            check_bytes(os.fstat(file.fileno()).st_size, limits)
-            return head + file.read(limits.bytes)
+        with path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            # A video is refused by its first bytes, not read whole.
+            data = file.read(SNIFF if size > SNIFF else size + 1)
+            if recognise(data) is None:
+                raise no_image(data[:32], size)
+            check_bytes(size, limits)
+            return data if len(data) >= size else data + file.readall()[: limits.bytes]
     except OSError as error:
         raise ImageError(
             f"The file cannot be read: {error.strerror or error}.",
