@@ -13,7 +13,7 @@ from lucida.evidence.order import Ints
 
 SHARES = (0.85, 0.15)  # of the level, for epoch 1 and epoch 2
 ENTRIES = ((0.3, 0.15), (0.6, 0.45), (0.9, 0.40))  # (part of the promising fraction, weight)
-STEP = 1.05  # each rung is at least this much larger than the one below it
+STEP = 1.025  # each rung is at least this much larger than the one below it
 _SMALLEST_PROMISE = 0.12  # of the items: below it a set would save little
 _STRENGTH = 6.0  # pseudo-counts that pull a bin's error rate towards its neighbours'
 

@@ -7,8 +7,9 @@ the scores, the orders, the parameters and the answers in the order in which the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from lucida.evidence.order import Ints, score_bins
 from lucida.evidence.steering import Earlier, Plan, make_plan
 
 Reason = Literal["", "target", "no-gain", "max-reviews", "exhausted"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 STAGES = ("pilot", "epoch-1", "epoch-2")
 _NEVER = 9  # as the stage of an item without any answer
@@ -109,7 +111,7 @@ class Selection:
         self.plan: Plan | None = None
         self._plan_until = 0
         self._plan_certified = 0
-        self.pilot = self._choose_pilot()
+        self.pilot = choose_pilot(self.bins, orders, pilot_size(max_error, self.max_reviews))
         self._advance()
 
     # ---- what a caller sees ---------------------------------------------------------------------------
@@ -172,19 +174,7 @@ class Selection:
 
     def proven(self) -> Proven | None:
         """Give the largest certified set, None while there is none."""
-        best: Proven | None = None
-        for index, started in enumerate(self.started):
-            epoch, rung = started.epoch, started.epoch.top()
-            if rung >= 0 and (best is None or epoch.size[rung] > best.size):
-                best = Proven(
-                    index,
-                    rung,
-                    int(epoch.size[rung]),
-                    int(epoch.allowed[rung]),
-                    int(epoch.stratum_answered[: rung + 1].sum()),
-                    int(epoch.stratum_wrong[: rung + 1].sum()),
-                )
-        return best
+        return largest([started.epoch for started in self.started])
 
     def kept(self) -> Ints:
         """List the items of the largest certified set, in review order (int64)."""
@@ -194,16 +184,6 @@ class Selection:
         return self.started[best.epoch].epoch.members(best.rung)
 
     # ---- the procedure --------------------------------------------------------------------------------
-
-    def _choose_pilot(self) -> list[int]:
-        """Take items evenly spaced in score order, random within a bin; ask them in random order."""
-        count = min(int(np.clip(0.4 / self.max_error, 20, 40)), self.max_reviews)
-        if count <= 0:
-            return []
-        shuffled = self._orders.order("pilot", np.arange(self.total))
-        by_score = np.argsort(self.bins[shuffled], kind="stable")
-        places = ((np.arange(count) + self._orders.offset("pilot")) * self.total / count).astype(np.int64)
-        return [int(i) for i in shuffled[np.sort(by_score[places])]]
 
     def _set(self, item: int, wrong: bool | None) -> None:
         known, at = self.verdicts.pop(item, None), self.bins[item]
@@ -297,3 +277,30 @@ class Selection:
         most = 0.6 / self.max_error if number else len(self.pilot)
         scale = np.minimum(drawn, most) / np.maximum(drawn, 1)
         return Earlier(1 / self.max_error + drawn * scale, 0.25 + errors * scale)
+
+
+def largest(epochs: Sequence[Epoch]) -> Proven | None:
+    """Give the largest certified set of some epochs, None while there is none."""
+    best: Proven | None = None
+    for index, epoch in enumerate(epochs):
+        rung = epoch.top()
+        if rung >= 0 and (best is None or epoch.size[rung] > best.size):
+            reviewed = int(epoch.stratum_answered[: rung + 1].sum())
+            found = int(epoch.stratum_wrong[: rung + 1].sum())
+            best = Proven(index, rung, int(epoch.size[rung]), int(epoch.allowed[rung]), reviewed, found)
+    return best
+
+
+def pilot_size(max_error: float, most: int) -> int:
+    """Give the number of items that the pilot asks for, at most `most`."""
+    return min(int(np.clip(0.4 / max_error, 20, 40)), most)
+
+
+def choose_pilot(bins: Ints, orders: Orders, count: int) -> list[int]:
+    """Take `count` items evenly spaced in score order, random within a bin, and list them in random order."""
+    if count <= 0:
+        return []
+    shuffled = orders.order("pilot", np.arange(len(bins)))
+    by_score = np.argsort(bins[shuffled], kind="stable")
+    places = ((np.arange(count) + orders.offset("pilot")) * len(bins) / count).astype(np.int64)
+    return [int(i) for i in shuffled[np.sort(by_score[places])]]

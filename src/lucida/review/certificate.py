@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lucida.errors import CertificateError
+from lucida.evidence.finite import Floats
 from lucida.evidence.order import ORDER_RULE, Ints
+from lucida.evidence.selection import STAGES
 from lucida.review.claim import claim_in_full, claim_in_short, summary
 from lucida.review.population import DIGEST_RULE, Population
 
@@ -102,7 +104,7 @@ class Certificate:
                 hint="take the file as it was made",
             )
         try:
-            arrays = {name: np.array(values[name], dtype=np.int64).reshape(-1) for name in _ARRAYS}
+            arrays = {name: _rows(values[name]) for name in _ARRAYS}
         except (TypeError, ValueError, OverflowError) as problem:
             raise CertificateError(
                 "The rows that the certificate names are not numbers.",
@@ -129,7 +131,7 @@ class Certificate:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.population_file = f"{path.stem}.population.parquet"
         self.population.save(path.with_name(self.population_file))
-        path.write_text(dump(self.to_json()), encoding="utf-8")
+        write_json(path, self.to_json())
         return path
 
     @staticmethod
@@ -159,10 +161,24 @@ class Certificate:
         return replay(self)
 
 
+def _rows(values: Any) -> Ints:
+    array = np.array(values)
+    if array.ndim != 1 or (len(array) and array.dtype.kind != "i"):  # numpy would turn 1.5 and true into 1
+        raise ValueError(f"{str(values)[:80]} is no list of whole numbers")
+    return array.astype(np.int64)
+
+
 def dump(values: Mapping[str, Any]) -> str:
     """Write JSON, one field a line: readable at the top level, compact below."""
     rows = (f" {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in values.items())
     return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write JSON so that the file is either the old or the new one, never half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(dump(values), encoding="utf-8")
+    partial.replace(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -229,8 +245,8 @@ def write_certificate(
         seed=session.seed,
         simulation=session.simulation,
         mixture={"no_error": mixture.no_error, "betas": [list(b) for b in mixture.betas]} if mixture else {},
-        groups=[_describe(group) for group in session.groups],
-        answers=[dict(vars(line)) for line in session.log],
+        groups=[_describe(group, session.population.ids) for group in session.groups],
+        answers=[dict(vars(line)) for line in session.log.lines],
         question=question,
         context=json.loads(json.dumps(dict(context), allow_nan=False)),
         attempts=json.loads(json.dumps([dict(a) for a in attempts], allow_nan=False)),
@@ -243,19 +259,17 @@ def write_certificate(
     return certificate
 
 
-def _describe(group: Group) -> dict[str, Any]:
+def _describe(group: Group, ids: Sequence[str]) -> dict[str, Any]:
     """Describe what was fixed in one group before each stage, and what came of it."""
-    selection = group.selection
+    selection, names = group.selection, [ids[row] for row in group.rows.tolist()]
     proven = selection.proven()
-    scores = np.array([[np.inf, -np.inf]] * (int(selection.bins.max()) + 1 if selection.total else 0)).reshape(-1, 2)
-    np.minimum.at(scores[:, 0], selection.bins, selection.scores)
-    np.maximum.at(scores[:, 1], selection.bins, selection.scores)
     return {
         "name": group.name,
         "total": selection.total,
         "level": group.level,
-        "bins": scores.tolist(),
-        "stages": [
+        "bins": bin_edges(selection.bins, selection.scores),
+        "pilot": {"stage": STAGES[0], "asked": [names[item] for item in selection.pilot]},
+        "epochs": [
             {
                 "stage": started.stage,
                 "share": started.share,
@@ -270,6 +284,14 @@ def _describe(group: Group) -> dict[str, Any]:
         "max_wrong": proven.allowed if proven else 0,
         "bound": proven.allowed / proven.size if proven else 0.0,
     }
+
+
+def bin_edges(bins: Ints, scores: Floats) -> list[list[float]]:
+    """List the lowest and highest score of each bin."""
+    edges = np.array([[np.inf, -np.inf]] * (int(bins.max()) + 1 if len(bins) else 0)).reshape(-1, 2)
+    np.minimum.at(edges[:, 0], bins, scores)
+    np.maximum.at(edges[:, 1], bins, scores)
+    return edges.tolist()
 
 
 def _versions() -> dict[str, str]:

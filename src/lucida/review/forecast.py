@@ -12,9 +12,7 @@ from lucida.evidence.steering import relative_entropy
 _OVERHEAD = 2.0  # nats beyond ln(1/delta): the entry's share of the level, and what the mixture costs
 
 
-def expected_acceptance(
-    p_right: ArrayLike, max_error: float, *, confidence: float = 0.95, worth: float = 1.0
-) -> float:
+def expected_acceptance(p_right: ArrayLike, max_error: float, *, confidence: float = 0.95, worth: float = 1.0) -> float:
     """Estimate the share of labels that a review would accept unchecked, in well under a millisecond per 1,000.
 
     Args:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from lucida.errors import CertificateError, InputError
+from lucida.evidence.order import Ints
 
 DIGEST_RULE = (
     "SHA-256 of the ASCII JSON array [ids, predicted, scores], rows sorted by id, separators ',' and ':', "
@@ -42,6 +43,14 @@ class Population:
             self.scores[order].tolist(),
         ]
         return sha256(json.dumps(columns, separators=(",", ":")).encode("ascii")).hexdigest()
+
+    def split(self, per_class: bool) -> list[tuple[str | None, Ints]]:
+        """Give the groups with a promise of their own as (name, rows): everything, or each class, largest first."""
+        if not per_class:
+            return [(None, np.arange(len(self.ids)))]
+        names, number = np.unique(np.array(self.predicted, dtype=np.object_), return_inverse=True)
+        parts = [(str(name), np.flatnonzero(number == i)) for i, name in enumerate(names)]
+        return sorted(parts, key=lambda part: (-len(part[1]), part[0]))
 
     def save(self, path: Path) -> None:
         """Write columns id, predicted, score as Parquet, rows in the caller's order."""

@@ -6,7 +6,7 @@ import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,24 +15,8 @@ from lucida.errors import InputError, UnknownName
 from lucida.evidence.order import HashOrder, Ints
 from lucida.evidence.selection import Reason, Selection
 from lucida.review.certificate import Certificate, write_certificate
+from lucida.review.log import UNDONE, VERDICTS, Answer, Log, Verdict
 from lucida.review.population import freeze, in_range
-
-Verdict = Literal["right", "wrong", "unsure"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-UNDONE = "undone"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Hold one line of the log: the verdict is "right", "wrong", "unsure", or "undone" (taken back).
-
-    `label` is the label the reviewer gave instead, `stage` the stage in which the line was written.
-    """
-
-    id: str
-    verdict: str
-    label: str | None
-    stage: str
 
 
 class Point(NamedTuple):
@@ -139,9 +123,7 @@ class Session:
         self._local = np.zeros(len(self.population), dtype=np.int64)
         for number, group in enumerate(self.groups):
             self._group_of[group.rows], self._local[group.rows] = number, np.arange(len(group.rows))
-        self.log: list[Answer] = []
-        self._standing: dict[int, Answer] = {}  # row -> the answer that counts
-        self._undo: list[tuple[int, Answer | None]] = []  # row, and the answer it had before
+        self.log = Log()
         self._history: list[Point] = []
         self._note()
 
@@ -188,22 +170,20 @@ class Session:
             verdict = "right"
         group = self.groups[self._group_of[row]]
         line = Answer(id, verdict, None if verdict == "right" else given, group.selection.stage)
-        self.log.append(line)
-        self._undo.append((row, self._standing.get(row)))
+        self.log.add(line)
         self._apply(row, line)
 
     def undo(self) -> str | None:
         """Take the last answer back and return its id (None without one); what stood before it counts again."""
-        if not self._undo:
+        taken = self.log.take_back()
+        if taken is None:
             return None
-        row, before = self._undo.pop()
-        group = self.groups[self._group_of[row]]
-        self._apply(row, before)
-        self.log.append(Answer(self.population.ids[row], UNDONE, None, group.selection.stage))
-        return self.population.ids[row]
+        undone, before = taken
+        self._apply(self._row[undone.id], before)
+        return undone.id
 
     def replay(self, log: Iterable[Answer | Mapping[str, Any]]) -> None:
-        """Feed stored answers, oldest first, as `log` or a certificate's `answers` hold them.
+        """Feed stored answers, oldest first, as `log.lines` or a certificate's `answers` hold them.
 
         Raises:
             InputError: a line does not fit this population.
@@ -229,8 +209,8 @@ class Session:
         return Status(
             phase="done" if done or active is None else active.selection.stage,  # type: ignore[arg-type]
             total=len(self.population),
-            reviews=len(self._standing),
-            errors_found=sum(line.verdict != "right" for line in self._standing.values()),
+            reviews=len(self.log.standing),
+            errors_found=sum(line.verdict != "right" for line in self.log.standing.values()),
             kept=kept,
             accepted=accepted,
             bound=allowed / kept if kept else 0.0,
@@ -240,7 +220,7 @@ class Session:
             done=done,
             reason=self._reason() if done else "",
             advice=self._advice(),
-            history=(*self._history, Point(len(self._standing), kept, allowed / kept if kept else 0.0)),
+            history=(*self._history, Point(len(self.log.standing), kept, allowed / kept if kept else 0.0)),
         )
 
     def certificate(
@@ -261,18 +241,13 @@ class Session:
 
     def reviewed_rows(self) -> list[int]:
         """List the rows that have an answer that counts."""
-        return list(self._standing)
+        return [self._row[name] for name in self.log.standing]
 
     # ---- inside ---------------------------------------------------------------------------------------
 
     def _make_groups(self) -> list[Group]:
-        level, labels = 1 - self.confidence, np.array(self.population.predicted, dtype=np.object_)
-        if not self.per_class:
-            parts: list[tuple[str | None, Ints]] = [(None, np.arange(len(labels)))]
-        else:
-            names, number = np.unique(labels, return_inverse=True)
-            parts = [(str(name), np.flatnonzero(number == i)) for i, name in enumerate(names)]
-            parts.sort(key=lambda part: (-len(part[1]), part[0] or ""))
+        level, total = 1 - self.confidence, len(self.population)
+        parts = self.population.split(self.per_class)
         groups = []
         for name, rows in parts:
             ids = self.population.ids if name is None else [self.population.ids[i] for i in rows.tolist()]
@@ -282,7 +257,7 @@ class Session:
                 max_error=self.max_error,
                 level=level / len(parts),
                 worth=self.worth,
-                max_reviews=self._budget(len(rows), len(labels)),
+                max_reviews=self._budget(len(rows), total),
                 missed=self.reviewer_error,
             )
             groups.append(Group(name, rows, level / len(parts), selection))
@@ -296,10 +271,8 @@ class Session:
     def _apply(self, row: int, line: Answer | None) -> None:
         group, item = self.groups[self._group_of[row]], int(self._local[row])
         if line is None:
-            self._standing.pop(row, None)
             group.selection.retract(item)
         else:
-            self._standing[row] = line
             group.selection.answer(item, line.verdict != "right")
         self._share_budget()
         self._note()
@@ -308,7 +281,7 @@ class Session:
         """Give the answers that ended classes left over to the classes still to come."""
         if self.max_reviews is None or len(self.groups) == 1:
             return
-        room = self.max_reviews - len(self._standing)
+        room = self.max_reviews - len(self.log.standing)
         waiting = [g for g in self.groups if g.selection.reason in ("", "max-reviews")]
         if not waiting or any(g.selection.reason == "" for g in waiting[:1]):
             return
@@ -320,7 +293,7 @@ class Session:
         proven = [p for group in self.groups if (p := group.selection.proven())]
         kept, allowed = sum(p.size for p in proven), sum(p.allowed for p in proven)
         if not self._history or self._history[-1].kept != kept:
-            self._history.append(Point(len(self._standing), kept, allowed / kept if kept else 0.0))
+            self._history.append(Point(len(self.log.standing), kept, allowed / kept if kept else 0.0))
 
     def _reason(self) -> Reason:
         reasons = [group.selection.reason for group in self.groups]
