@@ -80,12 +80,13 @@ class Desk:
     Args:
         review: The review.
         ahead: How many coming images the page is told of.
+        answers: Hand the review back after so many answers; None for no limit.
     """
 
-    def __init__(self, review: Review, *, ahead: int = AHEAD) -> None:
-        self.review, self.ahead = review, ahead
+    def __init__(self, review: Review, *, ahead: int = AHEAD, answers: int | None = None) -> None:
+        self.review, self.ahead, self.answers = review, ahead, answers
         self.turn = 0
-        self.paused = False
+        self.ended: Literal["", "paused", "handed"] = ""
         self.listeners: set[Callable[[int], None]] = set()
         self._given: list[tuple[Verdict, str | None]] = []
         self._done_keys: OrderedDict[str, None] = OrderedDict()
@@ -123,7 +124,7 @@ class Desk:
     @property
     def over(self) -> bool:
         """Whether there is nothing left to do on this page."""
-        return self.paused or self.review.phase == "done"
+        return bool(self.ended) or self.review.phase == "done"
 
     def close(self) -> None:
         """Wait for the call under way, so that no answer is cut in half, and end the threads."""
@@ -168,18 +169,18 @@ class Desk:
             if self.review.phase != "teach":
                 return False
             self.review.freeze()
-            self._given.clear()
+            self._given.clear()  # what was taught cannot be taken back any more
         elif act.kind == "stop":
             self.review.stop()
         else:
-            self.paused = True
+            self.ended = "paused"
         return True
 
     def _answer(self, act: Act) -> bool:
         card = self.review.next()
         if card is None or (card.image, card.proposal) != (act.image, act.proposal) or act.verdict is None:
             return False
-        label = act.label.strip() if act.label else None
+        label = (act.label or "").strip() or None
         verdict: Verdict = "right" if label == card.proposal and act.verdict == "wrong" else act.verdict
         if verdict == "right":
             label = card.proposal
@@ -187,6 +188,8 @@ class Desk:
             label = None
         self.review.answer(card.image, verdict, label)
         self._given.append((verdict, label))
+        if self.answers is not None and len(self._given) >= self.answers:
+            self.ended = "handed"
         return True
 
     def _view(self) -> dict[str, Any]:
@@ -198,7 +201,8 @@ class Desk:
         return {
             "turn": self.turn,
             "phase": self.review.phase,
-            "paused": self.paused,
+            "ended": self.ended,
+            "left": None if self.answers is None else self.answers - len(self._given),
             "question": self.review.question,
             "card": None if card is None else _card(card, classes),
             "upcoming": [_url(c.image) for c in coming],

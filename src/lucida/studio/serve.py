@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lucida.errors import InputError
+from lucida.studio.desk import Desk
 
 if TYPE_CHECKING:
     from lucida.studio.protocol import Review
@@ -29,6 +30,7 @@ def serve_review(
     port: int = 0,
     open_browser: bool = True,
     on_url: Callable[[str], None] | None = None,
+    answers: int | None = None,
 ) -> None:
     """Serve a review as a page until it is done, paused, or stopped with Ctrl-C.
 
@@ -40,6 +42,7 @@ def serve_review(
         port: Port; 0 for a free one.
         open_browser: Open the page in the browser; otherwise the address is only printed, to standard error.
         on_url: Called with the page's address, whose token works once, when the server answers.
+        answers: Return after so many answers, whatever is left to ask; for a demonstration.
 
     Raises:
         InputError: If the address cannot be listened on, or this process serves a page already.
@@ -52,16 +55,15 @@ def serve_review(
             hint="end the first, or use another process",
         )
     try:
-        _serve(review, host, port, open_browser, on_url)
+        _serve(Desk(review, answers=answers), host, port, open_browser, on_url)
     finally:
         _only_one.release()
 
 
-def _serve(review: Review, host: str, port: int, open_browser: bool, on_url: Callable[[str], None] | None) -> None:
+def _serve(desk: Desk, host: str, port: int, open_browser: bool, on_url: Callable[[str], None] | None) -> None:
     listener = _listen(host, port)
     # The web framework is imported here: most of a second that nobody else has to wait.
     from lucida.studio.application import Site, application, open_site
-    from lucida.studio.desk import Desk
     from lucida.studio.gate import Gate
     from lucida.studio.server import PageServer
 
@@ -80,7 +82,6 @@ def _serve(review: Review, host: str, port: int, open_browser: bool, on_url: Cal
         if on_url is not None:
             on_url(url)
 
-    desk = Desk(review)
     server = PageServer(gate, ready=ready)
     desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
     open_site(Site(desk, seen=lambda: server.end_in(AFTER_SEEN)))

@@ -3,8 +3,9 @@ import { openReview } from "/static/review.js";
 
 export default {
   props: { turn: Number },
+  inheritAttrs: false, // keeps the id that the page is found by
   render() {
-    return Vue.h("main", { id: "page", class: "board", tabindex: "-1" });
+    return Vue.h("div", { id: "page", class: "board", tabindex: "-1" });
   },
   mounted() {
     this.desk = openReview(this.$el);

@@ -21,7 +21,7 @@ export class Desk {
   }
 
   get over() {
-    return this.view.paused || this.view.phase === "done";
+    return Boolean(this.view.ended) || this.view.phase === "done";
   }
 
   // Take an act; false when the page takes none at the moment.

@@ -64,10 +64,13 @@ export function matching(classes, typed) {
     .sort((a, b) => (place(a) > 0) - (place(b) > 0) || a.localeCompare(b));
 }
 
-export async function searchClass(classes, pick) {
+// Opens at once, so that what is typed next is a name and not an answer; `coming` brings all classes a moment later.
+export function searchClass(coming, pick) {
   const shownAtMost = 200;
+  let classes = null;
   let rows = [];
   let at = 0;
+  let entered = false; // Enter was pressed before the classes had come
   const count = h("p", { class: "soft", role: "status" });
   const list = h("ul", { role: "listbox", id: "found", "aria-label": say("search.title") });
   const input = h("input", {
@@ -87,6 +90,7 @@ export async function searchClass(classes, pick) {
     list.children[at]?.scrollIntoView({ block: "nearest" });
   };
   const filter = () => {
+    if (!classes) return;
     const typed = input.value.trim();
     const found = matching(classes, typed);
     rows = found.slice(0, shownAtMost).map((label) => ({ label, text: label }));
@@ -103,10 +107,16 @@ export async function searchClass(classes, pick) {
   input.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
     if (step) mark(at + step);
-    else if (event.key === "Enter" && !event.isComposing) rows.length && choose(rows[at].label);
+    else if (event.key === "Enter" && !event.isComposing && rows.length) choose(rows[at].label);
+    else if (event.key === "Enter" && !event.isComposing) entered = !classes;
     else return;
     event.preventDefault();
   });
-  filter();
   input.focus();
+  count.textContent = say("state.loading");
+  coming.then((all) => {
+    classes = all;
+    filter();
+    if (entered && rows.length) choose(rows[at].label);
+  });
 }

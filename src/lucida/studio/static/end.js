@@ -5,11 +5,22 @@ import { facts, proven, steps } from "/static/panel.js";
 import { bound, number, percent, say } from "/static/words.js";
 
 export function drawEnd(root, view) {
-  const content = view.paused ? paused(view) : view.status.reviews || view.status.kept ? done(view) : untaught(view);
-  root.replaceChildren(h("section", { class: "end" }, ...content));
-  root.dataset.phase = view.paused ? "paused" : "done";
+  root.replaceChildren(h("section", { class: "end" }, ...content(view)));
+  root.dataset.phase = view.ended || "done";
   root.dataset.turn = view.turn;
   root.querySelector("h1").focus();
+}
+
+function content(view) {
+  const { status } = view;
+  if (view.ended === "handed") return away("handed.title", h("p", { class: "claim" }, say("handed.text")));
+  if (view.ended === "paused") return away("paused.title", command(say("paused.text"), "lucida review"));
+  if (status.reviews || status.kept) return done(view);
+  return away("paused.title", command(say("paused.text"), "lucida review"));
+}
+
+function away(key, what) {
+  return [title(say(key)), what, h("p", { class: "soft" }, say("paused.close"))];
 }
 
 function title(text) {
@@ -39,18 +50,6 @@ function done({ status }) {
     command(say("done.verify"), "lucida verify out/certificate.json"),
     h("p", { class: "soft" }, say("done.close")),
   ];
-}
-
-function untaught({ status }) {
-  return [title(say("paused.title")), command(say(status.taught ? "paused.taught" : "paused.text"), "lucida review"), closing()];
-}
-
-function paused() {
-  return [title(say("paused.title")), command(say("paused.text"), "lucida review"), closing()];
-}
-
-function closing() {
-  return h("p", { class: "soft" }, say("paused.close"));
 }
 
 function command(text, line) {

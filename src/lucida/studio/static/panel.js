@@ -24,7 +24,9 @@ export function steps(phase) {
 export function drawPanel(panel, view, ask) {
   const body = view.phase === "teach" ? teach(view, ask) : check(view, ask);
   const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.name : null;
-  panel.replaceChildren(steps(view.phase), h("p", { class: "what" }, say(`${view.phase}.what`)), ...body, pause(ask));
+  const left = view.left === null ? null : h("p", { class: "promise" }, say("handed.left", { count: view.left }));
+  const what = h("p", { class: "what" }, say(`${view.phase}.what`));
+  panel.replaceChildren(...[steps(view.phase), left, what, ...body, pause(ask)].filter(Boolean));
   if (focused) panel.querySelector(`[data-name="${focused}"]`)?.focus();
 }
 

@@ -13,12 +13,11 @@ export function openReview(root) {
 
   const act = (what) => desk.press(what);
   const ask = {
-    search: async () => {
-      if (!desk.view.card || desk.state !== "ready") return;
-      const { turn } = desk.view;
-      const response = await fetch("/api/review/classes").catch(() => null);
-      if (!response?.ok || desk.view.turn !== turn) return;
-      await searchClass(await response.json(), (label) => act({ kind: "label", label }));
+    search: () => {
+      if (!desk.view.card || desk.state === "lost" || desk.state === "slow") return;
+      const known = desk.view.card.choices.map(([label]) => label);
+      const coming = fetch("/api/review/classes").then((response) => (response.ok ? response.json() : known), () => known);
+      searchClass(coming, (label) => act({ kind: "label", label }));
     },
     help: () => showKeys(keyTable(desk.view.phase)),
     pause: () => act({ kind: "pause" }),
@@ -83,7 +82,9 @@ function listen(desk, screen, act, ask) {
     p: ask.pause,
   };
   window.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || anyOpen() || desk.over) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || desk.over) return;
+    // A key that has closed a dialog was meant for the dialog.
+    if (anyOpen() || event.target.closest?.("dialog")) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     // Enter and space on a button that was reached with the keyboard press that button.
     if ((key === "Enter" || key === " ") && event.target.closest?.("button, a, summary")) return;

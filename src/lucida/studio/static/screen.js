@@ -80,7 +80,7 @@ export class Screen {
 
   // Show a view; resolved when it is on screen.
   async show(view) {
-    if (view.paused || view.phase === "done") {
+    if (view.ended || view.phase === "done") {
       this.root.className = "board over";
       drawEnd(this.root, view);
       return painted();

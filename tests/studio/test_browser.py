@@ -1,0 +1,404 @@
+"""The page in a real browser: whole reviews, by keyboard, by touch, in two tabs, over a bad connection."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = pytest.mark.browser
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium of this machine; the tests skip where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(
+            "no Chromium on this machine (looked for " + ", ".join(NAMES) + ", and CHROMIUM in the environment)"
+        )
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Served:
+    """A review being served, and everything its pages said and asked for."""
+
+    review: Any
+    url: str
+    thread: threading.Thread
+    context: Callable[..., BrowserContext]
+    origins: set[str] = field(default_factory=set)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, **options: Any) -> Page:
+        """Open the link in a browser of its own."""
+        page = self.tab(self.context(**({"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"} | options)))
+        page.goto(self.url)
+        ready(page)
+        return page
+
+    def tab(self, context: BrowserContext) -> Page:
+        """Return a new tab that is listened to."""
+        page = context.new_page()
+        page.on("request", lambda request: self.origins.add(origin(request.url)))
+        page.on("websocket", lambda socket: self.origins.add(origin(socket.url)))
+        page.on("console", lambda m: m.type in ("error", "warning") and self.complaints.append(m.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return page
+
+
+def origin(url: str) -> str:
+    """Return the scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@pytest.fixture
+def served(review: Any, browser: Browser) -> Iterator[Served]:
+    """The review, served until the test is over."""
+    from lucida.studio import serve_review
+
+    urls: list[str] = []
+    up = threading.Event()
+    contexts: list[BrowserContext] = []
+
+    def note(url: str) -> None:
+        urls.append(url)
+        up.set()
+
+    def context(**options: Any) -> BrowserContext:
+        contexts.append(browser.new_context(**options))
+        contexts[-1].set_default_timeout(20_000)
+        return contexts[-1]
+
+    thread = threading.Thread(target=lambda: serve_review(review, open_browser=False, on_url=note), daemon=True)
+    thread.start()
+    assert up.wait(60)
+    served = Served(review, urls[0], thread, context)
+    yield served
+    if thread.is_alive() and contexts and contexts[0].pages:
+        review.before_answer = lambda: None
+        contexts[0].pages[0].evaluate(
+            """async () => {
+              const {turn} = await (await fetch('/api/review')).json();
+              const act = {key: crypto.randomUUID(), turn, kind: 'pause'};
+              const headers = {'content-type': 'application/json'};
+              await fetch('/api/review', {method: 'POST', headers, body: JSON.stringify(act)});
+              await fetch('/api/review/seen', {method: 'POST'});
+            }"""
+        )
+    thread.join(30)
+    for each in contexts:
+        each.close()
+    assert not thread.is_alive()
+
+
+def ready(page: Page) -> None:
+    page.wait_for_selector("#page[data-state=ready]")
+
+
+def turn(page: Page, number: int) -> None:
+    """Wait until the page shows a turn."""
+    page.wait_for_selector(f"#page[data-turn='{number}']")
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_a_whole_review_by_keyboard(served: Served) -> None:
+    review, page = served.review, served.open()
+    review.ends = 8
+    assert page.locator(".label").inner_text() == "circle"
+    press(page, "Enter", " ", "1", "2", "u", "0", "x")
+    turn(page, 7)
+    press(page, "z", "Backspace", "3")
+    turn(page, 10)
+    press(page, "/")
+    page.keyboard.type("tri")
+    page.wait_for_selector("[role=option]:has-text('triangle')")
+    press(page, "Enter")
+    turn(page, 11)
+    press(page, "/")
+    page.keyboard.type("star")
+    page.wait_for_selector("[role=option]:has-text('star')")
+    press(page, "Enter")
+    turn(page, 12)
+    press(page, "?")
+    page.wait_for_selector("dialog.keys")
+    press(page, "Enter", "f", "Escape")  # the dialogs take the keys meanwhile; Escape changes nothing
+    page.wait_for_selector("dialog", state="detached")
+    assert page.locator("#page").get_attribute("data-phase") == "teach"
+    press(page, "f", "Enter")
+    page.wait_for_selector("#page[data-phase=check]")
+    turn(page, 13)
+    taught = review.log[:]
+    press(page, "Enter", "2", "z", "3", "u", *["Enter"] * 5)
+    page.wait_for_selector("#page[data-phase=done]")
+    text = page.locator(".end").inner_text()
+    assert "620 labels are proven" in text
+    assert "at most 4.8% are wrong, with 95% confidence" in text
+    assert "lucida export out/" in text
+    assert "can close this page" in text
+    served.thread.join(20)
+    assert not served.thread.is_alive()  # the server ends once the end has been shown
+
+    assert taught == [
+        ("id00", "right", "circle"),
+        ("id01", "right", "square"),
+        ("id02", "right", "triangle"),
+        ("id03", "wrong", "square"),
+        ("id04", "unsure", None),
+        ("id05", "unsure", None),
+        ("id06", "wrong", None),
+        ("undo",),
+        ("undo",),
+        ("id05", "wrong", "square"),
+        ("id06", "wrong", "triangle"),
+        ("id07", "wrong", "star"),
+        ("freeze",),
+    ]
+    checked = [line for line in review.log[len(taught) :] if line != ("undo",)]
+    assert checked[:4] == [
+        ("id08", "right", "triangle"),
+        ("id09", "wrong", "square"),
+        ("id09", "wrong", "triangle"),
+        ("id10", "unsure", None),
+    ]
+    assert [line[0] for line in checked[4:]] == [f"id{i}" for i in range(11, 16)]
+    assert {line[1] for line in checked[4:]} == {"right"}
+    here = urlsplit(served.url).netloc
+    assert served.origins == {f"http://{here}", f"ws://{here}"}
+    assert served.complaints == []
+
+
+def test_keys_pressed_at_once_are_all_counted_once_and_in_order(served: Served) -> None:
+    page = served.open()
+    page.evaluate(
+        """() => {
+          for (let i = 0; i < 30; i++)
+            window.dispatchEvent(new KeyboardEvent("keydown", {key: i % 3 ? "Enter" : "2", bubbles: true}));
+          window.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", repeat: true}));
+        }"""
+    )
+    turn(page, 30)
+    ready(page)
+    assert [line[0] for line in served.review.log] == [f"id{i:02d}" for i in range(30)]
+    assert [line[1] for line in served.review.log] == ["wrong", "right", "right"] * 10
+
+
+def test_language_and_theme_are_switched_and_remembered(served: Served) -> None:
+    page = served.open(color_scheme="light")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.click("#theme")  # light
+    page.click("#theme")  # dark
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(paper) != light
+    page.click("[data-language=zh]")
+    page.wait_for_selector("#page[data-state=ready] >> text=对吗")
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    assert page.title() == "审核 · Camera Lucida"
+    assert page.evaluate(paper) != light  # still dark after the page was loaded anew
+    assert page.get_by_role("button", name="不确定").is_visible()
+    press(page, "Enter")
+    turn(page, 1)
+    page.click("[data-language=en]")
+    page.wait_for_selector("#page[data-state=ready] >> text=Is this right?")
+    assert served.complaints == []
+
+
+def test_the_browsers_language_is_taken_first(served: Served) -> None:
+    page = served.open(locale="zh-CN", color_scheme="dark")
+    assert page.get_by_role("button", name="都不是").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 23, 26)"
+
+
+def test_a_second_tab_sees_the_truth_after_each_answer(served: Served) -> None:
+    first = served.open()
+    second = served.tab(first.context)
+    second.goto(served.url.split("?")[0])
+    ready(second)
+    press(first, "Enter")
+    turn(second, 1)
+    assert second.locator(".label").inner_text() == "square"
+    press(second, "2")
+    turn(first, 2)
+    press(first, "z")
+    turn(second, 3)
+    assert served.review.log == [("id00", "right", "circle"), ("id01", "wrong", "circle"), ("undo",)]
+
+
+def test_a_tab_that_is_behind_answers_nothing(served: Served) -> None:
+    first = served.open()
+    second = served.tab(first.context)
+    second.route("**/_nicegui_ws/**", lambda route: route.abort())  # it hears nothing of the other tab
+    second.route_web_socket("**/_nicegui_ws/**", lambda socket: socket.close())
+    second.goto(served.url.split("?")[0])
+    ready(second)
+    press(first, "Enter")
+    turn(first, 1)
+    press(second, "3")
+    turn(second, 1)
+    second.wait_for_selector(".banner:has-text('another window')")
+    press(second, "3")
+    turn(second, 2)
+    assert served.review.log == [("id00", "right", "circle"), ("id01", "wrong", "triangle")]
+
+
+def test_an_answer_whose_acknowledgement_is_lost_is_counted_once(served: Served) -> None:
+    page = served.open()
+    lost: list[int] = []
+
+    def lose(route: Any) -> None:
+        if route.request.method == "POST" and not lost:
+            lost.append(route.fetch().status)  # the server has it; the browser never hears of it
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/api/review", lose)
+    press(page, "Enter")
+    page.wait_for_selector(".banner:has-text('connection')")
+    turn(page, 1)
+    ready(page)
+    press(page, "Enter")
+    turn(page, 2)
+    assert lost == [200]
+    assert [line[0] for line in served.review.log] == ["id00", "id01"]
+
+
+def test_without_a_connection_no_key_is_taken_and_the_page_goes_on_by_itself(served: Served) -> None:
+    page = served.open()
+    down = {"now": True}
+    page.route("**/api/review", lambda route: route.abort() if down["now"] else route.continue_())
+    press(page, "Enter")
+    page.wait_for_selector("#page[data-state=lost]")
+    assert page.locator(".banner").is_visible()
+    assert page.get_by_role("button", name="Unsure", exact=True).is_disabled()
+    press(page, "u", "2", "x")
+    down["now"] = False
+    ready(page)
+    turn(page, 1)
+    assert page.locator(".banner").is_hidden()
+    assert served.review.log == [("id00", "right", "circle")]
+
+
+def test_while_an_answer_takes_long_the_page_says_so_and_takes_no_key(served: Served) -> None:
+    page = served.open()
+    free = threading.Event()
+    served.review.before_answer = free.wait
+    press(page, "Enter")
+    page.wait_for_selector("#page[data-state=slow]")
+    press(page, "Enter", "2")
+    free.set()
+    turn(page, 1)
+    ready(page)
+    assert served.review.log == [("id00", "right", "circle")]
+
+
+def test_an_error_is_shown_and_the_image_stays(served: Served) -> None:
+    from lucida.errors import InputError
+
+    def full() -> None:
+        raise InputError("The disk is full.", hint="free some space")
+
+    page = served.open()
+    served.review.before_answer = full
+    press(page, "Enter")
+    page.wait_for_selector(".banner:has-text('The disk is full. free some space')")
+    ready(page)
+    served.review.before_answer = lambda: None
+    press(page, "Enter")
+    page.wait_for_selector(".label:has-text('square')")
+    assert len(served.review.log) == 1
+
+
+def test_by_touch_on_a_phone(served: Served) -> None:
+    page = served.open(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.get_by_role("button", name="Yes, it is circle").tap()
+    turn(page, 1)
+    page.get_by_role("button", name="It is triangle").tap()
+    turn(page, 2)
+    page.get_by_role("button", name="Unsure", exact=True).tap()
+    turn(page, 3)
+    page.get_by_role("button", name="Undo").tap()
+    turn(page, 4)
+    page.get_by_role("button", name="Search all classes").tap()
+    page.wait_for_selector("dialog.search")
+    page.locator("[role=option]").first.tap()
+    turn(page, 5)
+    page.get_by_role("button", name="Freeze and check").tap()
+    page.locator("dialog .primary").tap()
+    page.wait_for_selector("#page[data-phase=check]")
+    assert served.review.log == [
+        ("id00", "right", "circle"),
+        ("id01", "wrong", "triangle"),
+        ("id02", "unsure", None),
+        ("undo",),
+        ("id02", "wrong", "circle"),
+        ("freeze",),
+    ]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    small = page.evaluate(
+        """[...document.querySelectorAll("button, a.place, a.brand")].filter((b) => b.checkVisibility())
+          .map((b) => [b.getAttribute("aria-label") || b.textContent, b.getBoundingClientRect()])
+          .filter(([, box]) => box.width && (box.width < 44 || box.height < 44)).map(([name]) => name)"""
+    )
+    assert small == []
+
+
+def test_everything_fits_on_a_laptop_without_scrolling(served: Served) -> None:
+    page = served.open()
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    assert page.locator(".picture img").bounding_box()["height"] > 350  # type: ignore[index]
+    assert page.get_by_role("button", name="Undo").is_visible()
+
+
+def test_enter_on_a_button_that_has_the_focus_presses_that_button(served: Served) -> None:
+    page = served.open()
+    page.get_by_role("button", name="Unsure", exact=True).focus()
+    press(page, "Enter")
+    turn(page, 1)
+    page.get_by_role("button", name="Unsure", exact=True).click()  # by mouse: the keys belong to the page again
+    turn(page, 2)
+    press(page, "Enter")
+    turn(page, 3)
+    assert [line[1] for line in served.review.log] == ["unsure", "unsure", "right"]
+
+
+def test_pause_ends_the_page_and_keeps_the_review_open(served: Served) -> None:
+    page = served.open()
+    press(page, "Enter", "p")
+    page.wait_for_selector("#page[data-phase=paused]")
+    assert "lucida review" in page.locator(".end").inner_text()
+    served.thread.join(20)
+    assert not served.thread.is_alive()
+    assert served.review.phase == "teach"
+
+
+def test_a_link_opens_the_page_once(served: Served) -> None:
+    page = served.open()
+    stranger = served.context().new_page()
+    response = stranger.goto(served.url)
+    assert response is not None
+    assert response.status == 403
+    assert "new link" in stranger.locator("h1").inner_text()
+    page.goto(served.url)  # the browser that has been let in may follow its link again
+    ready(page)
