@@ -12,6 +12,7 @@ import numpy as np
 
 from lucida.errors import InputError, ModelError
 from lucida.label import logistic
+from lucida.label.threads import on_one_thread
 from lucida.label.validation import Accuracy, HeldOut, as_index, combinations, hold_out, stratified_folds
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Head:
         self._weights, self._present = weights, present
 
     @classmethod
+    @on_one_thread
     def fit(
         cls,
         features: NDArray[np.float32],

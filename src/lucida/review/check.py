@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lucida.review.cards import Card, ReviewStatus, Verdict
-from lucida.review.journal import Entry, Journal, standing
+from lucida.review.journal import Entry, Journal, spoken, standing
 from lucida.review.population import Population
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Checking:
 
     def _answers_elsewhere(self) -> dict[str, Entry]:
         """Return what people said of these images in other reviews of the question: nobody is asked twice."""
-        rows = self.catalog.annotations.rows(question=self.run.question)
+        rows = spoken(self.catalog, self.run.question)
         mine = {e.image for e in self.journal.entries}
         others = standing(r for r in rows if r.run != self.run.id)
         return {e.image: e for e in others if e.image in self.predicted and e.image not in mine}
@@ -212,7 +212,7 @@ class Checking:
                 other = Certificate.load(path)
                 row |= {"reviews": len(other.reviewed), "kept": len(other.kept)}
             else:
-                rows = self.catalog.annotations.rows(question=run.question, run=run.id)
+                rows = spoken(self.catalog, run.question, run.id)
                 row |= {"reviews": len(standing(rows)), "kept": None}
             ledger.append(row)
         return ledger

@@ -77,6 +77,13 @@ def standing(rows: Iterable[Annotation]) -> list[Entry]:
     return list(left.values())
 
 
+def spoken(catalog: Catalog, question: str, run: str | None = None) -> list[Annotation]:
+    """Return what people said of a question, in one run or in all; proposals are many and are not read."""
+    return [
+        row for kind in ("answer", "undo") for row in catalog.annotations.rows(question=question, run=run, kind=kind)
+    ]
+
+
 class Journal:
     """The answers of one run, as one reviewer after another gave them.
 
@@ -112,7 +119,7 @@ class Journal:
         self.run = run
 
     def _read(self, run: str) -> None:
-        rows = self.catalog.annotations.rows(question=self.question, run=run)
+        rows = spoken(self.catalog, self.question, run)
         self.log = history(rows)
         self.entries = standing(rows)
         self._next = max((r.sequence + 1 for r in rows if r.kind in ("answer", "undo")), default=0)

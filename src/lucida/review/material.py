@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lucida.review.journal import Journal, standing
+from lucida.review.journal import Journal, spoken, standing
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
@@ -29,7 +29,7 @@ def label_run(catalog: Catalog, run: Run) -> Run:
 
 def taught_images(catalog: Catalog, source: Run) -> set[str]:
     """Return the images whose labels the source run has learned from: they are no part of what it is checked on."""
-    rows = catalog.annotations.rows(question=source.question)
+    rows = spoken(catalog, source.question)
     began = source.started
     return {e.image for e in standing(rows) if e.label and (e.phase == "teach" or e.time < began)}
 
@@ -142,8 +142,7 @@ class Material:
 
 def _earlier_answers(catalog: Catalog, source: Run, *, without: str | None) -> dict[str, str]:
     """Return people's labels of images from all other runs of the question: they teach as well."""
-    rows = catalog.annotations.rows(question=source.question)
-    given = standing(r for r in rows if r.run != without and r.kind in ("answer", "undo"))
+    given = standing(r for r in spoken(catalog, source.question) if r.run != without)
     return {e.image: e.label for e in given if e.label is not None}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lucida.label.threads import on_one_thread
 from lucida.review.cards import Card, ReviewStatus, Verdict
 from lucida.review.journal import Journal
 
@@ -90,15 +91,17 @@ class Teaching:
         """Return the card of one image of the catalog."""
         return self._card(self.row[image])
 
+    def _runner_ups(self, i: int) -> tuple[tuple[str, float], ...]:
+        fit = self._fit
+        if fit.probabilities is None:
+            return self.material.runner_ups[i]
+        order = np.argsort(-fit.probabilities[i], kind="stable")[1:9]
+        return tuple((fit.classes[c], float(fit.probabilities[i, c])) for c in order)
+
     def _card(self, i: int) -> Card:
         image, fit = self.material.ids[i], self._fit
-        if fit.probabilities is None:
-            ranked = list(self.material.runner_ups[i])
-        else:
-            order = np.argsort(-fit.probabilities[i], kind="stable")[1:9]
-            ranked = [(fit.classes[c], float(fit.probabilities[i, c])) for c in order]
         name = self.catalog.images.name(image)
-        return Card(image, name, fit.labels[i], float(fit.scores[i]), tuple(ranked), "teach")
+        return Card(image, name, fit.labels[i], float(fit.scores[i]), self._runner_ups(i), "teach")
 
     # ---- answering ------------------------------------------------------------------------------------------------
 
@@ -164,6 +167,7 @@ class Teaching:
         else:
             self.expected.append(point)
 
+    @on_one_thread
     def _refit(self, before: _Fit | None) -> _Fit:
         answers = len(self.journal)
         features, labels = self.material.training(self.journal)
@@ -258,25 +262,20 @@ class Teaching:
 
         now = time.time()
         rows = self.material.open_rows(self.journal)
-        cards = (self._card(int(i)) for i in rows)
-        batch: list[Annotation] = []
-        for card in cards:
-            batch.append(
+        for first in range(0, len(rows), 5000):
+            self.catalog.annotations.append(
                 Annotation(
-                    image=card.image,
+                    image=self.material.ids[i],
                     question=self.source.question,
                     run=run,
                     kind="proposal",
-                    label=card.proposal,
-                    score=card.score,
-                    detail={"runner_up": [[name, round(p, 6)] for name, p in card.runner_ups]},
+                    label=self._fit.labels[i],
+                    score=float(self._fit.scores[i]),
+                    detail={"runner_up": [[name, round(p, 6)] for name, p in self._runner_ups(i)]},
                     time=now,
                 )
+                for i in map(int, rows[first : first + 5000])
             )
-            if len(batch) == 5000:
-                self.catalog.annotations.append(batch)
-                batch = []
-        self.catalog.annotations.append(batch)
 
     def close(self) -> None:
         """End the thread that refits."""
