@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lucida.catalog.records import ImageRecord, Refusal
@@ -120,7 +119,7 @@ class Ingest:
         if not printable(found.uri) or not printable(found.given):
             return Refusal(show(found.given), "a name that is no Unicode text")
         try:
-            data = read(Path(found.uri)) if found.data is None else found.data
+            data = read(found.uri) if found.data is None else found.data
             header = check(data)
         except ImageError as error:
             return Refusal(found.given, _reason(error))

@@ -33,7 +33,7 @@ class Vectors:
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
         self._folder = folder
-        self._unit: tuple[str, int, list[str], Array] | None = None
+        self._unit: tuple[str, list[str], Array] | None = None
 
     def add(self, key: str, ids: Sequence[str], values: Array) -> int:
         """Add vectors; those of images that have one already change nothing.
@@ -151,7 +151,7 @@ class Vectors:
         vector = vector / length if length else vector
         if total > EXACT:
             return self._search_lance(key, number, vector, k)
-        ids, unit = self._normalised(key, total)
+        ids, unit = self._normalised(key)
         return _nearest(ids, unit @ vector, k)
 
     def compact(self, key: str | None = None) -> None:
@@ -214,17 +214,18 @@ class Vectors:
                         )
                     )
 
-    def _normalised(self, key: str, total: int) -> tuple[list[str], Array]:
-        """Return ids and unit vectors of a key, kept in memory until there are more."""
-        if self._unit is None or self._unit[:2] != (key, total):
-            with self._store.read() as connection:
-                number, _ = self._key(connection, key)
-                query = select(images.c.id).join(vectors).where(vectors.c.key == number, images.c.placed)
-                ids = list(connection.execute(query.order_by(images.c.number)).scalars())
+    def _normalised(self, key: str) -> tuple[list[str], Array]:
+        """Return ids and unit vectors of a key, kept in memory for as long as they are the same images."""
+        with self._store.read() as connection:
+            number, _ = self._key(connection, key)
+            query = select(images.c.id).join(vectors).where(vectors.c.key == number, images.c.placed)
+            ids = list(connection.execute(query.order_by(images.c.number)).scalars())
+        kept = self._unit
+        if kept is None or kept[0] != key or kept[1] != ids:
             values = self.get(key, ids)
             values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-            self._unit = (key, total, ids, values)
-        return self._unit[2], self._unit[3]
+            self._unit = kept = (key, ids, values)
+        return kept[1], kept[2]
 
     def _search_lance(self, key: str, number: int, unit: Array, k: int) -> list[tuple[str, float]]:
         from lucida.catalog import lance

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ from lucida.images.admission import (
     undecodable,
 )
 from lucida.images.jpeg import decode_jpeg, is_harmless, jpeg_header
-from lucida.images.others import decode_pillow, probe_pillow
+from lucida.images.others import check_pillow, decode_pillow, probe_pillow
 from lucida.images.pixels import Image
 
 __all__ = [
@@ -48,6 +49,8 @@ __all__ = [
 LIMITS: Final = Limits()
 # Most photos of a phone's screen are smaller, and then read at once.
 SNIFF: Final = 256 * 2**10
+# Opening a pipe must not wait for somebody to write into it.
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def content_id(data: bytes) -> str:
@@ -95,8 +98,8 @@ def decode(source: bytes | str | Path, *, cover: int | None = None, limits: Limi
     Raises:
         ImageError: The file is missing, truncated, corrupt, too large, or no image.
     """
-    data = source if isinstance(source, bytes) else read(Path(source), limits)
     try:
+        data = source if isinstance(source, bytes) else read(source, limits)
         kind = admit(data, limits)
         if kind == "JPEG" and (header := jpeg_header(data)):
             check_pixels(header.width, header.height, limits)
@@ -128,36 +131,33 @@ def check(data: bytes, limits: Limits = LIMITS) -> Header:
     Raises:
         ImageError: The bytes are truncated, corrupt, too large, or no image.
     """
-    header = probe(data, limits)
-    if header.format == "JPEG" and header.mode in ("L", "RGB"):
+    kind = admit(data, limits)
+    if kind == "JPEG" and (header := jpeg_header(data)) and header.mode in ("L", "RGB"):
+        check_pixels(header.width, header.height, limits)
         try:
             simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=True)
             return header
-        except ValueError as error:
+        except DECODER_ERRORS as error:
             if not is_harmless(error):
-                raise undecodable(error, "JPEG", data) from error
-    decode(data, cover=1, limits=limits)
-    return header
+                raise undecodable(error, kind, data) from error
+    try:
+        return check_pillow(data, kind, limits)
+    except DECODER_ERRORS as error:
+        raise undecodable(error, kind, data) from error
 
 
-def read(path: Path, limits: Limits = LIMITS) -> bytes:
+def read(path: Path | str, limits: Limits = LIMITS) -> bytes:
     """Read a regular file that begins like an image and whose size keeps the limits.
 
     Raises:
         ImageError: The file is missing, not readable, not a regular file, no image, or too large.
     """
     try:
-        # Opening a pipe would wait for somebody to write into it.
-        if not path.is_file() and path.exists():
-            raise ImageError("Not a regular file.", expected="an image file", got=str(path), hint=HINT)
-        with path.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            # A video is refused by its first bytes, not read whole.
-            data = file.read(SNIFF if size > SNIFF else size + 1)
-            if recognise(data) is None:
-                raise no_image(data[:32], size)
-            check_bytes(size, limits)
-            return data if len(data) >= size else data + file.readall()[: limits.bytes]
+        opened = os.open(path, _FLAGS)
+        try:
+            return _read(opened, limits)
+        finally:
+            os.close(opened)
     except OSError as error:
         raise ImageError(
             f"The file cannot be read: {error.strerror or error}.",
@@ -165,3 +165,19 @@ def read(path: Path, limits: Limits = LIMITS) -> bytes:
             got=str(path),
             hint="check the path and its permissions",
         ) from error
+
+
+def _read(opened: int, limits: Limits) -> bytes:
+    status = os.fstat(opened)
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("Not a regular file.", expected="an image file", got="a folder, pipe or device", hint=HINT)
+    # A video is refused by its first bytes, not read whole.
+    data = os.read(opened, min(SNIFF, status.st_size + 1))
+    if recognise(data) is None:
+        raise no_image(data[:32], status.st_size)
+    check_bytes(status.st_size, limits)
+    parts = [data]
+    while len(data) and sum(map(len, parts)) < status.st_size:
+        data = os.read(opened, status.st_size)
+        parts.append(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

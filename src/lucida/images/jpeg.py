@@ -19,7 +19,7 @@ def jpeg_header(data: bytes) -> Header | None:
     """Return the header of a JPEG that the fast decoder knows; None leaves it to Pillow."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except ValueError:
+    except DECODER_ERRORS:
         return None
     orientation = _jpeg_orientation(data)
     if orientation >= 5:
@@ -54,7 +54,7 @@ def dct_scale(width: int, height: int, cover: int | None) -> int:
     return next((by for by in (8, 4, 2) if cover is not None and -(-short // by) >= cover), 1)
 
 
-def is_harmless(error: ValueError) -> bool:
+def is_harmless(error: BaseException) -> bool:
     return any(text in str(error) for text in _HARMLESS)
 
 
@@ -74,7 +74,7 @@ def decode_jpeg(data: bytes, header: Header, cover: int | None) -> Image | None:
             min_width=-(-width // by) if by > 1 else 0,
             strict=True,
         )
-    except ValueError as error:
+    except DECODER_ERRORS as error:
         if is_harmless(error):
             return None
         raise undecodable(error, "JPEG", data) from error

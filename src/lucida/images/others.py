@@ -37,6 +37,16 @@ def probe_pillow(data: bytes, kind: str, limits: Limits) -> Header:
     return _open(data, kind, limits)[1]
 
 
+def check_pillow(data: bytes, kind: str, limits: Limits) -> Header:
+    """Decode an image without keeping its pixels, and return its header."""
+    opened, header = _open(data, kind, limits)
+    if kind == "JPEG":
+        opened.draft("L", (1, 1))
+    if _load(opened).mode not in _KEPT | _PLAIN.keys():
+        raise _unsupported(opened.mode)
+    return header
+
+
 def _open(data: bytes, kind: str, limits: Limits) -> tuple[ImageFile.ImageFile, Header]:
     """Open with the one decoder that the first bytes name; formats nobody asked for stay out of reach."""
     if kind == "HEIF":
@@ -121,15 +131,19 @@ def decode_pillow(data: bytes, kind: str, cover: int | None, limits: Limits) -> 
         elif loaded.mode in _PLAIN:
             loaded = loaded.convert(_PLAIN[loaded.mode])
         if loaded.mode not in _KEPT:
-            raise ImageError(
-                f"Images of mode {loaded.mode!r} are not supported.",
-                expected="grey, RGB, CMYK or a palette",
-                got=loaded.mode,
-                hint="convert the file to PNG or TIFF in RGB",
-            )
+            raise _unsupported(loaded.mode)
         pixels = np.array(loaded)
         pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     return Image(upright(pixels, 1 if kind == "TIFF" else header.orientation), header.mode, palette)
+
+
+def _unsupported(mode: str) -> ImageError:
+    return ImageError(
+        f"Images of mode {mode!r} are not supported.",
+        expected="grey, RGB, CMYK or a palette",
+        got=mode,
+        hint="convert the file to PNG or TIFF in RGB",
+    )
 
 
 def _load(opened: ImageFile.ImageFile) -> ImageFile.ImageFile:

@@ -13,7 +13,7 @@ from lucida.catalog.records import Refusal
 from lucida.catalog.sources.archives import ARCHIVES, Archive, is_archive
 from lucida.catalog.sources.found import Container, Found, printable, show
 from lucida.catalog.sources.parquet import PARQUET, ParquetFile
-from lucida.catalog.sources.walk import count_files, walk
+from lucida.catalog.sources.walk import count_files, is_litter, walk
 
 if TYPE_CHECKING:
     from lucida.catalog.catalog import Catalog
@@ -38,7 +38,7 @@ def find(paths: Sequence[Path | str], catalog: Catalog) -> Iterator[Item]:
                 yield Refusal(show(path), "no such file or folder")
         elif path.is_dir():
             yield from _folder(path, catalog)
-        elif is_archive(path) or path.suffix.lower() == PARQUET:
+        elif is_archive(path.name) or path.suffix.lower() == PARQUET:
             yield from _container(path, catalog)
         else:
             yield Found.of_file(path)
@@ -50,7 +50,7 @@ def count(paths: Sequence[Path | str]) -> int | None:
     for path in _expand(paths):
         if path.is_dir():
             total += count_files(path)
-        elif is_archive(path) or path.suffix.lower() == PARQUET:
+        elif is_archive(path.name) or path.suffix.lower() == PARQUET:
             return None
         else:
             total += 1
@@ -61,12 +61,20 @@ def _expand(paths: Sequence[Path | str]) -> Iterator[Path]:
     """Yield the paths, patterns replaced by what they match."""
     for given in paths:
         path = Path(os.path.normpath(given)).expanduser()
-        if glob.has_magic(str(path)) and not path.exists():
-            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (Path.glob drops how it was given)
-            yield from (Path(match) for match in matches)
-            if matches:
-                continue
-        yield path
+        if not glob.has_magic(str(path)) or path.exists():
+            yield path
+        elif not (matches := _matches(str(path))):
+            yield path
+        else:
+            yield from matches
+
+
+def _matches(pattern: str) -> list[Path]:
+    """Return what a pattern matches, in order, without what lies in a folder that it matches too."""
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (Path.glob forgets how it was given)
+    paths = [path for path in map(Path, found) if not is_litter(path.name)]
+    folders = {path for path in paths if path.is_dir()}
+    return [path for path in paths if folders.isdisjoint(path.parents)]
 
 
 def _folder(path: Path, catalog: Catalog) -> Iterator[Item]:

@@ -26,9 +26,9 @@ _BROKEN: Final = (
 )  # fmt: skip
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(name: str) -> bool:
     """Return whether a file is an archive by its name."""
-    return path.name.lower().endswith(ARCHIVES)
+    return name.lower().endswith(ARCHIVES)
 
 
 class Archive:
@@ -109,7 +109,7 @@ class Archive:
             return "a name that is no Unicode text"
         if size > self.limits.bytes:
             return self._too_large()
-        if is_archive(Path(member)):
+        if is_archive(member):
             return "an archive inside an archive; unpack it to add what it holds"
         return None
 

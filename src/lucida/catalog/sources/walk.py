@@ -20,54 +20,59 @@ CATALOG: Final = "catalog.sqlite"
 
 
 def walk(root: Path, catalog: Path) -> Iterator[Found | Refusal]:
-    """Yield the files below a folder.
+    """Yield the files below a folder, each folder's in order of name.
 
     Hidden files and folders, and the litter of file managers, are passed over in silence. A link to a file
     inside the folder counts as a file; one that leads out is refused. Links to folders are not followed: what
-    they show inside the folder is met where it is, so that a circle of links ends nothing.
+    they show inside the folder is met where it is, so a circle of links is no trap.
 
     Args:
         root: The folder, as given.
-        catalog: Folder of the catalog; it may lie inside, and is passed over.
+        catalog: Folder of the catalog; it may lie inside, and is passed over, as is every other catalog.
     """
-    absolute = os.path.normpath(root.absolute())
-    real = os.path.realpath(root)
-    yield from _below(show_root(root), absolute, real, os.path.realpath(catalog))
-
-
-def show_root(root: Path) -> str:
-    """Return how the paths below begin: "photos", or "" for the folder we are in."""
     text = root.as_posix()
-    return "" if text == "." else text
-
-
-def _below(given: str, folder: str, real: str, catalog: str) -> Iterator[Found | Refusal]:
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        yield Refusal(show(given or folder), f"a folder that cannot be read: {error.strerror}")
-        return
-    if any(entry.name == CATALOG for entry in entries):
-        return
-    for entry in entries:
-        if is_litter(entry.name):
+    given = "" if text == "." else text
+    real, catalog_real = os.path.realpath(root), os.path.realpath(catalog)
+    # Folders may lie deeper than Python can call itself, so the open ones wait in a list.
+    waiting = [_listing(given, os.path.normpath(root.absolute()))]
+    while waiting:
+        entry_and_path = next(waiting[-1], None)
+        if entry_and_path is None:
+            waiting.pop()
             continue
-        path = f"{given.rstrip('/')}/{entry.name}" if given else entry.name
+        entry, path = entry_and_path
+        if isinstance(entry, Refusal):
+            yield entry
+            continue
         try:
             if entry.is_symlink():
                 yield from _link(entry, path, real)
-            elif entry.is_dir(follow_symlinks=False):
-                if os.path.realpath(entry.path) != catalog:
-                    yield from _below(path, entry.path, real, catalog)
-            else:
+            elif not entry.is_dir(follow_symlinks=False):
                 yield _file(entry, path)
+            elif os.path.realpath(entry.path) != catalog_real:
+                waiting.append(_listing(path, entry.path))
         except OSError as error:
             yield Refusal(show(path), f"cannot be read: {error.strerror}")
 
 
+def _listing(given: str, folder: str) -> Iterator[tuple[os.DirEntry[str] | Refusal, str]]:
+    """Yield the entries of a folder that matter, each with its path as given."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        reason = f"a folder that cannot be read: {error.strerror}"
+        yield Refusal(show(given or folder), reason), given
+        return
+    if any(entry.name == CATALOG for entry in entries):
+        return
+    for entry in entries:
+        if not is_litter(entry.name):
+            yield entry, f"{given.rstrip('/')}/{entry.name}" if given else entry.name
+
+
 def _file(entry: os.DirEntry[str], path: str) -> Found | Refusal:
-    if is_archive(Path(entry.name)) or entry.name.lower().endswith(".parquet"):
+    if is_archive(entry.name) or entry.name.lower().endswith(".parquet"):
         return Refusal(show(path), "an archive inside a folder; name it to add what it holds")
     status = entry.stat()
     return Found(path, entry.path, entry.name, status.st_size, status.st_mtime_ns)
