@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from lucida.evidence.finite import (
     Floats,
     Mixture,
-    is_least_favourable,
-    log_draw_probability,
+    SetTests,
     most_wrong,
     null_count,
 )
@@ -60,7 +59,7 @@ class Epoch:
         missed: float = 0.0,
     ) -> None:
         rungs = len(weights)
-        self.order, self.weights, self.mixture = order, weights, mixture
+        self.order, self.weights = order, weights
         self.stratum = stratum.astype(np.int16)  # small integers sort by radix
         self.stratum_size = np.bincount(stratum, minlength=rungs)
         self.size = np.cumsum(self.stratum_size)
@@ -76,7 +75,9 @@ class Epoch:
         self._place[order] = np.arange(len(order))
         self.verdict = np.full(len(order), UNANSWERED, dtype=np.int8)
         self._answered: list[int] = []  # places, ascending
-        self._chain_is_current = False
+        self._top, self._chain_is_current = -1, False
+        self._tests = SetTests(self.null, self.size, mixture)
+        self._least_threshold = -math.log(self.level)  # with the whole level: no rung is certified below it
         self._rebuild()
 
     @property
@@ -127,8 +128,8 @@ class Epoch:
 
     def top(self) -> int:
         """Give the largest certified rung, -1 if there is none."""
-        found = np.flatnonzero(self.certified())
-        return int(found[-1]) if len(found) else -1
+        self._follow_chain()
+        return self._top
 
     def upcoming(self, rung: int, count: int) -> list[int]:
         """List the next `count` unanswered items of a rung in review order (fewer at its end)."""
@@ -153,6 +154,8 @@ class Epoch:
             holds = share > 0 and not broken and best >= -math.log(self.level * share)
             self._certified[rung] = holds
             share = share if holds else 0.0
+        found = np.flatnonzero(self._certified)
+        self._top = int(found[-1]) if len(found) else -1
         self._chain_is_current = True
 
     def _rebuild(self) -> None:
@@ -164,7 +167,7 @@ class Epoch:
             np.zeros(rungs, dtype=np.int64),
         )
         self._certified, self._inherited = np.zeros(rungs, dtype=np.bool_), np.zeros(rungs)
-        self._chain_is_current = False
+        self._top, self._chain_is_current = -1, False
         self._head = self._end - self.stratum_size  # in the queue: the first unanswered place of each stratum
         self._first = np.full(rungs, len(self.order))
         for place in self._answered:
@@ -177,7 +180,8 @@ class Epoch:
         stratum = self.stratum[place]
         self.stratum_answered[stratum] += 1
         self.stratum_wrong[stratum] += self.verdict[place]
-        self._chain_is_current = False
+        if self._top >= 0:  # an error may contradict what was certified
+            self._chain_is_current = False
 
     def _advance(self, stratum: int) -> None:
         head, end = int(self._head[stratum]), int(self._end[stratum])
@@ -194,11 +198,17 @@ class Epoch:
         if not len(places):
             return
         rungs = slice(low, high)
-        read = (self.stratum[places][:, None] <= np.arange(low, high)) & (places[:, None] < front[rungs])
-        t = self.drawn[rungs] + np.cumsum(read, axis=0)
-        k = self.errors[rungs] + np.cumsum(read & (self.verdict[places] == WRONG)[:, None], axis=0)
-        c, n = self.null[rungs], self.size[rungs]
-        ratio = self.mixture.log_probability(t, k) - log_draw_probability(c, n, t, k)
-        counted = np.where(is_least_favourable(c, n, t, k), ratio, -np.inf)
-        self.drawn[rungs], self.errors[rungs], self.current[rungs] = t[-1], k[-1], ratio[-1]
-        self.best[rungs] = np.maximum(self.best[rungs], counted.max(axis=0))
+        wrong = self.verdict[places] == WRONG
+        if len(places) == 1:  # nearly always: one answer, read by all of these rungs
+            t, k = self.drawn[rungs] + 1, self.errors[rungs] + wrong
+            self.current[rungs], counted = self._tests.log_ratio(t, k, rungs)
+        else:
+            read = (self.stratum[places][:, None] <= np.arange(low, high)) & (places[:, None] < front[rungs])
+            steps_t = self.drawn[rungs] + np.cumsum(read, axis=0)
+            steps_k = self.errors[rungs] + np.cumsum(read & wrong[:, None], axis=0)
+            ratio, steps = self._tests.log_ratio(steps_t, steps_k, rungs)
+            t, k, self.current[rungs], counted = steps_t[-1], steps_k[-1], ratio[-1], steps.max(axis=0)
+        self.drawn[rungs], self.errors[rungs] = t, k
+        self.best[rungs] = np.maximum(self.best[rungs], counted)
+        if counted.max() >= self._least_threshold:
+            self._chain_is_current = False

@@ -144,14 +144,15 @@ class Certificate:
         path = Path(path)
         values = read_json(path)
         certificate = Certificate.from_json(values)
-        if not isinstance(certificate.population_file, str) or "/" in certificate.population_file:
+        beside = certificate.population_file
+        if not isinstance(beside, str) or beside in ("", ".", "..") or Path(beside).name != beside:
             raise CertificateError(
                 "The certificate does not name its population.",
                 expected="the name of a Parquet file beside it, as population_file",
-                got=repr(certificate.population_file),
+                got=repr(beside),
                 hint="take the file as it was made",
             )
-        certificate.population = Population.load(path.with_name(certificate.population_file))
+        certificate.population = Population.load(path.with_name(beside))
         return certificate
 
     def verify(self) -> Verification:
