@@ -98,15 +98,7 @@ def freeze(ids: Sequence[str], predicted: Sequence[object], scores: ArrayLike) -
     """
     names = list(ids)
     labels = [str(label) for label in predicted]
-    try:
-        values = np.array(scores, dtype=np.float64) + 0.0  # a copy; and -0.0 becomes 0.0
-    except (TypeError, ValueError) as problem:
-        raise InputError(
-            "The scores are not numbers.",
-            expected="one finite number per label",
-            got=str(problem),
-            hint="pass the model's confidence in its label, for instance the largest probability",
-        ) from problem
+    values = finite_scores(scores, names)
     if values.ndim != 1 or not len(names) == len(labels) == len(values):
         raise InputError(
             "Ids, labels and scores do not belong together: their lengths differ.",
@@ -128,15 +120,33 @@ def freeze(ids: Sequence[str], predicted: Sequence[object], scores: ArrayLike) -
             got=f"{twice!r} more than once",
             hint="drop duplicates first; the same image must not count twice",
         )
+    return Population(tuple(names), tuple(labels), values)
+
+
+def finite_scores(scores: ArrayLike, names: Sequence[object] = ()) -> NDArray[np.float64]:
+    """Copy scores to float64 of the same shape; -0.0 becomes 0.0.
+
+    Raises:
+        InputError: a score is no number, NaN or infinite; `names` tells which row it is.
+    """
+    try:
+        values = np.array(scores, dtype=np.float64) + 0.0  # a copy; and -0.0 becomes 0.0
+    except (TypeError, ValueError) as problem:
+        raise InputError(
+            "The scores are not numbers.",
+            expected="one finite number per label",
+            got=str(problem),
+            hint="pass the model's confidence in its label, for instance the largest probability",
+        ) from problem
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values))[0])
         raise InputError(
             f"{int((~np.isfinite(values)).sum())} scores are not finite.",
             expected="finite numbers only",
-            got=f"{values[bad]} at row {bad} (id {names[bad]!r})",
+            got=f"{values[bad]} at row {bad}{f' (id {names[bad]!r})' if bad < len(names) else ''}",
             hint="a model that gives NaN has failed on these images: leave them out or give them a low score",
         )
-    return Population(tuple(names), tuple(labels), values)
+    return np.asarray(values, dtype=np.float64)
 
 
 def in_range(name: str, value: float, *, low: float, high: float, low_included: bool = False, hint: str) -> float:
