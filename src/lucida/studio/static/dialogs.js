@@ -24,7 +24,8 @@ export function closeAll() {
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
 }
 
-export function confirm({ title, text, yes }) {
+// sure: whether Enter says yes; otherwise it cancels.
+export function confirm({ title, text, yes, sure = true }) {
   return new Promise((resolve) => {
     const dialog = open(
       "confirm",
@@ -32,12 +33,12 @@ export function confirm({ title, text, yes }) {
       h("p", {}, text),
       h(
         "div",
-        { class: "row end" },
+        { class: "buttons" },
         h("button", { value: "", class: "plain" }, say("review.cancel")),
-        h("button", { value: "yes", class: "primary", autofocus: true }, yes),
+        h("button", { value: "yes", class: "primary" }, yes),
       ),
     );
-    dialog.querySelector(".primary").focus();
+    dialog.querySelector(sure ? ".primary" : ".plain").focus();
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
   });
 }
@@ -50,7 +51,7 @@ export function showKeys(rows) {
     "keys",
     say("keys.title"),
     h("dl", {}, ...list),
-    h("div", { class: "row end" }, h("button", { class: "plain", autofocus: true }, say("review.close"))),
+    h("div", { class: "buttons" }, h("button", { class: "plain", autofocus: true }, say("review.close"))),
   );
 }
 

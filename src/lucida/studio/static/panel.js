@@ -14,7 +14,7 @@ export function steps(phase) {
       h(
         "li",
         { class: i < now ? "past" : i === now ? "now" : "", "aria-current": i === now ? "step" : null },
-        h("span", { class: "mark", "aria-hidden": "true" }, i < now ? "✓" : String(i + 1)),
+        h("span", { class: i < now ? "mark tick" : "mark", "aria-hidden": "true" }, i < now ? "" : String(i + 1)),
         say(`steps.${name}`),
       ),
     ),
@@ -69,24 +69,30 @@ function teach({ status }, ask) {
 
 function check({ status, card }, ask) {
   const { kept, total } = status;
-  const confidence = percent(status.confidence);
-  const text = kept
-    ? say("check.promise", { bound: bound(status.bound), confidence })
-    : say("check.nothing", { needed: number(atLeast(status)) });
   const button = keyButton({ text: say(card ? "check.stop" : "check.finish"), key: card ? "S" : "⏎", onclick: ask.stop });
   button.classList.toggle("primary", !card);
   button.dataset.name = "stop";
   return [
     big(number(kept), say("check.kept", { total: number(total) })),
-    h("p", { class: kept ? "promise" : "soft" }, text),
+    h("p", { class: kept ? "promise" : "soft" }, standing(status)),
+    status.advice ? h("p", { class: "soft" }, status.advice) : null,
     proven(status),
     facts([
       [number(status.reviews), say("check.reviews")],
       [number(status.errors_found), say("check.errors")],
-      [percent(status.max_error), say("check.goal")],
+      [`≤ ${percent(status.max_error)}`, say("check.goal")],
     ]),
     h("div", { class: "advice" }, button),
   ];
+}
+
+// What is proven by now, in a sentence.
+function standing(status) {
+  if (status.kept) return say("check.promise", { bound: bound(status.bound), confidence: percent(status.confidence) });
+  const needed = atLeast(status);
+  if (status.reviews < needed) return say("check.nothing", { needed: number(needed) });
+  const { reviews, errors_found: errors, max_error: goal } = status;
+  return say("check.nothing_yet", { reviews: number(reviews), errors: number(errors), goal: percent(goal) });
 }
 
 // Fewer answers than this cannot prove a bound of max_error: the rule of three, for any confidence.

@@ -28,9 +28,12 @@ export function openReview(root) {
     stop: async () => {
       if (!desk.view.card) return act({ kind: "stop" });
       const { kept, total } = desk.view.status;
-      const key = kept ? "check.confirm_kept" : "check.confirm_none";
-      const text = say(key, { kept: number(kept), total: number(total) });
-      if (await confirm({ title: say("check.confirm"), text, yes: say("check.stop") })) act({ kind: "stop" });
+      const values = { kept: number(kept), total: number(total) };
+      const [title, text, yes] = kept
+        ? ["check.confirm", "check.confirm_kept", "check.stop"]
+        : ["check.confirm_empty", "check.confirm_none", "check.stop_empty"];
+      const asked = { title: say(title), text: say(text, values), yes: say(yes), sure: kept > 0 };
+      if (await confirm(asked)) act({ kind: "stop" });
     },
   };
   const screen = new Screen(root, act, ask);

@@ -31,13 +31,9 @@ export class Screen {
   }
 
   stage() {
-    this.larger = keyButton({ text: say("review.enlarge"), key: "E", onclick: () => this.enlarge(), className: "quiet" });
-    return h(
-      "figure",
-      { class: "stage" },
-      this.picture,
-      h("div", { class: "under" }, this.path, this.larger),
-    );
+    this.larger = h("button", { type: "button", class: "enlarge", "aria-keyshortcuts": "E", onclick: () => this.enlarge() });
+    this.nameEnlarge(false);
+    return h("figure", { class: "stage" }, this.picture, this.path, this.larger);
   }
 
   question() {
@@ -45,8 +41,7 @@ export class Screen {
       "div",
       { class: "question" },
       h("p", { class: "asks" }, say("review.asks")),
-      h("div", { class: "line" }, this.label, this.score),
-      h("div", { class: "meter", "aria-hidden": "true" }, this.meter),
+      h("div", { class: "line" }, this.label, this.score, h("span", { class: "meter", "aria-hidden": "true" }, this.meter)),
     );
   }
 
@@ -147,7 +142,13 @@ export class Screen {
 
   enlarge(on = !this.root.classList.contains("large")) {
     this.root.classList.toggle("large", on);
-    this.larger.querySelector(".text").textContent = say(on ? "review.shrink" : "review.enlarge");
+    this.nameEnlarge(on);
+  }
+
+  nameEnlarge(on) {
+    const name = say(on ? "review.shrink" : "review.enlarge");
+    this.larger.title = `${name} (E)`;
+    this.larger.setAttribute("aria-label", name);
   }
 
   // Say what the page waits for, in a place that is seen and read aloud; "" for nothing.
