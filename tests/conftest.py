@@ -1,13 +1,11 @@
-"""What several tests need: small images, real images where they are at hand, a browser where there is one."""
+"""What several tests need: real images where they are at hand, a browser where there is one."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -26,36 +24,3 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real image sets are not at hand in {folder}")
     return folder
-
-
-def picture(kind: str, seed: int, side: int = 48) -> Image.Image:
-    """Draw a noisy picture that even a thumbnail tells apart: a bright disc, a dark square, or stripes."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:side, 0:side] / side
-    cx, cy = rng.uniform(0.4, 0.6, 2)
-    shapes = {
-        "disc": ((x - cx) ** 2 + (y - cy) ** 2 < 0.08) * 180.0,
-        "square": 200.0 - 170.0 * ((abs(x - cx) < 0.25) & (abs(y - cy) < 0.25)),
-        "stripes": 110.0 + 90.0 * np.sign(np.sin(x * 28 + rng.uniform(0, 6))),
-    }
-    tint = {"disc": (1.0, 0.7, 0.5), "square": (0.6, 1.0, 0.7), "stripes": (0.6, 0.7, 1.0)}[kind]
-    noisy = shapes[kind][..., None] * np.array(tint) + rng.normal(20, 12, (side, side, 3))
-    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
-
-
-KINDS = ("disc", "square", "stripes")
-
-
-def write_pictures(folder: Path, per_kind: int, *, first_seed: int = 0, by_class: bool = False) -> dict[str, str]:
-    """Write pictures as PNG files and return their labels by file name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    key: dict[str, str] = {}
-    for k, kind in enumerate(KINDS):
-        for i in range(per_kind):
-            seed = first_seed + i * len(KINDS) + k
-            name = f"picture {seed:05d}.png"
-            path = (folder / kind if by_class else folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            picture(kind, seed).save(path)
-            key[name] = kind
-    return key

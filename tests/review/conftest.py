@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -8,20 +7,15 @@ import pytest
 from lucida.catalog import Catalog
 from lucida.catalog.verb import add
 from lucida.label.verb import label
-
-_spec = importlib.util.spec_from_file_location("pictures", Path(__file__).parents[1] / "conftest.py")
-assert _spec is not None
-assert _spec.loader is not None
-pictures = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pictures)
+from pictures import write_pictures
 
 
 @pytest.fixture(scope="session")
 def labelled(tmp_path_factory):
     """A catalog of 360 pictures of three kinds, labelled by example; made once, copied by `catalog`."""
     folder = tmp_path_factory.mktemp("labelled")
-    key = pictures.write_pictures(folder / "photos", 120, first_seed=1000)
-    pictures.write_pictures(folder / "examples", 3, by_class=True)
+    key = write_pictures(folder / "photos", 120, first_seed=1000)
+    write_pictures(folder / "examples", 3, by_class=True)
     add([folder / "photos"], catalog=folder / "catalog")
     label(examples=folder / "examples", question="kind", catalog=folder / "catalog")
     return folder, key

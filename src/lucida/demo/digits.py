@@ -35,12 +35,11 @@ def write_digits(folder: Path) -> tuple[Path, Path, dict[str, str]]:
     digits = load_digits()
     photos, examples, key = folder / "digits", folder / "examples", dict[str, str]()
     photos.mkdir(parents=True, exist_ok=True)
-    left = dict.fromkeys(range(10), EXAMPLES_PER_CLASS)
+    shown = _spread(digits.target)
     for i, (scan, target) in enumerate(zip(digits.images, digits.target, strict=True)):
         ink = 255 - np.round(scan * (255 / 16)).astype(np.uint8)
         name, label = f"scan-{i:04d}.png", int(target)
-        if left[label]:
-            left[label] -= 1
+        if i in shown:
             path = examples / str(label) / name
             path.parent.mkdir(parents=True, exist_ok=True)
         else:
@@ -48,3 +47,9 @@ def write_digits(folder: Path) -> tuple[Path, Path, dict[str, str]]:
             key[name] = str(label)
         Image.fromarray(ink).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path)
     return photos, examples, key
+
+
+def _spread(targets: np.ndarray) -> set[int]:
+    """Choose the examples of each class evenly over the set: neighbours were written by the same hand."""
+    rows = (np.flatnonzero(targets == label) for label in range(10))
+    return {int(r[i]) for r in rows for i in np.linspace(0, len(r) - 1, EXAMPLES_PER_CLASS).astype(int)}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lucida.review.workflow import Review
 
 BY_HAND = 10  # answers a stranger may give before the key takes over
+TEACH = 100  # answers that teach, before the check
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class DemoResult:
     """What the demo did, counted against the key.
 
     Attributes:
+        taught: Images answered to teach.
         checked: Images answered in the check phase.
         accepted: Labels kept without anybody having looked.
         bound: At most this share of the kept labels is wrong.
@@ -30,6 +32,7 @@ class DemoResult:
         certificate: Where the certificate lies.
     """
 
+    taught: int
     checked: int
     accepted: int
     bound: float
@@ -47,6 +50,8 @@ class DemoResult:
                 f"checked {self.checked:,}, accepted {self.accepted:,},"
                 f" at most {self.bound:.1%} wrong at {self.confidence:.0%}, truly wrong: {self.wrong:,}",
                 "",
+                f"Of 1,697 images {self.taught + self.checked:,} were looked at: {self.taught:,} to teach,"
+                f" {self.checked:,} to check.",
                 "The labels and the certificate that anyone can recheck:",
                 f"  lucida verify {self.certificate}",
                 "On your own folder, next:",
@@ -122,13 +127,13 @@ def _digits(max_error: float, place: Path, *, alone: bool, browser: bool) -> Dem
     add([photos], catalog=folder)
     label(examples=examples, question="digit", catalog=folder)
     with Catalog.open(folder) as catalog:
-        review = Review.open(catalog, terms=Terms(max_error=max_error), teach=False, reviewer="the key")
+        review = Review.open(catalog, terms=Terms(max_error=max_error), reviewer="the key")
         answers = {image: key[Path(catalog.images.name(image)).name] for image in catalog.images.ids()}
         if not alone:
-            _say(f"2. Check up to {BY_HAND} of them yourself; the key answers the rest.")
+            _say(f"2. Teach: answer up to {BY_HAND} of them yourself; the key answers the rest.")
             _by_hand(review, browser=browser)
-        _say("2. The key answers." if alone else "3. The key answers the rest.")
-        answer_all(review, answers, teach=0)
+        _say(f"{2 if alone else 3}. The key gives {TEACH} answers that teach, then it checks.")
+        answer_all(review, answers, teach=TEACH)
         certificate = review.certificate
         assert certificate is not None
         result = _count(certificate, review, answers, place)
@@ -143,9 +148,10 @@ def _by_hand(review: Review, *, browser: bool) -> None:
 
 
 def _count(certificate: Certificate, review: Review, answers: dict[str, str], place: Path) -> DemoResult:
-    population = certificate.population
+    population = review.population
     wrong = sum(answers[population.ids[i]] != population.predicted[i] for i in map(int, certificate.accepted))
     return DemoResult(
+        taught=review.status().taught,
         checked=len(certificate.reviewed),
         accepted=len(certificate.accepted),
         bound=certificate.bound,

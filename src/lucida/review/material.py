@@ -72,7 +72,8 @@ class Material:
             source: The run whose proposals are taught.
             run: The teach run, if it has begun; its own answers are left to its journal.
         """
-        from lucida import models, runs
+        from lucida.models.registry import find
+        from lucida.runs.embed import embed
 
         label = label_run(catalog, source)
         by_words = label.parameters.get("mode") == "words"
@@ -80,8 +81,8 @@ class Material:
         ranked = [tuple((str(n), float(p)) for n, p in d.get("runner_up", ())) for d in details]
         classes = [str(c) for c in label.parameters.get("classes", ())] or sorted(set(labels))
 
-        spec = models.find(source.model)
-        key = runs.embed(catalog, spec, ids)
+        spec = find(source.model)
+        key = embed(catalog, spec, ids)
         features = catalog.vectors.get(key, ids)
         parts = dict(spec.gives.parts) or {"vector": slice(0, features.shape[1])}
 

@@ -235,6 +235,13 @@ class Review:
         return ReviewStatus(**{**status.__dict__, "phase": "done", "done": True}) if self._done else status
 
     @property
+    def population(self) -> Population:
+        """The frozen population, once the check phase has begun."""
+        if self._checking is None:
+            raise InputError("Nothing is frozen yet.", expected="the check phase", got="teach", hint="freeze() first")
+        return self._checking.population
+
+    @property
     def certificate(self) -> Certificate | None:
         """The certificate, once the check phase is over."""
         return self._final
