@@ -130,22 +130,13 @@ class Annotations:
         Raises:
             UnknownName: The state is none.
         """
-        states = {state} if isinstance(state, str) else set(state) if state is not None else set(STATES)
-        for name in states - set(STATES):
-            raise UnknownName("state", str(name), STATES)
-        found: list[Current] = []
+        states: list[Any] = list(STATES if state is None else [state] if isinstance(state, str) else state)
+        for name in states:
+            if name not in STATES:
+                raise UnknownName("state", str(name), STATES)
+        wanted = fold.Wanted(frozenset(states), label, min_score, max_score)
         with self._store.read() as connection:
-            for current in fold.current(connection, question):
-                if limit is not None and len(found) >= limit:
-                    break
-                if (
-                    current.state in states
-                    and (label is None or current.label == label)
-                    and (min_score is None or (current.score is not None and current.score >= min_score))
-                    and (max_score is None or (current.score is not None and current.score <= max_score))
-                ):
-                    found.append(current)
-        return found
+            return fold.current(connection, question, wanted, limit)
 
 
 def _check(row: Annotation) -> None:

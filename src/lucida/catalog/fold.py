@@ -12,15 +12,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from lucida.catalog.records import Current, State
 from lucida.catalog.schema import images, notes, runs
-from lucida.catalog.store import pairs
+from lucida.catalog.store import chunks, pairs
 
 # Runs of these verbs make proposals, and so end what was certified on earlier ones.
 PROPOSING: Final = ("label", "teach")
@@ -84,8 +84,17 @@ def people(votes: Sequence[Vote], proposal: str | None) -> Verdict | None:
     return Verdict(label, deciding.run, sure=True, disagreement=len({label for _, label in given}) > 1)
 
 
-def decide(votes: Sequence[Vote], certified: Said | None, said: Said | None) -> tuple[State, bool, Said, bool] | None:
-    """Return state, whether kept, the record that decides, and disagreement; None if nothing was said.
+class Decision(NamedTuple):
+    """What all records of one image come to; `said` is the record that decides."""
+
+    state: State
+    kept: bool
+    said: Said
+    disagreement: bool
+
+
+def decide(votes: Sequence[Vote], certified: Said | None, said: Said | None) -> Decision | None:
+    """Return what the records of one image come to; None if there are none.
 
     Args:
         votes: People's answers that were not taken back.
@@ -97,40 +106,88 @@ def decide(votes: Sequence[Vote], certified: Said | None, said: Said | None) -> 
     if verdict is not None and verdict.sure:
         score = base.score if base is not None and base.label == verdict.label else None
         kept = certified is not None and verdict.label is not None
-        return "reviewed", kept, Said(verdict.run, verdict.label, score), verdict.disagreement
+        return Decision("reviewed", kept, Said(verdict.run, verdict.label, score), verdict.disagreement)
     if base is None:
         return None
     if verdict is not None:
-        return "proposed", False, said or base, False
+        return Decision("proposed", False, said or base, False)
     if certified is not None:
-        return "accepted", True, certified, False
-    return ("reviewed" if base.taught else "proposed"), False, base, False
+        return Decision("accepted", True, certified, False)
+    return Decision("reviewed" if base.taught else "proposed", False, base, False)
 
 
-def current(connection: Connection, question: str) -> Iterator[Current]:
-    """Yield today's answer of every image that has one, in order of adding."""
-    run_ids: dict[int, str] = pairs(connection.execute(select(runs.c.number, runs.c.id)))
-    votes = _votes(connection, question)
-    certified = _certified(connection, question)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which answers are asked for.
+
+    Args:
+        states: States that count.
+        label: The answer, or None for any.
+        min_score: Least score, or None; an image without a score has none.
+        max_score: Greatest score, or None.
+    """
+
+    states: Collection[State]
+    label: str | None = None
+    min_score: float | None = None
+    max_score: float | None = None
+
+    def takes(self, state: State, label: str | None, score: float | None) -> bool:
+        """Return whether an answer is one of these."""
+        if state not in self.states or (self.label is not None and label != self.label):
+            return False
+        if self.min_score is None and self.max_score is None:
+            return True
+        return (
+            score is not None
+            and (self.min_score is None or score >= self.min_score)
+            and (self.max_score is None or score <= self.max_score)
+        )
+
+
+def current(connection: Connection, question: str, wanted: Wanted, limit: int | None = None) -> list[Current]:
+    """Return today's answers of a question, in order of adding the images.
+
+    The runs that speak of the question are read one after another, the latest first, and only until every image
+    was spoken of: as a rule that is one pass over one run.
+    """
+    votes, certified = _votes(connection, question), _certified(connection, question)
     total = connection.execute(select(func.count()).select_from(images).where(images.c.placed)).scalar_one()
-    said = _said(connection, question, total)
-    query = select(images.c.number, images.c.id).where(images.c.placed).order_by(images.c.number)
-    for number, id in connection.execute(query):
-        if number not in votes and number not in certified and number not in said:
-            continue
-        decided = decide(votes.get(number, ()), certified.get(number), said.get(number))
-        if decided is None:
-            continue
-        state, kept, record, disagreement = decided
-        yield Current(id, record.label, record.score, state, kept, run_ids[record.run], disagreement)
+    run_ids: dict[int, str] = pairs(connection.execute(select(runs.c.number, runs.c.id)))
+    found: list[tuple[int, Current]] = []
+    seen: set[int] = set()
+
+    def judge(number: int, id: str, said: Said | None) -> None:
+        decision = decide(votes.get(number, ()), certified.get(number), said)
+        if decision is not None and wanted.takes(decision.state, decision.said.label, decision.said.score):
+            state, kept, (run, label, score, _), disagreement = decision
+            found.append((number, Current(id, label, score, state, kept, run_ids[run], disagreement)))
+
+    special = votes.keys() | certified.keys()
+    for run in _speaking(connection, question):
+        run_id, first = run_ids[run], not seen
+        for number, id, label, score, kind in _said(connection, question, run):
+            if not first and number in seen:
+                continue
+            if number in special or kind == "taught":
+                judge(number, id, Said(run, label, score, kind == "taught"))
+            elif wanted.takes("proposed", label, score):
+                found.append((number, Current(id, label, score, "proposed", False, run_id, False)))
+            seen.add(number)
+        if len(seen) >= total:
+            break
+    for number, id in _named(connection, special - seen):
+        judge(number, id, None)
+    found.sort(key=lambda pair: pair[0])
+    return [one for _, one in found[:limit]]
 
 
 def _votes(connection: Connection, question: str) -> dict[int, list[Vote]]:
     """Return the answers that were not taken back, by the image's number."""
-    a = notes.c
-    query = select(
-        a.image, a.run, a.actor, a.sequence, a.kind, a.verdict, a.label, a.undoes, a.time
-    ).where(a.question == question, a.kind.in_(("answer", "undo")), a.item == 0)  # fmt: skip
+    n = notes.c
+    query = select(n.image, n.run, n.actor, n.sequence, n.kind, n.verdict, n.label, n.undoes, n.time).where(
+        n.question == question, n.kind.in_(("answer", "undo")), n.item == 0
+    )
     rows: Sequence[Any] = connection.execute(query).all()
     undone = {(row.image, row.run, row.actor, row.undoes) for row in rows if row.kind == "undo"}
     votes: dict[int, list[Vote]] = {}
@@ -143,40 +200,40 @@ def _votes(connection: Connection, question: str) -> dict[int, list[Vote]]:
 
 def _certified(connection: Connection, question: str) -> dict[int, Said]:
     """Return the latest certified record that holds, by the image's number."""
-    a = notes.c
+    n = notes.c
     newest = connection.execute(
         select(func.max(runs.c.number)).where(runs.c.question == question, runs.c.verb.in_(PROPOSING))
     ).scalar()
     query = (
-        select(a.image, a.run, a.label, a.score)
-        .where(a.question == question, a.kind == "certified", a.item == 0, a.source >= (newest or 0))
-        .order_by(a.run)
+        select(n.image, n.run, n.label, n.score)
+        .where(n.question == question, n.kind == "certified", n.item == 0, n.source >= (newest or 0))
+        .order_by(n.run)
     )
     return {image: Said(run, label, score) for image, run, label, score in connection.execute(query)}
 
 
-def _said(connection: Connection, question: str, total: int) -> dict[int, Said]:
-    """Return what the latest run that speaks of an image says, by the image's number."""
-    a = notes.c
-    speaking = (
-        select(a.run)
-        .where(a.question == question, a.kind.in_(("proposal", "taught")))
-        .group_by(a.run)
-        .order_by(a.run.desc())
+def _speaking(connection: Connection, question: str) -> Sequence[int]:
+    """Return the numbers of the runs that made proposals or found examples, the latest first."""
+    speaks = exists().where(
+        notes.c.run == runs.c.number, notes.c.question == question, notes.c.kind.in_(("proposal", "taught"))
     )
-    said: dict[int, Said] = {}
-    for run in connection.execute(speaking).scalars().all():
-        query = select(a.image, a.label, a.score, a.kind).where(
-            a.run == run, a.question == question, a.kind.in_(("proposal", "taught")), a.item == 0
-        )
-        _keep_first(said, run, connection.execute(query))
-        # The latest run speaks of all images as a rule, and then no other has to be read.
-        if len(said) >= total:
-            break
-    return said
+    return connection.execute(select(runs.c.number).where(speaks).order_by(runs.c.number.desc())).scalars().all()
 
 
-def _keep_first(said: dict[int, Said], run: int, rows: Iterable[Any]) -> None:
-    for image, label, score, kind in rows:
-        if image not in said:
-            said[image] = Said(run, label, score, kind == "taught")
+def _said(connection: Connection, question: str, run: int) -> Iterable[Any]:
+    """Yield number, id, label, score and kind of what one run says, in order of adding the images."""
+    n = notes.c
+    query = (
+        select(n.image, images.c.id, n.label, n.score, n.kind)
+        .join(images, images.c.number == n.image)
+        .where(n.run == run, n.question == question, n.kind.in_(("proposal", "taught")), n.item == 0, images.c.placed)
+        .order_by(n.image)
+    )
+    return connection.execute(query)
+
+
+def _named(connection: Connection, numbers: set[int]) -> Iterator[tuple[int, str]]:
+    """Yield number and id of the images among these that still count."""
+    for part in chunks(sorted(numbers)):
+        query = select(images.c.number, images.c.id).where(images.c.number.in_(part), images.c.placed)
+        yield from ((number, id) for number, id in connection.execute(query))

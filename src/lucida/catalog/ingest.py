@@ -58,7 +58,7 @@ class Ingest:
         self.known = 0
         self.refused: list[Refusal] = []
         self._catalog = catalog
-        self._workers = workers or _cores()
+        self._workers = workers or cores()
         self._batch: list[Checked] = []
         self._taken = 0
         # Where the container that is being read began: images taken and paths refused by then.
@@ -188,6 +188,7 @@ def _reason(error: ImageError) -> str:
     return f"{text} ({error.got})" if "too" in error.what and error.got else text
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many threads can work at once on this machine, 1 to 16."""
     affinity = getattr(os, "sched_getaffinity", None)
     return max(1, min(16, len(affinity(0)) if affinity else os.cpu_count() or 1))

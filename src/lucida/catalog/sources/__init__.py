@@ -61,12 +61,8 @@ def _expand(paths: Sequence[Path | str]) -> Iterator[Path]:
     """Yield the paths, patterns replaced by what they match."""
     for given in paths:
         path = Path(os.path.normpath(given)).expanduser()
-        if not glob.has_magic(str(path)) or path.exists():
-            yield path
-        elif not (matches := _matches(str(path))):
-            yield path
-        else:
-            yield from matches
+        pattern = glob.has_magic(str(path)) and not path.exists()
+        yield from (_matches(str(path)) if pattern else []) or [path]
 
 
 def _matches(pattern: str) -> list[Path]:
