@@ -94,6 +94,13 @@ def is_upside_down(left: Ints, errors: Floats) -> bool:
     return bool(errors[confident].sum() > errors[~confident].sum() + 1)
 
 
+def is_doubtful(left: Ints, errors: Ints) -> bool:
+    """Tell whether the more confident half showed more errors, but too few to call the order upside down."""
+    confident = np.cumsum(left) <= left.sum() / 2
+    more = int(errors[confident].sum()) - int(errors[~confident].sum())
+    return more == 1
+
+
 def promising_by_first_error(bin_order: Ints, left: Ints, errors: Floats) -> float:
     """Give the fraction of items up to the bin of the first error seen, 1 without an error."""
     held = np.cumsum(left[bin_order])

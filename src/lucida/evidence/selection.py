@@ -17,6 +17,7 @@ from lucida.evidence.chain import (
     SHARES,
     Chain,
     build_chain,
+    is_doubtful,
     is_upside_down,
     learned_order,
     promising_by_first_error,
@@ -111,7 +112,9 @@ class Selection:
         self.plan: Plan | None = None
         self._plan_until = 0
         self._plan_certified = 0
-        self.pilot = choose_pilot(self.bins, orders, pilot_size(max_error, self.max_reviews))
+        self.pilot_size = pilot_size(max_error, self.max_reviews)
+        self._pilot_ended: list[int] | None = None  # as it was when the first epoch began
+        self._pilot_rounds = choose_pilot(self.bins, orders, self.pilot_size)
         self._advance()
 
     # ---- what a caller sees ---------------------------------------------------------------------------
@@ -120,6 +123,17 @@ class Selection:
     def stage(self) -> str:
         """Name the stage that the next answer belongs to."""
         return STAGES[len(self.started)]
+
+    @property
+    def pilot(self) -> list[int]:
+        """List the items of the pilot: one round, and another one if the first left a doubt about the order."""
+        if self._pilot_ended is not None:
+            return self._pilot_ended
+        first, second = self._pilot_rounds
+        if any(i not in self.verdicts for i in first):
+            return first
+        errors = np.bincount(self.bins[[i for i in first if self.verdicts[i]]], minlength=len(self._bin_size))
+        return first + second if is_doubtful(self._bin_size, errors) else first
 
     @property
     def reviews(self) -> int:
@@ -163,6 +177,7 @@ class Selection:
             return
         if self.started and not self.started[-1].touched:
             self.started.pop()
+            self._pilot_ended = self._pilot_ended if self.started else None
         self._set(item, None)
         self._taken_back.append(item)
         self._advance()
@@ -256,6 +271,7 @@ class Selection:
             part = promising_by_rate(bin_order, left, self._bin_drawn, self._bin_errors, self.max_error)
         else:
             part = promising_by_first_error(bin_order, left, self._bin_errors)
+            self._pilot_ended = self.pilot
         chain = build_chain(bin_order, left, part)
         epoch = start_epoch(
             chain,
@@ -274,7 +290,7 @@ class Selection:
         """Sum up what was seen in each rung so far, shrunk: good enough to plan with, not to prove with."""
         drawn = np.cumsum([self._bin_drawn[list(bins)].sum() for bins in chain.strata])
         errors = np.cumsum([self._bin_errors[list(bins)].sum() for bins in chain.strata])
-        most = 0.6 / self.max_error if number else len(self.pilot)
+        most = 0.6 / self.max_error if number else len(self._pilot_rounds[0])
         scale = np.minimum(drawn, most) / np.maximum(drawn, 1)
         return Earlier(1 / self.max_error + drawn * scale, 0.25 + errors * scale)
 
@@ -296,11 +312,19 @@ def pilot_size(max_error: float, most: int) -> int:
     return min(int(np.clip(0.4 / max_error, 20, 40)), most)
 
 
-def choose_pilot(bins: Ints, orders: Orders, count: int) -> list[int]:
-    """Take `count` items evenly spaced in score order, random within a bin, and list them in random order."""
+def choose_pilot(bins: Ints, orders: Orders, count: int) -> tuple[list[int], list[int]]:
+    """Choose two rounds of `count` items each, evenly spaced in score order, random within a bin and in their order.
+
+    The second round lies between the items of the first; it holds fewer where there are no more items.
+    """
     if count <= 0:
-        return []
+        return [], []
     shuffled = orders.order("pilot", np.arange(len(bins)))
     by_score = np.argsort(bins[shuffled], kind="stable")
-    places = ((np.arange(count) + orders.offset("pilot")) * len(bins) / count).astype(np.int64)
-    return [int(i) for i in shuffled[np.sort(by_score[places])]]
+    rounds: list[list[int]] = []
+    for shift in (0.0, 0.5):
+        part = (orders.offset("pilot") + shift) % 1
+        places = ((np.arange(count) + part) * len(bins) / count).astype(np.int64)
+        chosen = shuffled[np.sort(by_score[places])].tolist()
+        rounds.append([i for i in chosen if not rounds or i not in rounds[0]])
+    return rounds[0], rounds[1]

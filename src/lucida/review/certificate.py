@@ -269,7 +269,7 @@ def _describe(group: Group, ids: Sequence[str]) -> dict[str, Any]:
         "total": selection.total,
         "level": group.level,
         "bins": bin_edges(selection.bins, selection.scores),
-        "pilot": {"stage": STAGES[0], "asked": [names[item] for item in selection.pilot]},
+        "pilot": {"stage": STAGES[0], "size": selection.pilot_size, "asked": [names[item] for item in selection.pilot]},
         "epochs": [
             {
                 "stage": started.stage,

@@ -40,7 +40,7 @@ SEED: Kind = (
 RECORD: Kind = ("an object", lambda v: isinstance(v, dict))
 RECORD_OR_NULL: Kind = ("an object or null", lambda v: v is None or isinstance(v, dict))
 
-PILOT: dict[str, Any] = {"stage": _one_of(STAGES[0]), "asked": [TEXT]}
+PILOT: dict[str, Any] = {"stage": _one_of(STAGES[0]), "size": WHOLE, "asked": [TEXT]}
 EPOCH: dict[str, Any] = {
     "stage": _one_of(*STAGES[1:]),
     "share": RATE,

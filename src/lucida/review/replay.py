@@ -210,8 +210,10 @@ def _rerun(
         problems.append(f"the level{where} is not (1 - confidence) / number of groups")
     if not _same(group["bins"], bin_edges(bins, population.scores[rows])):
         problems.append(f"the score bins{where} are not those of the population")
-    pilot = [names[item] for item in choose_pilot(bins, orders, min(len(group["pilot"]["asked"]), len(rows)))]
-    if group["pilot"]["asked"] != pilot:
+    pilot = group["pilot"]["asked"]
+    first_round, second_round = choose_pilot(bins, orders, min(group["pilot"]["size"], len(rows)))
+    one, both = [names[i] for i in first_round], [names[i] for i in first_round + second_round]
+    if pilot not in (one, both):
         problems.append(f"the pilot{where} is not the one of this seed")
     first = np.array([STAGES.index(log.first_stage[n]) if n in log.first_stage else 9 for n in names])
     begun = [STAGES[0], *(epoch["stage"] for epoch in group["epochs"])]
