@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from lucida.review.cards import Verdict
 
 
+# The name under which a file answers; its pace says nothing about a person's.
+ANSWERS_FILE = "answers file"
+
+
 @dataclass(frozen=True)
 class Entry:
     """One answer that stands: not taken back.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lucida.review.certificate import Certificate
-    from lucida.review.forecast import Forecast
+    from lucida.review.plan import Quote
     from lucida.review.replay import Verification
 
 
@@ -40,39 +40,6 @@ class ReviewPaused:
 
     def __str__(self) -> str:
         return f"{self.taught} answers are kept. `lucida review` goes on from here."
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What a review is expected to take, as a range."""
-
-    question: str
-    forecast: Forecast
-    seconds_per_answer: float
-    answers_known: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {
-            "question": self.question,
-            "answers_known": self.answers_known,
-            "seconds_per_answer": round(self.seconds_per_answer, 2),
-            **self.forecast.to_json(),
-        }
-
-    def __str__(self) -> str:
-        low, middle, high = self.forecast.reviews
-        minutes = [n * self.seconds_per_answer / 60 for n in (low, middle, high)]
-        a, b, c = self.forecast.accepted
-        basis = f"from {self.answers_known} answers" if self.answers_known else "from the model's own scores alone"
-        lines = [
-            f"Expected: {low:,} to {high:,} reviews ({middle:,} in the middle),"
-            f" {minutes[0]:.0f} to {minutes[2]:.0f} minutes;",
-            f"accepted without a look: {a:,} to {c:,} labels ({b:,} in the middle). This is a forecast {basis}.",
-        ]
-        if not self.answers_known:
-            lines.append("About 20 answers make it much better: lucida review, answer some, stop, and ask again.")
-        return "\n".join(lines)
 
 
 def review(
@@ -123,6 +90,7 @@ def review(
     """
     from lucida.catalog import Catalog
     from lucida.errors import InputError
+    from lucida.review.journal import ANSWERS_FILE
     from lucida.review.workflow import Review, Terms
 
     terms = Terms(max_error, confidence, per_class, max_reviews, worth, reviewer_error)
@@ -145,7 +113,7 @@ def review(
             question=question,
             terms=terms,
             seed=seed,
-            reviewer=reviewer or ("answers file" if answers is not None else None),
+            reviewer=reviewer or (ANSWERS_FILE if answers is not None else None),
             teach=bool(teach) if answers is not None else teach != 0,
             background=answers is None,
         )

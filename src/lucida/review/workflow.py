@@ -218,16 +218,8 @@ class Review:
             PopulationTooSmall: If labelling every image costs less than proving anything.
         """
         status = self.status()
-        needed = math.ceil(too_small(self.terms.max_error, 1 - self.terms.confidence))
-        if status.done or status.reviews or status.total >= needed:
-            return
-        raise PopulationTooSmall(
-            f"{status.total:,} images are too few to prove at most {status.max_error:.3g} wrong"
-            f" with {status.confidence:.3g} confidence: label them all.",
-            expected=f"about {needed:,} images or more",
-            got=f"{status.total:,} images to check, {status.taught:,} taught",
-            hint=f"lucida review --teach {status.total} to label every one, or a larger --max-error",
-        )
+        if not status.done and not status.reviews:
+            refuse_too_small(status.total, status.taught, self.terms)
 
     def status(self) -> ReviewStatus:
         """Return where the review stands."""
@@ -355,3 +347,26 @@ def population_of(catalog: Catalog, source: Run, *, without: Collection[str]) ->
     ids, labels, scores, _ = catalog.annotations.table(source.id)
     rows = [i for i, image in enumerate(ids) if image not in without]
     return freeze([ids[i] for i in rows], [labels[i] for i in rows], [float(scores[i]) for i in rows])
+
+
+def refuse_too_small(total: int, taught: int, terms: Terms) -> None:
+    """Refuse a population on which checking cannot pay.
+
+    Args:
+        total: Images in it.
+        taught: Images taught already.
+        terms: What is to be proven.
+
+    Raises:
+        PopulationTooSmall: If labelling every image costs less than proving anything.
+    """
+    needed = math.ceil(too_small(terms.max_error, 1 - terms.confidence))
+    if total >= needed:
+        return
+    raise PopulationTooSmall(
+        f"{total:,} images are too few to prove at most {100 * terms.max_error:g} % wrong"
+        f" at {100 * terms.confidence:g} % confidence: label them all.",
+        expected=f"about {needed:,} images or more",
+        got=f"{total:,} images to check, {taught:,} taught",
+        hint=f"lucida review --teach {total} to label every one, or a larger --max-error",
+    )

@@ -1,0 +1,109 @@
+"""What a review is expected to take, before it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lucida.review.answers import read_answers
+from lucida.review.forecast import Forecast, forecast
+from lucida.review.journal import ANSWERS_FILE, seconds_per_answer, spoken, standing
+from lucida.review.material import taught_images
+from lucida.review.workflow import find_source, population_of, refuse_too_small
+
+if TYPE_CHECKING:
+    from lucida.catalog import Catalog
+    from lucida.review.workflow import Terms
+
+FIRST = 20  # answers of a file that a quote may look at: what a person would give before deciding
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a review is expected to take and to bring, as ranges (low, middle, high).
+
+    Attributes:
+        question: The question.
+        forecast: Reviews needed and labels accepted.
+        seconds_per_answer: Median time an answer took so far, or a guess before the first ones.
+        answers_known: Answers that the forecast knows.
+    """
+
+    question: str
+    forecast: Forecast
+    seconds_per_answer: float
+    answers_known: int
+
+    @property
+    def minutes(self) -> tuple[float, float, float]:
+        """The reviews in minutes."""
+        low, middle, high = (n * self.seconds_per_answer / 60 for n in self.forecast.reviews)
+        return low, middle, high
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "question": self.question,
+            "answers_known": self.answers_known,
+            "seconds_per_answer": round(self.seconds_per_answer, 2),
+            "minutes": [round(m, 1) for m in self.minutes],
+            **self.forecast.to_json(),
+        }
+
+    def __str__(self) -> str:
+        (low, middle, high), (a, b, c) = self.forecast.reviews, self.forecast.accepted
+        basis = f"{self.answers_known} answers" if self.answers_known else "the model's own scores alone"
+        lines = [
+            f"Reviews: {low:,} to {high:,}, {middle:,} in the middle:"
+            f" {self.minutes[0]:.0f} to {self.minutes[2]:.0f} minutes at {self.seconds_per_answer:.1f} s an answer.",
+            f"Accepted without a look: {a:,} to {c:,} of {self.forecast.total:,} labels, {b:,} in the middle.",
+            f"This is a forecast from {basis}, not a promise.",
+        ]
+        if not self.answers_known:
+            lines.append(f"About {FIRST} answers make it much sharper: lucida review, answer some, stop, ask again.")
+        return "\n".join(lines)
+
+
+def quote(catalog: Catalog, question: str | None, terms: Terms, answers: Path | None = None) -> Quote:
+    """Quote a review: reviews, minutes, labels accepted.
+
+    Args:
+        catalog: The catalog.
+        question: The question; None for the one labelled last.
+        terms: What is to be proven.
+        answers: A file whose first answers may be used instead of a person's; none of it is written down.
+
+    Raises:
+        InputError: If nothing has been labelled yet.
+        PopulationTooSmall: If labelling every image costs less than proving anything.
+    """
+    source = find_source(catalog, question)
+    taught = taught_images(catalog, source)
+    population = population_of(catalog, source, without=taught)
+    refuse_too_small(len(population), len(taught), terms)
+    entries = standing(spoken(catalog, source.question))
+    labels = {e.image: e.label for e in entries}
+    row = {image: i for i, image in enumerate(population.ids)}
+    if answers is not None:
+        given = read_answers(answers, catalog)
+        order = np.argsort(-population.scores, kind="stable")
+        for i in order[np.linspace(0, len(order) - 1, FIRST).astype(int)]:
+            image = population.ids[i]
+            labels.setdefault(image, given.get(image))
+    known = [(row[image], label == population.predicted[row[image]]) for image, label in labels.items() if image in row]
+    return Quote(
+        question=source.question,
+        forecast=forecast(
+            population.scores,
+            max_error=terms.max_error,
+            confidence=terms.confidence,
+            worth=terms.worth,
+            max_reviews=terms.max_reviews,
+            answers=known,
+        ),
+        seconds_per_answer=seconds_per_answer([e.time for e in entries if not e.reused and e.actor != ANSWERS_FILE]),
+        answers_known=len(known),
+    )
