@@ -49,6 +49,17 @@ def test_files_that_are_spared_stay(tmp_path: Path) -> None:
     assert folder.stale({"hat/a.jpg"}) == ["dress/a.jpg"]
     folder.finish({"hat/a.jpg"}, {}, spare={"dress/a.jpg"})
     assert (tmp_path / "dress" / "a.jpg").exists()
+    put(tmp_path, {"dress/a.jpg": b"2"})
+    assert (tmp_path / "dress" / "a.jpg").read_bytes() == b"2"
+
+
+def test_only_a_file_of_ours_is_withdrawn_and_only_if_it_differs(tmp_path: Path) -> None:
+    put(tmp_path, {"a": b"1", "b": b"2"})
+    (tmp_path / "mine").write_bytes(b"3")
+    folder = Folder(tmp_path)
+    for name in ("a", "b", "mine", "missing"):
+        folder.withdraw(name, unless=b"1")
+    assert files(tmp_path) == {"a", "mine", MANIFEST}
 
 
 def test_a_folder_of_something_else_is_refused_unless_overwritten(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -37,10 +37,12 @@ class Facts:
         include: Which states are laid out.
         proof: Where the question stands.
         runs: The runs of the question.
+        licences: Models that proposed labels -> their licence, as far as it is known.
         answers: Answers of people that stand, and labels that came with examples.
-        splits: The splits as asked, with the seed; empty without.
+        splits: Names of the splits, as asked; empty without.
+        division: How the splits were asked for.
+        together: Images that have a near-identical one in their split.
         skipped: Images that could not be read, with the reason.
-        refused: Files that `add` refused, with the reason.
         reading: Lines of Python that read this export.
     """
 
@@ -51,10 +53,12 @@ class Facts:
     include: str
     proof: Proof
     runs: Sequence[Run]
+    licences: Mapping[str, str]
     answers: Sequence[Annotation]
-    splits: str
+    splits: Sequence[str]
+    division: str
+    together: int
     skipped: Sequence[dict[str, str]]
-    refused: Sequence[dict[str, str]]
     reading: str
 
 
@@ -106,11 +110,14 @@ def _composition(facts: Facts) -> list[str]:
         "`labels.csv` has one row for every labelled image.",
     ]
     if facts.splits:
-        splits = sorted({row.split for row in facts.laid_out})
         by = Counter((row.label, row.split) for row in facts.laid_out)
         parts += [
-            f"Splits ({facts.splits}). Near-identical images are kept in one split.",
-            _table(["class", *splits], [[_text(c), *(by[c, s] for s in splits)] for c in labels if here[c]]),
+            f"Splits ({facts.division}). Near-identical images stay in one split: {facts.together:,} images have one "
+            "beside them. They were found by what they look like at 16 x 16 pixels, by a perceptual hash and, where "
+            "there are some, by embeddings; a strong crop or a mirror image is not found.",
+            _table(
+                ["class", *facts.splits], [[_text(c), *(by[c, s] for s in facts.splits)] for c in labels if here[c]]
+            ),
         ]
     endings = Counter(PurePosixPath(row.file).suffix.casefold() for row in facts.laid_out)
     if endings:
@@ -127,15 +134,15 @@ def _collection(facts: Facts) -> list[str]:
     ]
     if len(folders) > _MOST:
         parts.append(f"and {len(folders) - _MOST:,} more folders.")
-    for title, rows in (
-        ("Files refused when images were added:", facts.refused),
-        ("Labelled images that could not be read when this was written, and are missing here:", facts.skipped),
-    ):
-        if rows:
-            shown = [[_code(r["path"]), _text(r["reason"])] for r in rows[:_MOST]]
-            parts += [title, _table(["path", "reason"], shown)]
-            if len(rows) > _MOST:
-                parts.append(f"and {len(rows) - _MOST:,} more.")
+    parts.append("Files that `lucida add` refused are in neither the catalog nor this export.")
+    if facts.skipped:
+        shown = [[_code(r["path"]), _text(r["reason"])] for r in facts.skipped[:_MOST]]
+        parts += [
+            "Labelled images that could not be read when this was written, and are missing here:",
+            _table(["path", "reason"], shown),
+        ]
+        if len(facts.skipped) > _MOST:
+            parts.append(f"and {len(facts.skipped) - _MOST:,} more.")
     parts.append(f"How, when and by whom the images were made; consent: {OWNER}")
     return parts
 
@@ -156,6 +163,7 @@ def _labelling(facts: Facts) -> list[str]:
     ]
     parts = ["The image files are unchanged. Models proposed labels in these runs:"]
     parts.append(_table(["run", "verb", "model", "settings", "program", "began"], table))
+    parts += [f"Licence of {_text(name)}: {_text(text)}." for name, text in facts.licences.items()]
     parts += _people(facts)
     doubtful = sum(row.disagreement for row in facts.rows)
     if doubtful:
@@ -253,7 +261,7 @@ def _uses(facts: Facts) -> list[str]:
 def _distribution(facts: Facts) -> list[str]:
     return [
         f"Licence of the images: {OWNER}",
-        f"Licence of the labels: {OWNER} A model's licence may bind what is made with it.",
+        f"Licence of the labels: {OWNER} The licence of the model that proposed them is given above.",
         "File names and paths are in this export as they were given; names of reviewers are above.",
     ]
 
@@ -268,7 +276,7 @@ def _maintenance(facts: Facts) -> list[str]:
 
 
 def _percent(rate: float) -> str:
-    return f"{100 * rate:.3g} %"
+    return f"{100 * rate:.6g} %"  # a bound must not be rounded down
 
 
 def _text(value: object) -> str:

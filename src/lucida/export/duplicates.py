@@ -23,11 +23,15 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from lucida.images import Image
 
-# Measured on 3,068 clothing photos, 352 tiles and 2,000 small photos: other qualities and sizes and 1 % crops are all
-# found, 3 % crops nearly all, and no group of different pictures is larger than 10.
+# Measured on clothing photos, tiles and small photos, with the embedded encoder of November 2026: other qualities and
+# sizes and 1 % crops are all found; of 3 % crops 63 %, with embeddings 99 %; of pictures that differ by a crop, a turn
+# of one degree and the light, as in a burst, 44 %, with embeddings 87 %. On 3,008 photos of clothes no group
+# was larger than a series on one background.
 DISTANCE = 10
 AGREEMENT = 0.95
 SIMILARITY = 0.97
+# Where the embeddings agree already, the thumbs may differ by what a moved camera makes.
+AGREEMENT_WITH_EMBEDDING = 0.9
 
 _SIDE = 16
 _FLAT = 2.0  # grey levels; below this there is no picture to correlate
@@ -102,22 +106,22 @@ class Looks:
         return result & self.seen[pairs].all(axis=1)
 
 
-def group(looks: Looks, *, vectors: Floats | None = None, agreement: float = AGREEMENT) -> list[int]:
+def group(looks: Looks, *, vectors: Floats | None = None) -> list[int]:
     """Return the group of each image: near-identical images share a number.
 
     Groups are numbered in the order of their first image.
 
     Args:
         looks: What the n images look like.
-        vectors: (n, d) float32 embeddings, which find further candidates; None without them.
-        agreement: Correlation at 16 x 16 pixels from which two pictures are the same, in (0, 1].
+        vectors: (n, d) float32 embeddings, which find further candidates; None without them. A row of zeros stands
+            for an image without one.
     """
     groups = _Groups(len(looks.seen))
     for pairs in near_hashes(looks.hashes):
-        groups.add(looks, pairs, agreement)
+        groups.add(looks, pairs, AGREEMENT)
     if vectors is not None:
         for pairs in near_vectors(vectors):
-            groups.add(looks, pairs, agreement)
+            groups.add(looks, pairs, AGREEMENT_WITH_EMBEDDING)
     return groups.numbers()
 
 
@@ -155,25 +159,49 @@ def _upper(left: NDArray[np.intp], right: NDArray[np.intp]) -> Pairs:
     return np.stack([left[keep], right[keep]], axis=1).astype(np.int64)
 
 
-def near_vectors(vectors: Floats, *, similarity: float = SIMILARITY, block: int = 2048) -> Iterator[Pairs]:
+def near_vectors(
+    vectors: Floats, *, similarity: float = SIMILARITY, block: int = 2048, dimensions: int = 64
+) -> Iterator[Pairs]:
     """Yield pairs of rows whose cosine similarity is at least `similarity`, as (m, 2) int64 with first < second.
+
+    Distances only shrink in a subspace, so pairs that are too far apart in the principal one are left out unseen, and
+    nothing near is missed.
 
     Args:
         vectors: (n, d) float32 of any length; rows of zeros are near to nothing.
         similarity: In (0, 1].
         block: Rows compared at once; memory is about block x block x 5 bytes.
+        dimensions: Size of the subspace.
     """
-    for start in range(0, len(vectors), block):
-        rows = _unit(vectors[start : start + block])
-        for other in range(start, len(vectors), block):
-            left, right = np.nonzero(rows @ _unit(vectors[other : other + block]).T >= similarity)
-            yield _upper(left + start, right + other)
+    there = np.flatnonzero(np.any(vectors, axis=1))
+    unit = vectors[there] / np.linalg.norm(vectors[there], axis=1, keepdims=True)
+    small = unit @ _principal(unit[:: max(1, len(unit) // 4096)], dimensions)
+    # Rows so extended that one product gives minus the squared distance.
+    squares, ones = np.sum(small**2, axis=1, keepdims=True), np.ones((len(small), 1), np.float32)
+    lefts, rights = np.hstack([2 * small, -squares, -ones]), np.hstack([small, ones, squares])
+    least = 2 * similarity - 2 - 1e-5  # of two unit vectors; the rest is rounding
+    for start in range(0, len(unit), block):
+        one = slice(start, start + block)
+        for second in range(start, len(unit), block):
+            other = slice(second, second + block)
+            left, right = np.nonzero(lefts[one] @ rights[other].T >= least)
+            pairs = _upper(left + start, right + second)
+            yield there[pairs[_similar(unit, pairs, similarity)]].astype(np.int64)
 
 
-def _unit(rows: Floats) -> Floats:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    length[length == 0] = 1
-    return np.asarray(rows / length, dtype=np.float32)
+def _principal(rows: Floats, dimensions: int) -> Floats:
+    """Return an orthonormal basis, (d, dimensions or less), along which the rows vary most."""
+    _, basis = np.linalg.eigh(np.asarray(rows.T @ rows, dtype=np.float64))
+    return np.asarray(basis[:, -dimensions:], dtype=np.float32)
+
+
+def _similar(unit: Floats, pairs: Pairs, similarity: float) -> NDArray[np.bool_]:
+    found = np.zeros(len(pairs), np.bool_)
+    for start in range(0, len(pairs), 8192):
+        rows = pairs[start : start + 8192]
+        cosine = np.einsum("ij,ij->i", unit[rows[:, 0]], unit[rows[:, 1]])
+        found[start : start + len(rows)] = cosine >= similarity
+    return found
 
 
 class _Groups:

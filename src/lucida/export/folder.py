@@ -131,6 +131,13 @@ class Folder:
             )
         self._made.add(folder)
 
+    def withdraw(self, name: str, *, unless: bytes | None) -> None:
+        """Remove a file that an earlier export wrote, unless it has these very bytes."""
+        path = self.path / name
+        if name in self._owned and path.is_file() and (unless is None or path.read_bytes() != unless):
+            with self._said():
+                path.unlink()
+
     def stale(self, files: Collection[str]) -> list[str]:
         """Return the files that an earlier export wrote and that are not among `files`, if they are there."""
         home = self.path.resolve()
@@ -145,7 +152,7 @@ class Folder:
                 if name not in spare:
                     (self.path / name).unlink()
                     self._prune((self.path / name).parent)
-        self._owned = set(files)
+        self._owned = {*files, *spare}
         self._save({**facts, "complete": True})
         shutil.rmtree(self.path / _PARTIAL, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -89,10 +90,23 @@ def default(proof: Proof) -> Include:
 
 
 def included(rows: list[Row], include: Include) -> list[Row]:
-    """Return the rows that are laid out as images."""
+    """Return the rows that are laid out as images.
+
+    Raises:
+        InputError: There are none.
+    """
     if include not in STATES:
         raise UnknownName("choice of --include", include, STATES)
-    return [row for row in rows if row.state in STATES[include] and (row.kept or include != "kept")]
+    found = [row for row in rows if row.state in STATES[include] and (row.kept or include != "kept")]
+    if not found:
+        states = Counter(row.state for row in rows)
+        raise InputError(
+            "No image is in the state that is to be laid out.",
+            expected=f"at least one image that is {include}",
+            got=", ".join(f"{count:,} {state}" for state, count in states.items()) or "no labelled image",
+            hint="--include proposed lays out every labelled image; --format csv writes all labels",
+        )
+    return found
 
 
 def rows_of(catalog: Catalog, question: str, proof: Proof) -> list[Row]:

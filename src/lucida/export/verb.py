@@ -26,6 +26,7 @@ class ExportResult:
         kept: Labelled images in the certified set.
         classes: Images laid out by class.
         splits: Images laid out by split; empty without splits.
+        together: Images that have a near-identical one in their split.
         certificate: none, open (a review is under way), valid or void.
         claim: What the certificate claims; empty unless it is valid.
         skipped: Images that could not be read: path and reason.
@@ -42,6 +43,7 @@ class ExportResult:
     kept: int
     classes: dict[str, int] = field(default_factory=dict)
     splits: dict[str, int] = field(default_factory=dict)
+    together: int = 0
     certificate: str = "none"
     claim: str = ""
     skipped: list[dict[str, str]] = field(default_factory=list)
@@ -60,7 +62,8 @@ class ExportResult:
             if left > 0 and self.include != "proposed":
                 lines.append(f"{left:,} are handed back to you, in labels.csv only (--include proposed adds them).")
         if self.splits:
-            lines.append("Splits: " + ", ".join(f"{name} {count:,}" for name, count in self.splits.items()) + ".")
+            shares = ", ".join(f"{name} {count:,}" for name, count in self.splits.items())
+            lines.append(f"Splits: {shares}; {self.together:,} near-identical images stay with each other.")
         if self.claim:
             lines.append(self.claim)
         if self.skipped:

@@ -1,0 +1,74 @@
+"""The splits of an export: who looks like whom is read from the catalog, and each group goes to one split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lucida.errors import ImageError
+from lucida.export import splits
+from lucida.progress import track
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lucida.catalog import Catalog
+    from lucida.export.duplicates import Looks
+    from lucida.export.selection import Row
+
+
+def divide(
+    catalog: Catalog, question: str, rows: list[Row], shares: Sequence[splits.Share], seed: int
+) -> tuple[list[Row], int]:
+    """Return the rows with their splits, and how many have a near-identical one beside them."""
+    from lucida.export.duplicates import group
+
+    ids = [row.image for row in rows]
+    groups = group(_looks(catalog, ids), vectors=_vectors(catalog, question, ids))
+    found = splits.assign(ids, [row.label for row in rows], groups, shares, seed=seed)
+    sizes = Counter(groups)
+    together = sum(size for size in sizes.values() if size > 1)
+    return [replace(row, split=split) for row, split in zip(rows, found, strict=True)], together
+
+
+def _vectors(catalog: Catalog, question: str, ids: Sequence[str]) -> NDArray[np.float32] | None:
+    """Return the embeddings that the last labelling left, zeros for images without one; None if there are none."""
+    import numpy as np
+
+    run = catalog.runs.latest(question, "label")
+    key = run.parameters.get("vectors") if run is not None else None
+    if not isinstance(key, str):
+        return None
+    missing = set(catalog.vectors.missing(key, ids))
+    there = [row for row, image in enumerate(ids) if image not in missing]
+    if not there:
+        return None
+    found = catalog.vectors.get(key, [ids[row] for row in there])
+    if not missing:
+        return found
+    vectors = np.zeros((len(ids), found.shape[1]), np.float32)
+    vectors[there] = found
+    return vectors
+
+
+def _looks(catalog: Catalog, ids: Sequence[str]) -> Looks:
+    from lucida.export.duplicates import Looks
+    from lucida.images import decode
+
+    looks = Looks.empty(len(ids))
+
+    def see(row: int) -> None:
+        try:
+            looks.put(row, decode(catalog.images.read(ids[row]), cover=32))
+        except ImageError:
+            return  # whoever writes the image reports it
+
+    with track("Finding near-identical images", len(ids)) as step, ThreadPoolExecutor(4) as pool:
+        for start in range(0, len(ids), 1024):
+            for _ in pool.map(see, range(start, min(start + 1024, len(ids)))):
+                step()
+    return looks
