@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from lucida.catalog.records import Refusal
 from lucida.catalog.sources.archives import ARCHIVES, Archive, is_archive
+from lucida.catalog.sources.folders import count_files, is_litter, walk
 from lucida.catalog.sources.found import Container, Found, printable, show
 from lucida.catalog.sources.parquet import PARQUET, ParquetFile
-from lucida.catalog.sources.walk import count_files, is_litter, walk
 
 if TYPE_CHECKING:
     from lucida.catalog.catalog import Catalog
@@ -28,7 +28,7 @@ def find(paths: Sequence[Path | str], catalog: Catalog) -> Iterator[Item]:
 
     Args:
         paths: Files, folders, patterns, archives or Parquet files, as the user gave them.
-        catalog: Its own folder is passed over; it also knows which archives were read to their end.
+        catalog: Knows which archives were read to their end.
     """
     for path in _expand(paths):
         if not path.exists():
@@ -37,7 +37,7 @@ def find(paths: Sequence[Path | str], catalog: Catalog) -> Iterator[Item]:
             else:
                 yield Refusal(show(path), "no such file or folder")
         elif path.is_dir():
-            yield from _folder(path, catalog)
+            yield from _folder(path)
         elif is_archive(path.name) or path.suffix.lower() == PARQUET:
             yield from _container(path, catalog)
         else:
@@ -73,9 +73,9 @@ def _matches(pattern: str) -> list[Path]:
     return [path for path in paths if folders.isdisjoint(path.parents)]
 
 
-def _folder(path: Path, catalog: Catalog) -> Iterator[Item]:
+def _folder(path: Path) -> Iterator[Item]:
     empty = True
-    for item in walk(path, catalog.path):
+    for item in walk(path):
         empty = False
         yield item
     if empty:

@@ -121,6 +121,6 @@ class Archive:
 
 
 def _is_litter(member: str) -> bool:
-    from lucida.catalog.sources.walk import is_litter
+    from lucida.catalog.sources.folders import is_litter
 
     return any(is_litter(part) for part in PurePosixPath(member).parts if part not in (".", ".."))

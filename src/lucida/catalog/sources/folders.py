@@ -19,20 +19,19 @@ LITTER: Final = frozenset(
 CATALOG: Final = "catalog.sqlite"
 
 
-def walk(root: Path, catalog: Path) -> Iterator[Found | Refusal]:
+def walk(root: Path) -> Iterator[Found | Refusal]:
     """Yield the files below a folder, each folder's in order of name.
 
-    Hidden files and folders, and the litter of file managers, are passed over in silence. A link to a file
+    Hidden files and folders, the litter of file managers, and catalogs are passed over in silence. A link to a file
     inside the folder counts as a file; one that leads out is refused. Links to folders are not followed: what
     they show inside the folder is met where it is, so a circle of links is no trap.
 
     Args:
         root: The folder, as given.
-        catalog: Folder of the catalog; it may lie inside, and is passed over, as is every other catalog.
     """
     text = root.as_posix()
     given = "" if text == "." else text
-    real, catalog_real = os.path.realpath(root), os.path.realpath(catalog)
+    real = os.path.realpath(root)
     # Folders may lie deeper than Python can call itself, so the open ones wait in a list.
     waiting = [_listing(given, os.path.normpath(root.absolute()))]
     while waiting:
@@ -47,10 +46,10 @@ def walk(root: Path, catalog: Path) -> Iterator[Found | Refusal]:
         try:
             if entry.is_symlink():
                 yield from _link(entry, path, real)
-            elif not entry.is_dir(follow_symlinks=False):
-                yield _file(entry, path)
-            elif os.path.realpath(entry.path) != catalog_real:
+            elif entry.is_dir(follow_symlinks=False):
                 waiting.append(_listing(path, entry.path))
+            else:
+                yield _file(entry, path)
         except OSError as error:
             yield Refusal(show(path), f"cannot be read: {error.strerror}")
 
