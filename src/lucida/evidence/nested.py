@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +113,15 @@ class Epoch:
             if len(waited):
                 self._extend(int(waited[0]), int(waited[-1]) + 1, place)
 
+    def record_many(self, verdicts: Mapping[int, bool]) -> None:
+        """Take many answers (item: is it wrong?) at once; the outcome is that of `record` one by one."""
+        for item, wrong in verdicts.items():
+            place = int(self._place[item])
+            if place >= 0:
+                self.verdict[place] = int(wrong)
+        self._answered = np.flatnonzero(self.verdict != UNANSWERED).tolist()
+        self._rebuild()
+
     def certified(self) -> NDArray[np.bool_]:
         """Tell for each rung whether it is certified: at most `allowed` of its items are wrong.
 
@@ -151,7 +161,7 @@ class Epoch:
         for rung, (weight, best, broken) in enumerate(rows):
             self._inherited[rung] = share
             share += weight
-            holds = share > 0 and not broken and best >= -math.log(self.level * share)
+            holds = share > 0 and not broken and best >= -math.log(self.level) - math.log(share)
             self._certified[rung] = holds
             share = share if holds else 0.0
         found = np.flatnonzero(self._certified)

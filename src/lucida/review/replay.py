@@ -250,9 +250,8 @@ def _rerun(
             )
             if stated["sizes"] != epoch.size.tolist() or stated["nulls"] != epoch.null.tolist():
                 problems.append(f"the sizes of the sets of {place} are not those of the population and the answers")
-            for item, name in enumerate(names):
-                if name in log.standing:
-                    epoch.record(item, log.standing[name].verdict != "right")
+            standing = {i: log.standing[n].verdict != "right" for i, n in enumerate(names) if n in log.standing}
+            epoch.record_many(standing)
             epochs.append(epoch)
             continue
         return [], problems
