@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -322,6 +324,57 @@ def test_an_edited_datasheet_stays(labelled: Any) -> None:
         assert Path("out/datasheet.md").read_text("utf-8") == "CC BY 4.0"
         assert "Datasheet: kind" in Path("out/datasheet.new.md").read_text("utf-8")
         assert any("datasheet.new.md" in note for note in result.notes)
+
+
+def test_stopped_at_any_moment_the_next_export_is_whole(labelled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lucida.export.folder import Folder
+
+    labelled.review(max_error=0.3)
+    export(Path("whole"), splits="train=0.5,test=0.5")
+    expected = contents(Path("whole"))
+    write = Folder.file
+    for moment in range(0, 34, 3):
+        export(Path("out"), include="proposed")  # another export lies there already
+        left = moment
+
+        def stop(self: Folder, name: str) -> Any:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+            return write(self, name)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Folder, "file", stop)
+            with pytest.raises(KeyboardInterrupt):
+                export(Path("out"), splits="train=0.5,test=0.5")
+        export(Path("out"), splits="train=0.5,test=0.5")
+        assert contents(Path("out")) == expected
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Return all files but the two that name the folder or the moment."""
+    found = {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    return {name: data for name, data in found.items() if name not in ("datasheet.md", "export.json")}
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_one_object(labelled: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from lucida.cli import run
+
+    assert run(["export", "out", "--format", "csv", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["labelled"], printed["question"], printed["certificate"]) == (30, "kind", "none")
+    assert run(["export", "out", "--question", "knid"]) == 1
+    assert "did you mean 'kind'" in capsys.readouterr().err
+
+
+def test_the_verb_is_light() -> None:
+    code = "import sys, lucida.export; print(*sorted(m for m in sys.modules if '.' not in m))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "pyarrow", "sqlalchemy", "PIL", "scipy", "lancedb"} & set(loaded)
 
 
 # ---- splits -------------------------------------------------------------------------------------------------------

@@ -248,7 +248,9 @@ def _unproven(facts: Facts) -> str:
         return f"They were certified once, but {facts.proof.reason}, so the certificate is void and is not included."
     if facts.proof.state == "open":
         return "A review has begun and has not ended."
-    return "They have not been reviewed: scores are a model's own opinion of itself."
+    if any(row.state == "reviewed" for row in facts.rows):
+        return "People gave some of them, and nothing is proven of the others: scores are a model's opinion of itself."
+    return "They have not been reviewed: scores are a model's opinion of itself."
 
 
 def _uses(facts: Facts) -> list[str]:

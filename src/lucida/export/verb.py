@@ -55,12 +55,12 @@ class ExportResult:
 
     def __str__(self) -> str:
         states = ", ".join(f"{count:,} {state}" for state, count in self.states.items() if count)
-        lines = [f"{self.labelled:,} labels of {self.question!r} are in {_path(self.out, 'labels.csv')}: {states}."]
+        lines = [f"{_count(self.labelled, 'label')} of {self.question!r} in {_path(self.out, 'labels.csv')}: {states}."]
         if self.format != "csv":
-            lines.append(f"{self.images:,} images are laid out in {self.out} ({self.format}).")
+            lines.append(f"{_count(self.images, 'image')} laid out in {self.out} ({self.format}).")
             left = self.labelled - self.images - len(self.skipped)
             if left > 0 and self.include != "proposed":
-                lines.append(f"{left:,} are handed back to you, in labels.csv only (--include proposed adds them).")
+                lines.append(f"{left:,} handed back to you, in labels.csv only (--include proposed adds them).")
         if self.splits:
             shares = ", ".join(f"{name} {count:,}" for name, count in self.splits.items())
             lines.append(f"Splits: {shares}; {self.together:,} near-identical images stay with each other.")
@@ -68,15 +68,20 @@ class ExportResult:
             lines.append(self.claim)
         if self.skipped:
             first = self.skipped[0]
-            lines.append(f"{len(self.skipped):,} images could not be read, first {first['path']}: {first['reason']}")
-        lines += self.notes
+            lines.append(f"{_count(len(self.skipped), 'image')} could not be read. {first['path']}: {first['reason']}")
+        return "\n".join([*lines, *self.notes, *self._next()])
+
+    def _next(self) -> list[str]:
         if self.certificate == "valid":
-            lines.append(f"Anyone can recheck it: lucida verify {_path(self.out, 'certificate.json')}")
-        elif self.certificate == "none":
-            lines.append("Nobody has checked these labels yet. Next: lucida review --max-error 0.05")
-        elif self.certificate == "open":
-            lines.append("A review is under way; nothing is proven yet. Next: lucida review")
-        return "\n".join(lines)
+            return [f"Anyone can recheck it: lucida verify {_path(self.out, 'certificate.json')}"]
+        if self.certificate == "void":
+            return []  # the note about it names the next command
+        checked = "Nothing is proven yet." if self.states.get("reviewed") else "Nobody has checked these labels yet."
+        return [f"{checked} Next: lucida review"]
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
 def _path(folder: str, name: str) -> str:
