@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,7 +18,7 @@ from lucida.catalog.damage import damaged
 from lucida.catalog.images import Images
 from lucida.catalog.intake import Intake
 from lucida.catalog.runs import Runs
-from lucida.catalog.store import Store
+from lucida.catalog.store import Store, translate
 from lucida.catalog.vectors import Vectors
 from lucida.errors import CatalogError
 
@@ -69,8 +70,7 @@ class Catalog:
         try:
             if fresh:
                 _create(store)
-            else:
-                _check_version(folder, _version(store))
+            _check_version(folder, _version(store))
             return cls(folder, store)
         except BaseException:
             store.close()
@@ -115,11 +115,27 @@ def _inspect(folder: Path, file: Path, create: bool) -> bool:
         raise damaged(folder, f"{FILE} begins with {head[:8]!r}")
     if len(head) < 100:
         raise damaged(folder, f"{FILE} ends within its header")
-    version, application = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
-    if application == schema.APPLICATION:
-        _check_version(folder, version)
-    # Its maker may have been stopped before the tables were written.
-    return version == 0
+    if int.from_bytes(head[68:72], "big") == schema.APPLICATION:
+        _check_version(folder, int.from_bytes(head[60:64], "big"))
+        return False
+    # Its maker may have been stopped before the tables were written, or before they left the log for the file.
+    _refuse_foreign(folder, file)
+    return True
+
+
+def _refuse_foreign(folder: Path, file: Path) -> None:
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+            names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error as error:
+        raise translate(error, file) from error
+    if names and schema.meta.name not in names:
+        raise CatalogError(
+            f"{folder} is not a catalog: its {FILE} belongs to another program.",
+            expected="a new or empty folder for the catalog",
+            got=f"a database with the tables {', '.join(sorted(names)[:5])}",
+            hint="name another folder with --catalog",
+        )
 
 
 def _refuse_missing(folder: Path, create: bool) -> None:
@@ -167,8 +183,5 @@ def _create(store: Store) -> None:
                 connection.exec_driver_sql(f"PRAGMA application_id = {schema.APPLICATION}")
                 connection.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
     # The version must be readable from the file's first bytes, without opening it.
-    try:
-        with sqlite3.connect(store.file, isolation_level=None) as connection_:
-            connection_.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    finally:
-        connection_.close()
+    with closing(sqlite3.connect(store.file, isolation_level=None)) as plain:
+        plain.execute("PRAGMA wal_checkpoint(PASSIVE)")

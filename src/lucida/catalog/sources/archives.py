@@ -71,7 +71,7 @@ class Archive:
                     continue
                 try:
                     with archive.open(member) as file:
-                        yield self._take(file, member.filename, modified)
+                        yield self._take(file, member.filename, modified, 0)
                 except _BROKEN as error:
                     yield Refusal(self._given(member.filename), f"cannot be unpacked: {error}")
 
@@ -89,13 +89,19 @@ class Archive:
                 if file is None:
                     yield Refusal(self._given(member.name), reason or "not a regular file")
                 else:
-                    yield self._take(file, member.name, modified)
+                    yield self._take(file, member.name, modified, member.size)
                 # The module keeps every header it has read; a million members would fill the memory.
                 archive.members = []  # type: ignore[attr-defined]
+            # Compression tells when it breaks off; a plain archive cut between two members only lacks its end mark.
+            plain = getattr(archive.fileobj, "comptype", "tar") == "tar"
+            if plain and archive.offset >= self.path.stat().st_size:
+                raise EOFError("it ends without an end mark, so it may have been cut off")
 
-    def _take(self, file: IO[bytes], member: str, modified: int) -> Found | Refusal:
-        """Read one member, never more than the limit, whatever its header says."""
+    def _take(self, file: IO[bytes], member: str, modified: int, size: int) -> Found | Refusal:
+        """Read one member, never more than the limit, whatever its header says, but at least `size` bytes."""
         data = file.read(self.limits.bytes + 1)
+        if len(data) < size:
+            raise EOFError(f"it breaks off within {member}")
         if len(data) > self.limits.bytes:
             return Refusal(self._given(member), self._too_large())
         name = PurePosixPath(member).name
@@ -123,4 +129,5 @@ class Archive:
 def _is_litter(member: str) -> bool:
     from lucida.catalog.sources.folders import is_litter
 
-    return any(is_litter(part) for part in PurePosixPath(member).parts if part not in (".", ".."))
+    parts = PurePosixPath(member.replace("\\", "/")).parts
+    return ".." not in parts and any(is_litter(part) for part in parts)
