@@ -231,7 +231,7 @@ class Selection:
             elif self._plan_holds():
                 return
             elif len(self.started) == len(SHARES) or not self._start():
-                self.reason = "no-gain"
+                self.reason = "max-reviews" if self._could_gain() else "no-gain"
             if self.reason:
                 self.plan = None
                 return
@@ -248,13 +248,19 @@ class Selection:
         ):
             return True
         best = self.proven()
-        room = self.max_reviews - self.reviews
-        self.plan = make_plan(now.epoch, now.earlier, kept=best.size if best else 0, room=room, worth=self.worth)
+        kept, room = best.size if best else 0, self.max_reviews - self.reviews
+        self.plan = make_plan(now.epoch, now.earlier, kept=kept, room=room, worth=self.worth)
         if self.plan is not None:
             drawn = int(now.epoch.drawn[self.plan.rung])
-            self._plan_until = drawn + max(8, int(_BLOCK * drawn))
+            self._plan_until = min(drawn + max(8, int(_BLOCK * drawn)), int(now.epoch.size[self.plan.rung]))
             self._plan_certified = certified
         return self.plan is not None
+
+    def _could_gain(self) -> bool:
+        """Tell whether a larger set would be worth its answers if more of them were allowed."""
+        now, best = self.started[-1], self.proven()
+        kept = best.size if best else 0
+        return make_plan(now.epoch, now.earlier, kept=kept, room=self.total, worth=self.worth) is not None
 
     def _start(self) -> bool:
         """Start the next epoch on the items never looked at; False if there are none."""

@@ -65,7 +65,9 @@ def make_plan(epoch: Epoch, earlier: Earlier, *, kept: int, room: int, worth: fl
     bound = np.clip(epoch.null / size, 1e-9, 1 - 1e-9)
     seen = epoch.errors + earlier.errors
     rate = np.maximum(seen - _OPTIMISM * np.sqrt(seen), 0.5 * seen) / (epoch.drawn + earlier.drawn)
-    hopeless = rate > _HOPELESS * bound
+    lost = np.cumsum(epoch.stratum_wrong) >= epoch.null
+    read_out = np.cumsum(epoch.stratum_answered) >= epoch.size
+    hopeless = (rate > _HOPELESS * bound) | lost | read_out
     speed = relative_entropy(np.minimum(rate, _HOPELESS * bound), bound)
     rungs, inherited, best = np.arange(epoch.rungs), epoch.inherited(), None
     for entry in np.flatnonzero(epoch.weights).tolist():
@@ -75,7 +77,7 @@ def make_plan(epoch: Epoch, earlier: Earlier, *, kept: int, room: int, worth: fl
         done = ~above | (epoch.best >= threshold)
         missing = np.maximum(threshold - np.maximum(epoch.current, -3.0) + _MARGIN, 0.2)
         reads = np.where(done, 0.0, epoch.drawn + missing / speed)
-        cost = _answers_needed(epoch, entry, 1 - np.exp(-reads / size))
+        cost = answers_needed(epoch, entry, 1 - np.exp(-reads / size))
         value = worth * (epoch.size - kept) - cost
         blocked = np.logical_or.accumulate(~done & hopeless)
         possible = ~blocked & above & (epoch.size > 1.005 * kept) & (cost <= room)
@@ -92,7 +94,7 @@ def make_plan(epoch: Epoch, earlier: Earlier, *, kept: int, room: int, worth: fl
     return best
 
 
-def _answers_needed(epoch: Epoch, entry: int, depth: Floats) -> Floats:
+def answers_needed(epoch: Epoch, entry: int, depth: Floats) -> Floats:
     """Estimate for each target the answers needed: each stratum is read as its neediest rung needs."""
     rungs = epoch.rungs
     needed = np.tril(np.broadcast_to(depth, (rungs, rungs)))  # row: target; column: rung on the way to it
