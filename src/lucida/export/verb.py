@@ -60,7 +60,8 @@ class ExportResult:
             lines.append(f"{_count(self.images, 'image')} laid out in {self.out} ({self.format}).")
             left = self.labelled - self.images - len(self.skipped)
             if left > 0 and self.include != "proposed":
-                lines.append(f"{left:,} handed back to you, in labels.csv only (--include proposed adds them).")
+                rest = "handed back to you" if self.include == "accepted" else "more labels"
+                lines.append(f"{left:,} {rest}, in labels.csv only (--include proposed adds them).")
         if self.splits:
             shares = ", ".join(f"{name} {count:,}" for name, count in self.splits.items())
             lines.append(f"Splits: {shares}; {self.together:,} near-identical images stay with each other.")
