@@ -110,6 +110,7 @@ class Selection:
         self._first_stage = np.full(self.total, _NEVER, dtype=np.int8)
         self._taken_back: list[int] = []  # asked again, the latest first
         self.plan: Plan | None = None
+        self.out_of_reach: Plan | None = None  # worth its answers, if more of them were allowed
         self._plan_until = 0
         self._plan_certified = 0
         self.pilot_size = pilot_size(max_error, self.max_reviews)
@@ -215,7 +216,7 @@ class Selection:
 
     def _advance(self) -> None:
         """Bring the plan up to date: start epochs, plan, or end with a reason."""
-        self.reason = ""
+        self.reason, self.out_of_reach = "", None
         while True:
             if any(s.epoch.top() == s.epoch.rungs - 1 for s in self.started):
                 self.reason = "target"
@@ -231,7 +232,8 @@ class Selection:
             elif self._plan_holds():
                 return
             elif len(self.started) == len(SHARES) or not self._start():
-                self.reason = "max-reviews" if self._could_gain() else "no-gain"
+                self.out_of_reach = self._best_plan(self.total)
+                self.reason = "max-reviews" if self.out_of_reach else "no-gain"
             if self.reason:
                 self.plan = None
                 return
@@ -247,20 +249,16 @@ class Selection:
             and now.epoch.best[self.plan.rung] < self.plan.threshold
         ):
             return True
-        best = self.proven()
-        kept, room = best.size if best else 0, self.max_reviews - self.reviews
-        self.plan = make_plan(now.epoch, now.earlier, kept=kept, room=room, worth=self.worth)
+        self.plan = self._best_plan(self.max_reviews - self.reviews)
         if self.plan is not None:
             drawn = int(now.epoch.drawn[self.plan.rung])
             self._plan_until = min(drawn + max(8, int(_BLOCK * drawn)), int(now.epoch.size[self.plan.rung]))
             self._plan_certified = certified
         return self.plan is not None
 
-    def _could_gain(self) -> bool:
-        """Tell whether a larger set would be worth its answers if more of them were allowed."""
+    def _best_plan(self, room: int) -> Plan | None:
         now, best = self.started[-1], self.proven()
-        kept = best.size if best else 0
-        return make_plan(now.epoch, now.earlier, kept=kept, room=self.total, worth=self.worth) is not None
+        return make_plan(now.epoch, now.earlier, kept=best.size if best else 0, room=room, worth=self.worth)
 
     def _start(self) -> bool:
         """Start the next epoch on the items never looked at; False if there are none."""

@@ -6,7 +6,7 @@ import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,41 +17,9 @@ from lucida.evidence.selection import Reason, Selection
 from lucida.review.certificate import Certificate, write_certificate
 from lucida.review.log import UNDONE, VERDICTS, Answer, Log, Verdict
 from lucida.review.population import freeze, in_range
+from lucida.review.status import Point, Status, advise, too_small
 
-
-class Point(NamedTuple):
-    """Hold one point of the curve: after `reviews` answers, `kept` labels were proven, up to `bound` wrong."""
-
-    reviews: int
-    kept: int
-    bound: float
-
-
-@dataclass(frozen=True)
-class Status:
-    """Say where a session stands.
-
-    `kept` = the certified set, `accepted` = kept and not reviewed, `bound` = the proven rate of wrong labels
-    in `kept`, `rate_left` = the same for `accepted` alone. `aim` is the size of the set that is tried for
-    next and `aim_reviews` the answers this is thought to need (both None when nothing is tried). `reason`
-    says why the session ended: "target" (everything certified), "no-gain", "max-reviews", "exhausted"
-    (everything answered).
-    """
-
-    phase: Literal["pilot", "epoch-1", "epoch-2", "done"]
-    total: int
-    reviews: int
-    errors_found: int
-    kept: int
-    accepted: int
-    bound: float
-    rate_left: float
-    aim: int | None
-    aim_reviews: int | None
-    done: bool
-    reason: Reason
-    advice: str
-    history: tuple[Point, ...]
+__all__ = ["Group", "Session", "Status", "certify", "too_small"]
 
 
 @dataclass
@@ -125,6 +93,7 @@ class Session:
             self._group_of[group.rows], self._local[group.rows] = number, np.arange(len(group.rows))
         self.log = Log()
         self._history: list[Point] = []
+        self._turn = 0  # the class being asked about
         self._note()
 
     # ---- asking and answering -------------------------------------------------------------------------
@@ -169,7 +138,7 @@ class Session:
         if verdict == "wrong" and same:
             verdict = "right"
         group = self.groups[self._group_of[row]]
-        line = Answer(id, verdict, None if verdict == "right" else given, group.selection.stage)
+        line = Answer(id, verdict, given if verdict == "wrong" else None, group.selection.stage)
         self.log.add(line)
         self._apply(row, line)
 
@@ -205,7 +174,15 @@ class Session:
         left = allowed - sum(p.found for p in proven)
         active = next((g for g in self.groups if not g.selection.reason), None)
         done = self.next() is None
-        plan = active.selection.plan if active else None
+        wish = self._wish(active)
+        aim = (kept + wish[0], wish[1]) if wish else None
+        advice = advise(
+            [(g.name, len(g.rows)) for g in self.groups],
+            max_error=self.max_error,
+            level=self.groups[0].level if self.groups else 1 - self.confidence,
+            missed=aim if done else None,
+            nothing=done and not kept,
+        )
         return Status(
             phase="done" if done or active is None else active.selection.stage,  # type: ignore[arg-type]
             total=len(self.population),
@@ -215,11 +192,11 @@ class Session:
             accepted=accepted,
             bound=allowed / kept if kept else 0.0,
             rate_left=left / accepted if accepted else 0.0,
-            aim=plan.aim if plan else None,
-            aim_reviews=math.ceil(plan.cost) if plan else None,
+            aim=aim[0] if aim else None,
+            aim_reviews=aim[1] if aim else None,
             done=done,
             reason=self._reason() if done else "",
-            advice=self._advice(),
+            advice=advice,
             history=(*self._history, Point(len(self.log.standing), kept, allowed / kept if kept else 0.0)),
         )
 
@@ -278,16 +255,20 @@ class Session:
         self._note()
 
     def _share_budget(self) -> None:
-        """Give the answers that ended classes left over to the classes still to come."""
+        """Give each class, when its turn comes, its part of what is left; what remains at the end goes on as needed."""
         if self.max_reviews is None or len(self.groups) == 1:
             return
         room = self.max_reviews - len(self.log.standing)
-        waiting = [g for g in self.groups if g.selection.reason in ("", "max-reviews")]
-        if not waiting or any(g.selection.reason == "" for g in waiting[:1]):
-            return
-        total = sum(len(g.rows) for g in waiting)
-        for group in waiting:
-            group.selection.allow(group.selection.reviews + room * len(group.rows) // total)
+        turn = next((i for i, g in enumerate(self.groups) if not g.selection.reason), None)
+        if turn is None:
+            for group in [g for g in self.groups if g.selection.reason == "max-reviews"]:
+                group.selection.allow(group.selection.reviews + room)
+                if not group.selection.reason:
+                    return
+        elif turn != self._turn:
+            self._turn, selection = turn, self.groups[turn].selection
+            to_come = sum(len(g.rows) for g in self.groups[turn:])
+            selection.allow(selection.reviews + room * len(self.groups[turn].rows) // to_come)
 
     def _note(self) -> None:
         proven = [p for group in self.groups if (p := group.selection.proven())]
@@ -300,17 +281,14 @@ class Session:
         ordered: tuple[Reason, ...] = ("max-reviews", "no-gain", "exhausted", "target")
         return next((reason for reason in ordered if reason in reasons), "exhausted")
 
-    def _advice(self) -> str:
-        if not len(self.population):
-            return "There is nothing to check."
-        small = [g for g in self.groups if len(g.rows) < too_small(self.max_error, g.level)]
-        if not small:
-            return ""
-        needed = math.ceil(too_small(self.max_error, small[0].level))
-        if small[0].name is None:
-            return f"Label them all: a promise of {_percent(self.max_error)} pays from about {needed:,} labels on."
-        names = ", ".join(repr(g.name) for g in small)
-        return f"Label all of {names}: a promise for a class pays from about {needed:,} labels of it on."
+    def _wish(self, active: Group | None) -> tuple[int, int] | None:
+        """Give how many more labels are aimed at (or were out of reach), and the answers thought to be needed."""
+        for group in [active] if active else self.groups:
+            selection = group.selection
+            plan, proven = selection.plan or selection.out_of_reach, selection.proven()
+            if plan:
+                return plan.aim - (proven.size if proven else 0), math.ceil(plan.cost)
+        return None
 
     def _find(self, id: str) -> int:
         row = self._row.get(id) if isinstance(id, str) else None
@@ -369,15 +347,6 @@ def certify(
     while (name := session.next()) is not None:
         session.answer(name, "right" if verdict(int(name)) else "wrong")
     return session.certificate()
-
-
-def too_small(max_error: float, level: float) -> float:
-    """Give the number of items below which labelling all of them is cheaper than any proof."""
-    return 4 * math.log(1 / level) / max_error
-
-
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.10g} %"
 
 
 def _whole_number(value: int | None) -> int | None:
