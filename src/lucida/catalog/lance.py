@@ -84,17 +84,18 @@ def index(folder: Path, key: str) -> None:
     table = _open(folder, key)
     if table is None:
         return
+    from lancedb.index import IvfPq
+
     with _errors(folder):
         if not list(table.list_indices()):
             dimensions = table.schema.field("vector").type.list_size
             parts = next(n for n in (8, 4, 2, 1) if dimensions % n == 0)
-            table.create_index(
-                metric="cosine",
-                vector_column_name="vector",
-                index_type="IVF_PQ",
+            config = IvfPq(
+                distance_type="cosine",
                 num_partitions=max(1, round(table.count_rows() ** 0.5)),
                 num_sub_vectors=dimensions // parts,
             )
+            table.create_index("vector", config=config)
         table.optimize(cleanup_older_than=timedelta(days=1))
 
 
