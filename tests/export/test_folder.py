@@ -73,6 +73,12 @@ def test_a_folder_of_something_else_is_refused_unless_overwritten(tmp_path: Path
     assert (tmp_path / "labels.csv").read_bytes() == b"ours"
 
 
+def test_what_a_file_browser_leaves_behind_is_no_content(tmp_path: Path) -> None:
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    put(tmp_path, {"a.jpg": b"1"})
+    assert files(tmp_path) == {".DS_Store", "a.jpg", MANIFEST}
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"program": "another", "files": ["thesis.txt"]}'])
 def test_a_manifest_of_something_else_is_none_of_ours(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text)

@@ -40,11 +40,13 @@ class Folder:
         self.manifest = self._read()
         self._owned = {name for name in self.manifest.get("files", []) if _inside(name)}
         self._made: set[Path] = set()
-        if not self.manifest and not overwrite and path.is_dir() and any(path.iterdir()):
+        # What a file browser leaves behind (.DS_Store) makes no folder somebody's.
+        others = [p.name for p in path.iterdir() if p.name[0] != "."] if path.is_dir() else []
+        if others and not self.manifest and not overwrite:
             raise InputError(
                 f"The folder {str(path)!r} is not empty, and is no earlier export.",
                 expected="a new folder, an empty one, or one that lucida exported to before",
-                got=f"a folder that holds {next(path.iterdir()).name!r}",
+                got=f"a folder that holds {min(others)!r}",
                 hint="name another folder, or add --overwrite: files of the same name are replaced, others stay",
             )
         if path.exists() and not path.is_dir():
