@@ -96,7 +96,7 @@ def kill_and_repeat(
     """
     draw = random.Random(seed)
     moments: list[float] = []
-    for _ in range(4 * kills):
+    for _ in range(2 * kills):
         if len(moments) == kills:
             break
         seconds = draw.uniform(begin, duration)

@@ -21,7 +21,7 @@ from lucida.images import content_id
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 
-FILES = 2500
+FILES = 1200
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if i % 97 == 0:
             path.write_bytes(b"broken")
     with tarfile.open(root / "more.tar", "w") as archive:
-        for i in range(600):
+        for i in range(300):
             path = root / "member.png"
             Image.fromarray(rng.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(path, compress_level=1)
             archive.add(path, f"{i:04d}.png")
@@ -108,7 +108,7 @@ def test_add_killed_at_random_moments(sources: Path) -> None:
         again=again,
         begin=min(begin, duration / 2),
     )
-    assert len(moments) >= 4
+    assert len(moments) >= 3
     assert contents(killed) == contents(undisturbed)
     assert len(contents(killed)) > FILES * 0.9
 
