@@ -176,7 +176,7 @@ class Selection:
         """
         if item not in self.verdicts:
             return
-        if self.started and not self.started[-1].touched:
+        while self.started and not self.started[-1].touched:
             self.started.pop()
             self._pilot_ended = self._pilot_ended if self.started else None
         self._set(item, None)

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lucida.errors import CertificateError
-from lucida.evidence.finite import Floats
+from lucida.evidence.finite import Floats, Mixture
 from lucida.evidence.order import ORDER_RULE, Ints
 from lucida.evidence.selection import STAGES
 from lucida.review.claim import claim_in_full, claim_in_short, summary
@@ -59,6 +60,7 @@ class Certificate:
     mixture: dict[str, Any]
     groups: list[dict[str, Any]]
     answers: list[dict[str, Any]]
+    answers_digest: str
     question: str | None = None
     context: dict[str, Any] = field(default_factory=dict)
     attempts: list[dict[str, Any]] = field(default_factory=list)
@@ -224,7 +226,8 @@ def write_certificate(
     rows = [group.rows[group.selection.kept()] for group in session.groups]
     kept = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
     reviewed = np.array(sorted(session.reviewed_rows()), dtype=np.int64)
-    mixture = session.groups[0].selection.mixture if session.groups else None
+    mixture = Mixture.below(session.max_error)
+    answers = [dict(vars(line)) for line in session.log.lines]
     certificate = Certificate(
         claim="",
         claim_in_full="",
@@ -245,9 +248,10 @@ def write_certificate(
         reviewer_error=session.reviewer_error,
         seed=session.seed,
         simulation=session.simulation,
-        mixture={"no_error": mixture.no_error, "betas": [list(b) for b in mixture.betas]} if mixture else {},
+        mixture={"no_error": mixture.no_error, "betas": [list(b) for b in mixture.betas]},
         groups=[_describe(group, session.population.ids) for group in session.groups],
-        answers=[dict(vars(line)) for line in session.log.lines],
+        answers=answers,
+        answers_digest=digest_of_answers(answers),
         question=question,
         context=json.loads(json.dumps(dict(context), allow_nan=False)),
         attempts=json.loads(json.dumps([dict(a) for a in attempts], allow_nan=False)),
@@ -264,6 +268,7 @@ def _describe(group: Group, ids: Sequence[str]) -> dict[str, Any]:
     """Describe what was fixed in one group before each stage, and what came of it."""
     selection, names = group.selection, [ids[row] for row in group.rows.tolist()]
     proven = selection.proven()
+    begun = max((i + 1 for i, s in enumerate(selection.started) if s.touched), default=0)  # others prove nothing
     return {
         "name": group.name,
         "total": selection.total,
@@ -279,12 +284,17 @@ def _describe(group: Group, ids: Sequence[str]) -> dict[str, Any]:
                 "sizes": started.epoch.size.tolist(),
                 "nulls": started.epoch.null.tolist(),
             }
-            for started in selection.started
+            for started in selection.started[:begun]
         ],
         "kept": proven.size if proven else 0,
         "max_wrong": proven.allowed if proven else 0,
         "bound": proven.allowed / proven.size if proven else 0.0,
     }
+
+
+def digest_of_answers(answers: list[dict[str, Any]]) -> str:
+    """Compute the SHA-256 of the answers as compact ASCII JSON with sorted keys."""
+    return sha256(json.dumps(answers, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
 def bin_edges(bins: Ints, scores: Floats) -> list[list[float]]:

@@ -49,6 +49,11 @@ def claim_in_full(certificate: Certificate) -> str:
             f"It allows for a reviewer who misses each wrong label with probability at most "
             f"{percent(certificate.reviewer_error)}, independently of the others."
         )
+    if len(certificate.attempts) > 1:
+        parts.append(
+            f"{len(certificate.attempts)} attempts were made on these same labels: each claim holds by itself, but "
+            "choosing the best of them breaks the promise."
+        )
     if certificate.simulation:
         parts.append("SIMULATION: the seed was given and not drawn after the freeze, so this proves nothing.")
     return " ".join(parts)

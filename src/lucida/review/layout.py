@@ -86,6 +86,7 @@ CERTIFICATE: dict[str, Any] = {
     "mixture": {"no_error": SHARE, "betas": [[POSITIVE]]},
     "groups": [GROUP],
     "answers": [ANSWER],
+    "answers_digest": TEXT,
     "question": TEXT_OR_NULL,
     "context": RECORD,
     "attempts": [RECORD],

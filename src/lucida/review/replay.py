@@ -22,7 +22,7 @@ from lucida.evidence.finite import Mixture
 from lucida.evidence.nested import Epoch
 from lucida.evidence.order import ORDER_RULE, HashOrder, Ints, score_bins
 from lucida.evidence.selection import STAGES, choose_pilot, largest
-from lucida.review.certificate import Certificate, bin_edges, read_json
+from lucida.review.certificate import Certificate, bin_edges, digest_of_answers, read_json
 from lucida.review.claim import claim_in_full, claim_in_short
 from lucida.review.layout import misfits
 from lucida.review.log import UNDONE, Answer, Log
@@ -157,6 +157,8 @@ def _check_frozen(certificate: Certificate, population: Population) -> Iterator[
         yield "its rule of the digest is not the one of this format"
     if certificate.population_file is not None and not certificate.population_file.endswith(".parquet"):
         yield "its population is no Parquet file"
+    if certificate.answers_digest != digest_of_answers(certificate.answers):
+        yield "the answers are not those that were written down: their digest differs"
     mixture = Mixture.below(certificate.max_error)
     stated = certificate.mixture
     if not _same([stated["no_error"], *stated["betas"]], [mixture.no_error, *mixture.betas]):
@@ -220,9 +222,12 @@ def _rerun(
     if begun != list(STAGES[: len(begun)]):
         problems.append(f"the stages{where} are not in their order")
         return [], problems
-    late = {stage for n in names if (stage := log.first_stage.get(n, STAGES[0])) not in begun}
-    if late:
-        problems.append(f"answers{where} belong to a stage that never began: {', '.join(sorted(late))}")
+    named = set(names)
+    used = {line.stage for line in log.lines if line.id in named}
+    if used - set(begun):
+        problems.append(f"answers{where} belong to a stage that never began: {', '.join(sorted(used - set(begun)))}")
+    if begun[-1] not in used | {STAGES[0]}:
+        problems.append(f"{begun[-1]}{where} began, but no answer belongs to it")
     unasked = [n for n in pilot if log.first_stage.get(n) != STAGES[0]]
     if len(begun) > 1 and unasked:
         problems.append(f"epoch-1{where} began before {unasked[0]!r} of the pilot was answered")
