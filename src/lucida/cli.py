@@ -34,7 +34,7 @@ class Verb(NamedTuple):
 VERBS = (
     Verb("add", "lucida.catalog.verb:add", "Add images to the catalog: files, folders, archives, Parquet."),
     Verb("label", "lucida.label.verb:label", "Label every image: by examples, by words, or by earlier answers."),
-    Verb("review", "lucida.review.verb:review", "Teach and check in a page, until the promise is proven."),
+    Verb("review", "lucida.studio.verb:review", "Teach and check in a page, until the promise is proven."),
     Verb("export", "lucida.export.verb:export", "Write labels, images and the certificate for others to use."),
     Verb("verify", "lucida.review.verb:verify", "Recheck a certificate: replay it, and check its signature."),
     Verb("models", "lucida.models.verb:models", "List the models at hand, and what each is for."),

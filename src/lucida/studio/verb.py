@@ -1,0 +1,139 @@
+"""The verb `review`: a review in the studio's page, or answered by a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lucida.review.certificate import Certificate
+    from lucida.review.plan import Quote
+
+
+@dataclass(frozen=True)
+class ReviewResult:
+    """The end of a review: what is proven, and where the certificate lies."""
+
+    certificate: Certificate
+    path: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the certificate under its attribute names."""
+        return self.certificate.to_json()
+
+    def __str__(self) -> str:
+        return f"{self.certificate}\nCertificate: {self.path}\nNext: lucida export out/"
+
+
+@dataclass(frozen=True)
+class ReviewPaused:
+    """A review that was left in the teach phase: nothing is proven yet, nothing is lost."""
+
+    question: str
+    taught: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"question": self.question, "taught": self.taught, "certificate": None}
+
+    def __str__(self) -> str:
+        return f"{self.taught} answers are kept. `lucida review` goes on from here."
+
+
+def review(
+    *,
+    max_error: float = 0.05,
+    confidence: float = 0.95,
+    question: str | None = None,
+    per_class: bool = False,
+    max_reviews: int | None = None,
+    worth: float = 1.0,
+    reviewer_error: float = 0.0,
+    answers: Path | None = None,
+    teach: int | None = None,
+    plan: bool = False,
+    sign: Path | None = None,
+    reviewer: str | None = None,
+    seed: int | None = None,
+    port: int = 0,
+    no_browser: bool = False,
+    catalog: Path | None = None,
+) -> ReviewResult | ReviewPaused | Quote:
+    """Teach and check labels until a promise on the rest is proven.
+
+    A page opens in the browser: first it asks the images whose answers teach most, then it checks. Stop whenever
+    you like: whatever is proven by then is kept, and the same command goes on from there.
+
+    Args:
+        max_error: At most this share of the kept labels may be wrong, between 0 and 1.
+        confidence: With this confidence, between 0 and 1.
+        question: The question to review; the latest by default.
+        per_class: Prove it for every predicted class.
+        max_reviews: Check at most so many images; teaching is not counted.
+        worth: How many reviews one unaccepted image is worth.
+        reviewer_error: A bound on the share of wrong labels that the reviewer overlooks.
+        answers: A CSV with the columns path,label answers instead of a person.
+        teach: Teach with so many answers before checking; 0 skips the phase. With --answers the default is 0.
+        plan: Only say what it is expected to take.
+        sign: Sign the certificate with this Ed25519 private key (PEM).
+        reviewer: The name to write answers under; yours by default.
+        seed: An explicit seed makes a simulation, and the certificate says so.
+        port: Port of the page; a free one by default.
+        no_browser: Only print the address of the page; open no browser.
+        catalog: The catalog's folder.
+
+    Raises:
+        InputError: If nothing is labelled, or an option is out of range.
+        PopulationTooSmall: If labelling every image costs less than proving anything.
+    """
+    from lucida.catalog import Catalog
+    from lucida.errors import InputError
+    from lucida.review.journal import ANSWERS_FILE
+    from lucida.review.workflow import Review, Terms
+
+    terms = Terms(max_error, confidence, per_class, max_reviews, worth, reviewer_error)
+    terms.check()
+    if teach is not None and teach < 0:
+        raise InputError(
+            "--teach is out of range.", expected="0 or more answers", got=str(teach), hint="0 skips the teach phase"
+        )
+    if sign is not None:
+        from lucida.review.signing import load_private_key
+
+        load_private_key(sign)  # a bad key must not show only after hours of review
+    with Catalog.open(catalog) as opened:
+        if plan:
+            from lucida.review.plan import quote
+
+            return quote(opened, question, terms, answers)
+        session = Review.open(
+            opened,
+            question=question,
+            terms=terms,
+            seed=seed,
+            reviewer=reviewer or (ANSWERS_FILE if answers is not None else None),
+            teach=bool(teach) if answers is not None else teach != 0,
+            background=answers is None,
+        )
+        if answers is not None:
+            from lucida.review.answers import answer_all, check_labels, read_answers
+
+            given = read_answers(answers, opened)
+            check_labels(given, session.classes, answers)
+            answer_all(session, given, teach=teach or 0)
+        else:
+            from lucida.studio import serve_review
+
+            if not teach:
+                session.refuse_too_small()
+            serve_review(session, port=port, open_browser=not no_browser)
+        certificate = session.certificate
+        if certificate is None or session.certificate_path is None:
+            return ReviewPaused(session.question, session.status().taught)
+        path = Path(session.certificate_path)
+        if sign is not None:
+            from lucida.review.signing import sign as sign_certificate
+
+            sign_certificate(path, sign)
+        return ReviewResult(certificate, path)
