@@ -111,6 +111,16 @@ def freeze(ids: Sequence[str], predicted: Sequence[object], scores: ArrayLike) -
         raise InputError(
             "An id is not text.", expected="every id a str", got=repr(odd), hint="use [str(i) for i in ids]"
         )
+    for text in (names, labels):
+        try:
+            "".join(text).encode()
+        except UnicodeEncodeError as problem:
+            raise InputError(
+                "An id or label is not valid Unicode.",
+                expected="text that can be written as UTF-8",
+                got=repr(problem.object[max(problem.start - 10, 0) : problem.end]),
+                hint="use another id than a file name in an unknown encoding, for instance a hash",
+            ) from problem
     if len(set(names)) != len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
