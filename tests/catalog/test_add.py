@@ -244,6 +244,16 @@ def test_a_folder_without_images_is_an_error_and_changes_nothing(catalog: Catalo
         add([])
 
 
+def test_a_mistyped_path_makes_no_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("texts").mkdir()
+    Path("texts/notes.txt").write_text("no image")
+    for name in ("nowhere", "texts", "texts/*.txt", "none*.jpg"):
+        with pytest.raises(InputError, match="No image was found"):
+            add([Path(name)])
+    assert not Path("lucida-catalog").exists()
+
+
 def test_an_empty_folder_beside_a_full_one_is_refused(photos: Path) -> None:
     Path("empty").mkdir()
     result = add([Path("photos"), Path("empty")])

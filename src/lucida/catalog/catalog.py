@@ -63,7 +63,7 @@ class Catalog:
         Raises:
             CatalogError: There is none, or it is damaged, made by a newer program, or not writable.
         """
-        folder = Path(path or os.environ.get("LUCIDA_CATALOG") or DEFAULT).expanduser().absolute()
+        folder = _place(path)
         file = folder / FILE
         fresh = _inspect(folder, file, create)
         store = Store(file)
@@ -90,6 +90,15 @@ class Catalog:
 
     def __repr__(self) -> str:
         return f"Catalog({str(self.path)!r})"
+
+
+def exists(path: Path | str | None = None) -> bool:
+    """Return whether there is a catalog where `Catalog.open` would look."""
+    return (_place(path) / FILE).exists()
+
+
+def _place(path: Path | str | None) -> Path:
+    return Path(path or os.environ.get("LUCIDA_CATALOG") or DEFAULT).expanduser().absolute()
 
 
 def _inspect(folder: Path, file: Path, create: bool) -> bool:

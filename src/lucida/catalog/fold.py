@@ -37,6 +37,10 @@ class Vote(NamedTuple):
     run: int
 
 
+def _order(vote: Vote) -> tuple[float, int, int, str]:
+    return vote.time, vote.sequence, vote.run, vote.actor
+
+
 class Said(NamedTuple):
     """What one run says of one image: its label, the score of that, and whether it was an example."""
 
@@ -64,23 +68,22 @@ def people(votes: Sequence[Vote], proposal: str | None) -> Verdict | None:
         proposal: The label that was asked about: what "right" without a label means.
     """
     latest: dict[str, Vote] = {}
-    for vote in sorted(votes):
+    for vote in sorted(votes, key=_order):
         latest[vote.actor] = vote
     if not latest:
         return None
     given = [
         (vote, vote.label if vote.label is not None or vote.verdict != "right" else proposal)
-        for vote in sorted(latest.values())
+        for vote in sorted(latest.values(), key=_order)
         if vote.verdict != "unsure"
     ]
     if not given:
-        return Verdict(None, max(latest.values()).run, sure=False, disagreement=False)
-    counts = Counter(label for _, label in given if label is not None)
-    most = max(counts.values(), default=0)
-    deciding, label = [(v, label) for v, label in given if label is None or counts[label] == most][-1]
-    if label is None and counts:
-        # "Wrong" without the right answer cannot outvote one who gave it.
-        deciding, label = [(v, label) for v, label in given if label is not None and counts[label] == most][-1]
+        return Verdict(None, max(latest.values(), key=_order).run, sure=False, disagreement=False)
+    # "Wrong" without saying what is right cannot outvote one who said it.
+    labelled = [(vote, label) for vote, label in given if label is not None]
+    counts = Counter(label for _, label in labelled)
+    most = [(vote, label) for vote, label in labelled if counts[label] == max(counts.values())]
+    deciding, label = (most or given)[-1]
     return Verdict(label, deciding.run, sure=True, disagreement=len({label for _, label in given}) > 1)
 
 

@@ -57,7 +57,7 @@ def add(paths: list[Path], *, catalog: Path | None = None) -> AddResult:
         InputError: Nothing among the paths is an image.
         CatalogError: The catalog is damaged, newer than this program, or cannot be written.
     """
-    from lucida.catalog.catalog import Catalog
+    from lucida.catalog.catalog import Catalog, exists
     from lucida.catalog.ingest import Ingest
     from lucida.catalog.sources import count, find
 
@@ -65,12 +65,15 @@ def add(paths: list[Path], *, catalog: Path | None = None) -> AddResult:
     if not given:
         raise InputError("No path was given.", expected="files, folders, archives or patterns", got="nothing",
                          hint="lucida add photos/")  # fmt: skip
+    if not exists(catalog):
+        # A mistyped path must not leave an empty catalog behind.
+        _expect_images(given)
     with Catalog.open(catalog, create=True) as opened:
         ingest = Ingest(opened)
         ingest.run(find(given, opened), total=lambda: count(given))
         result = AddResult(ingest.added, ingest.known, ingest.refused)
     if not result.added and not result.known:
-        raise _nothing(given, result)
+        raise _nothing(given, result.refused)
     return result
 
 
@@ -81,10 +84,35 @@ def _listed(paths: object) -> list[Path | str]:
     return list(paths) if isinstance(paths, Iterable) else []
 
 
-def _nothing(given: Sequence[Path | str], result: AddResult) -> InputError:
+def _expect_images(given: Sequence[Path | str]) -> None:
+    """Look for the first file that begins like an image, or the first archive.
+
+    Raises:
+        InputError: There is none.
+    """
+    from lucida.catalog.sources import Container, find
+    from lucida.errors import ImageError
+    from lucida.images import read
+
+    refused: list[Refusal] = []
+    for item in find(given):
+        if isinstance(item, Container):
+            return
+        if isinstance(item, Refusal):
+            refused.append(item)
+            continue
+        try:
+            read(item.uri)
+            return
+        except ImageError as error:
+            refused.append(Refusal(item.given, error.what))
+    raise _nothing(given, refused)
+
+
+def _nothing(given: Sequence[Path | str], refused: Sequence[Refusal]) -> InputError:
     names = ", ".join(str(path) for path in given[:3]) + (", …" if len(given) > 3 else "")
-    first = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in result.refused[:3])
-    more = f"; and {len(result.refused) - 3:,} more" if len(result.refused) > 3 else ""
+    first = "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in refused[:3])
+    more = f"; and {len(refused) - 3:,} more" if len(refused) > 3 else ""
     return InputError(
         f"No image was found in {names}.",
         expected="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC files, folders or archives of them, or Parquet",

@@ -23,12 +23,12 @@ __all__ = ["ARCHIVES", "Container", "Found", "count", "find", "show"]
 Item = Found | Refusal | Container
 
 
-def find(paths: Sequence[Path | str], catalog: Catalog) -> Iterator[Item]:
+def find(paths: Sequence[Path | str], catalog: Catalog | None = None) -> Iterator[Item]:
     """Yield all that the paths hold, in a fixed order, one at a time.
 
     Args:
         paths: Files, folders, patterns, archives or Parquet files, as the user gave them.
-        catalog: Knows which archives were read to their end.
+        catalog: Knows which archives were read to their end; None for one that is still to be made.
     """
     for path in _expand(paths):
         if not path.exists():
@@ -82,14 +82,14 @@ def _folder(path: Path) -> Iterator[Item]:
         yield Refusal(show(path), "a folder without images")
 
 
-def _container(path: Path, catalog: Catalog) -> Iterator[Item]:
+def _container(path: Path, catalog: Catalog | None) -> Iterator[Item]:
     try:
         status = path.stat()
     except OSError as error:
         yield Refusal(show(path), f"cannot be read: {error.strerror}")
         return
     uri = os.path.normpath(path.absolute())
-    before = catalog.intake.container(uri) if printable(uri) else None
+    before = catalog.intake.container(uri) if catalog is not None and printable(uri) else None
     if before is not None and (before.size, before.modified) == (status.st_size, status.st_mtime_ns):
         yield before
         return
