@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from killing import kill_and_repeat, run_through
+from killing import kill_at_random, lucida, run
 from lucida.catalog import Catalog
 from lucida.images import content_id
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 
 FILES = 1200
+KILLS = 8
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(rng.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(path, compress_level=1)
             archive.add(path, f"{i:04d}.png")
     return root
-
-
-def add(catalog: Path) -> list[str]:
-    code = f"from lucida.catalog import add; add(['photos', 'more.tar'], catalog={str(catalog)!r})"
-    return [sys.executable, "-c", code]
 
 
 def contents(folder: Path) -> list[tuple[str, str, list[str]]]:
@@ -88,27 +83,37 @@ def look(folder: Path, seen: set[str]) -> None:
         assert content_id((folder / "blobs" / id[:2] / id).read_bytes()) == id
 
 
+def rows(folder: Path) -> int:
+    """Return how many places a catalog holds, as another program would ask."""
+    try:
+        with closing(sqlite3.connect(f"file:{folder / 'catalog.sqlite'}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM places").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
 def test_add_killed_at_random_moments(sources: Path) -> None:
     undisturbed, killed = sources / "undisturbed", sources / "killed"
-    duration = run_through(add(undisturbed), cwd=sources)
-    # Nothing can break before the program is there: the moments begin where the catalog does.
-    begin = run_through([sys.executable, "-c", "import lucida.catalog.ingest, lucida.catalog.catalog"], cwd=sources)
+    run(lucida("add", "photos", "more.tar", "--catalog", undisturbed), sources)
+    command = lucida("add", "photos", "more.tar", "--catalog", killed)
     seen: set[str] = set()
-
-    def again() -> None:
-        shutil.rmtree(killed)
-        seen.clear()
-
-    moments = kill_and_repeat(
-        add(killed),
-        cwd=sources,
-        duration=duration,
-        kills=8,
-        check=lambda: look(killed, seen),
-        again=again,
-        begin=min(begin, duration / 2),
-    )
-    assert len(moments) >= 3
+    kills = 0
+    for seed in range(3 * KILLS):
+        if kills == KILLS:
+            break
+        # By turns from its very start, when the catalog is made, and from its first batch on.
+        before = rows(killed)
+        started = (killed / "catalog.sqlite").exists if seed % 2 else (lambda before=before: rows(killed) > before)
+        now = kill_at_random(command, sources, times=1, seed=seed, begun=started, longest=0.4)
+        look(killed, seen)
+        kills += now
+        if not now:
+            # It came to its end: the kills to come must find it at work.
+            shutil.rmtree(killed)
+            seen.clear()
+    assert kills >= KILLS // 2
+    run(command, sources)
+    look(killed, seen)
     assert contents(killed) == contents(undisturbed)
     assert len(contents(killed)) > FILES * 0.9
 
