@@ -99,8 +99,8 @@ class Epoch:
         if before == now:
             return
         self.verdict[place] = now
-        if before != UNANSWERED or wrong is None:
-            if before == UNANSWERED or wrong is None:
+        if before != UNANSWERED:  # the past has changed: run the evidence anew
+            if wrong is None:
                 self._answered.remove(place)
             self._rebuild()
             return
