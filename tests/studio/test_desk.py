@@ -42,8 +42,9 @@ def test_an_answer_reaches_the_review_and_the_next_image_comes_back(desk: Desk, 
 
 
 def test_the_coming_images_are_named_in_order(desk: Desk) -> None:
-    view = run(desk.view())
-    assert view["upcoming"] == [f"/image/id{i:02d}" for i in range(1, 9)]
+    assert run(desk.upcoming()) == {"turn": 0, "upcoming": [f"/image/id{i:02d}" for i in range(1, 9)]}
+    run(desk.act(answer(run(desk.view()), "k1")))
+    assert run(desk.upcoming()) == {"turn": 1, "upcoming": [f"/image/id{i:02d}" for i in range(2, 10)]}
 
 
 def test_the_same_answer_sent_again_is_acknowledged_and_not_counted(desk: Desk, review: Any) -> None:
@@ -121,7 +122,8 @@ def test_after_the_end_nothing_is_taken(desk: Desk, review: Any) -> None:
     view = run(desk.view())
     run(desk.act(Act("k1", 0, "freeze")))
     done = run(desk.act(Act("k2", 1, "stop"))).view
-    assert (done["phase"], done["card"], done["upcoming"]) == ("done", None, [])
+    assert (done["phase"], done["card"]) == ("done", None)
+    assert run(desk.upcoming()) == {"turn": 2, "upcoming": []}
     assert desk.over
     assert run(desk.act(answer(view, "k3"))).outcome == "stale"
 

@@ -124,6 +124,10 @@ def _review_routes(app: FastAPI) -> None:
     async def view() -> JSONResponse:
         return _json(await current().desk.view())
 
+    @app.get("/api/review/upcoming")
+    async def upcoming() -> JSONResponse:
+        return _json(await current().desk.upcoming())
+
     @app.get("/api/review/classes")
     async def classes() -> JSONResponse:
         return _json(await current().desk.classes())

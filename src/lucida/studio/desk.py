@@ -88,6 +88,7 @@ class Desk:
         self.turn = 0
         self.ended: Literal["", "paused", "handed"] = ""
         self.listeners: set[Callable[[int], None]] = set()
+        self._shown: tuple[str, str] | None = None  # image and proposal of the card asked, as the pages were told
         self._given: list[tuple[Verdict, str | None]] = []
         self._done_keys: OrderedDict[str, None] = OrderedDict()
         self._one = ThreadPoolExecutor(1, thread_name_prefix="review")
@@ -107,6 +108,14 @@ class Desk:
             for listener in tuple(self.listeners):
                 listener(self.turn)
         return reply
+
+    async def upcoming(self) -> dict[str, Any]:
+        """Return the addresses of the images that come next, and the turn for which this holds.
+
+        Apart from the view: choosing them costs several times as much as the next card, and the person who has
+        answered waits for that card only.
+        """
+        return await self._run(self._upcoming)
 
     async def classes(self) -> list[str]:
         """Return every class known by now."""
@@ -177,27 +186,32 @@ class Desk:
         return True
 
     def _answer(self, act: Act) -> bool:
-        card = self.review.next()
-        if card is None or (card.image, card.proposal) != (act.image, act.proposal) or act.verdict is None:
+        if self._shown is None:
+            self._view()
+        if act.image is None or act.verdict is None or self._shown != (act.image, act.proposal):
             return False
         label = (act.label or "").strip() or None
-        verdict: Verdict = "right" if label == card.proposal and act.verdict == "wrong" else act.verdict
+        verdict: Verdict = "right" if label == act.proposal and act.verdict == "wrong" else act.verdict
         if verdict == "right":
-            label = card.proposal
+            label = act.proposal
         elif verdict == "unsure":
             label = None
-        self.review.answer(card.image, verdict, label)
+        self.review.answer(act.image, verdict, label)
         self._given.append((verdict, label))
         if self.answers is not None and len(self._given) >= self.answers:
             self.ended = "handed"
         return True
+
+    def _upcoming(self) -> dict[str, Any]:
+        cards = [] if self.over else self.review.upcoming(self.ahead)
+        return {"turn": self.turn, "upcoming": [_url(card.image) for card in cards]}
 
     def _view(self) -> dict[str, Any]:
         # Status comes first: asking for it may swap in a refitted model, and with it the next card.
         status = self.review.status()
         classes = list(self.review.classes)
         card = None if self.over else self.review.next()
-        coming = [] if card is None else self.review.upcoming(self.ahead)
+        self._shown = None if card is None else (card.image, card.proposal)
         return {
             "turn": self.turn,
             "phase": self.review.phase,
@@ -205,7 +219,6 @@ class Desk:
             "left": None if self.answers is None else self.answers - len(self._given),
             "question": self.review.question,
             "card": None if card is None else _card(card, classes),
-            "upcoming": [_url(c.image) for c in coming],
             "more_classes": len(classes) > CHOICES,
             "undo": dict(zip(("verdict", "label"), self._given[-1], strict=True)) if self._given else None,
             "status": _status(status),

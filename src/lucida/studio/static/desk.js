@@ -8,7 +8,7 @@ const SLOW = 400; // ms until the page says that it is waiting
 const RETRY = 1000; // ms between attempts to reach the server
 
 export class Desk {
-  // on: { show(view) -> promise, resolved when it is on screen; state(name); note(key, detail) }
+  // on: { show(view) -> promise, resolved when it is on screen; coming(urls); state(name); note(key, detail) }
   constructor(view, on) {
     this.view = view;
     this.on = on;
@@ -94,6 +94,17 @@ export class Desk {
     await this.on.show(view);
     this.enter(this.over ? "over" : "ready");
     if (this.over) post("/api/review/seen", {}).catch(() => {});
+    else this.look();
+  }
+
+  // Ask which images come next, while the person looks at this one.
+  async look() {
+    try {
+      const { turn, upcoming } = await (await fetch("/api/review/upcoming")).json();
+      if (turn === this.view.turn) this.on.coming(upcoming);
+    } catch {
+      // Nothing is fetched ahead then; the next answer finds out whether the server is there.
+    }
   }
 
   // Another tab, or this one, has moved the review on.

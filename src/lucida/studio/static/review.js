@@ -42,6 +42,7 @@ export function openReview(root) {
       closeAll();
       return screen.show(next);
     },
+    coming: (urls) => screen.coming(urls),
     state: (state) => {
       root.dataset.state = state;
       screen.enable(state === "ready" || state === "sending");

@@ -15,7 +15,8 @@ export class Screen {
     this.root = root;
     this.act = act;
     this.ask = ask;
-    this.last = null;
+    this.held = [];
+    this.now = null;
     this.picture = h("div", { class: "picture" });
     this.path = h("figcaption", { class: "path" });
     this.label = h("h1", { class: "label", id: "proposal" });
@@ -82,16 +83,21 @@ export class Screen {
     }
     const { card } = view;
     const entry = card && prepare(card.url);
-    hold([...(this.last ? [this.last] : []), ...(card ? [card.url] : []), ...view.upcoming]);
     const good = entry ? await this.wait(entry.ready) : true;
     this.root.dataset.phase = view.phase;
     if (card) this.drawCard(card, entry, good);
     else this.drawNothing(view);
     this.drawUndo(view.undo);
     drawPanel(this.panel, view, this.ask);
-    this.last = card?.url;
+    this.held = [this.now, card?.url].filter(Boolean); // the one before stays at hand for an undo
+    this.now = card?.url;
     await painted();
     this.root.dataset.turn = view.turn;
+  }
+
+  // Fetch the images that come next.
+  coming(urls) {
+    hold([...this.held, ...urls]);
   }
 
   async wait(ready) {
