@@ -7,14 +7,16 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lucida.catalog import AddResult, Catalog, add
+from lucida.catalog import AddResult, Catalog, Refusal, add
+from lucida.catalog.ingest import Ingest
+from lucida.catalog.sources import Container, Found, find
 from lucida.errors import InputError
 from lucida.images import content_id
 
@@ -305,3 +307,22 @@ def test_folders_deeper_than_python_can_call_itself(tmp_path: Path, draw: Draw) 
     finally:
         sys.setrecursionlimit(limit)
     assert result.added == 1
+
+
+def test_ctrl_c_keeps_what_was_checked(tmp_path: Path, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lucida.catalog.ingest.BATCH", 32)
+    folder = tmp_path / "p"
+    for i in range(200):
+        draw(folder / f"{i:04d}.bmp", i, side=4)
+
+    def pressed() -> Iterator[Found | Refusal | Container]:
+        for number, item in enumerate(find([folder])):
+            if number == 150:
+                raise KeyboardInterrupt
+            yield item
+
+    with Catalog.open(tmp_path / "c", create=True) as catalog:
+        ingest = Ingest(catalog, workers=2)
+        with pytest.raises(KeyboardInterrupt):
+            ingest.run(pressed())
+        assert catalog.images.count() == ingest.added >= 16

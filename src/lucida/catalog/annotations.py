@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection, Row, Select, func, select
@@ -16,6 +16,9 @@ from lucida.catalog.records import KINDS, STATES, VERDICTS, Annotation, Current,
 from lucida.catalog.schema import images, notes, runs
 from lucida.catalog.store import Store, chunks, insert_ignoring, pairs
 from lucida.errors import InputError, UnknownName
+
+# One encoder for all: `json.dumps` with options makes a new one each time.
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class Annotations:
@@ -187,7 +190,7 @@ def _values(row: Annotation, image: int, run_numbers: dict[str, int]) -> dict[st
     elif row.kind == "certified":
         detail = dict(detail)
         values["source"] = run_numbers[detail.pop("source")]
-    values["detail"] = json.dumps(detail, ensure_ascii=False, allow_nan=False) if detail else None
+    values["detail"] = _JSON.encode(detail) if detail else None
     return values
 
 

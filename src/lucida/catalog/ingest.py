@@ -95,6 +95,8 @@ class Ingest:
                     self._settle(waiting.popleft()[1].result(), step)
             except KeyboardInterrupt:
                 # What was checked by now need not be checked again.
+                while waiting and waiting[0][1].done():
+                    self._settle(waiting.popleft()[1].result(), step)
                 self._commit()
                 raise
             finally:

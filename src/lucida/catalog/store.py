@@ -102,9 +102,9 @@ def _engine(file: Path) -> Engine:
     return engine
 
 
-def pairs(rows: Iterable[Any]) -> dict[Any, Any]:
-    """Return rows of two columns as a dictionary; the last of equal first values stays."""
-    return {first: second for first, second in rows}  # noqa: C416 (rows are not plain tuples before SQLAlchemy 2.1)
+def pairs(rows: Any) -> dict[Any, Any]:
+    """Return a result of two columns as a dictionary; the last of equal first values stays."""
+    return {first: second for first, second in rows.all()}  # noqa: C416 (rows are no plain tuples in SQLAlchemy 2.0)
 
 
 def insert_ignoring(connection: Connection, table: Any, rows: Sequence[dict[str, Any]]) -> int:
