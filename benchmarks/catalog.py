@@ -108,7 +108,7 @@ def queries(path: Path, images: int, runs: int) -> None:
         timed("by score", lambda: a.current("kind", min_score=0.99))
         timed("by answer and score, the first 100", lambda: a.current("kind", label="hat", max_score=0.2, limit=100))
         timed("today's answers, all", lambda: a.current("kind"), target=2.0)
-        timed("one run's proposals as columns", lambda: a.table(last))
+        timed("one run's proposals as columns", lambda: a.table(last), target=2.0)
         timed("what people answered", lambda: a.rows(question="kind", kind="answer"))
         timed("the questions", a.questions)
         timed("names of 1,000 images", lambda: catalog.images.names(ids[:1000]))
