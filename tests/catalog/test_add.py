@@ -229,6 +229,13 @@ def test_an_unreadable_folder_is_named_and_the_rest_added(photos: Path, monkeypa
     assert "Permission denied" in reasons(result)["photos/a b"]
 
 
+def test_paths_that_the_system_refuses_are_named(photos: Path) -> None:
+    long = "x" * 300
+    result = add([Path("photos"), Path(long), Path(long + "*"), Path("photos/日本/00.jpg/below"), Path("a\0b")])
+    assert result.added == 12
+    assert list(reasons(result)) == [long, long + "*", "photos/日本/00.jpg/below", "a\0b"]
+
+
 def test_a_folder_without_images_is_an_error_and_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,24 +32,26 @@ def find(paths: Sequence[Path | str], catalog: Catalog | None = None) -> Iterato
         catalog: Knows which archives were read to their end; None for one that is still to be made.
     """
     for path in _expand(paths):
-        if not path.exists():
-            if path.is_symlink():
-                yield Refusal(show(path), "a symbolic link to nothing")
-            else:
-                yield Refusal(show(path), "no such file or folder")
-        elif path.is_dir():
-            yield from _folder(path)
-        elif is_archive(path.name) or path.suffix.lower() == PARQUET:
-            yield from _container(path, catalog)
+        try:
+            folder = stat.S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            yield Refusal(show(path), "a symbolic link to nothing" if path.is_symlink() else "no such file or folder")
+        except (OSError, ValueError) as error:
+            yield Refusal(show(path), f"cannot be read: {getattr(error, 'strerror', None) or error}")
         else:
-            yield Found.of_file(path)
+            if folder:
+                yield from _folder(path)
+            elif is_archive(path.name) or path.suffix.lower() == PARQUET:
+                yield from _container(path, catalog)
+            else:
+                yield Found.of_file(path)
 
 
 def count(paths: Sequence[Path | str]) -> int | None:
     """Return how many files there are to look at, quickly; None where only reading an archive would tell."""
     total = 0
     for path in _expand(paths):
-        if path.is_dir():
+        if _exists(path) and path.is_dir():
             total += count_files(path)
         elif is_archive(path.name) or path.suffix.lower() == PARQUET:
             return None
@@ -61,15 +64,22 @@ def _expand(paths: Sequence[Path | str]) -> Iterator[Path]:
     """Yield the paths, patterns replaced by what they match."""
     for given in paths:
         path = Path(os.path.normpath(given)).expanduser()
-        pattern = glob.has_magic(str(path)) and not path.exists()
+        pattern = glob.has_magic(str(path)) and not _exists(path)
         yield from (_matches(str(path)) if pattern else []) or [path]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _matches(pattern: str) -> list[Path]:
     """Return what a pattern matches, in order, without what lies in a folder that it matches too."""
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (Path.glob forgets how it was given)
     paths = [path for path in map(Path, found) if not is_litter(path.name)]
-    folders = {path for path in paths if path.is_dir()}
+    folders = {path for path in paths if _exists(path) and path.is_dir()}
     return [path for path in paths if folders.isdisjoint(path.parents)]
 
 
