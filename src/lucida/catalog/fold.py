@@ -3,8 +3,9 @@
 1. People. Each person's latest answer that was not taken back counts once; the majority wins, and the latest
    answer where the majority is split. Different answers are shown as disagreement. "unsure" gives no answer: an
    image with nothing else stays proposed and is not kept.
-2. Certified. A certified record holds only while no label or teach run of the question was started after the run
-   whose proposals were frozen: a model that was run again has made other proposals.
+2. Certified. A certified record holds only while no label run was started, and no teach run finished, that is newer
+   than the run whose proposals were frozen: a model that was run again has made other proposals. Of several reviews
+   that hold only the latest counts: each promise holds for its own set, not for all of them together.
 3. Proposed: the latest run that says anything of the image. If that run found the image among its own examples
    ("taught"), a person gave the label, and the image counts as reviewed; no certificate speaks of it.
 """
@@ -14,16 +15,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from lucida.catalog.records import Current, State
 from lucida.catalog.schema import images, notes, runs
 from lucida.catalog.store import chunks, pairs
-
-# Runs of these verbs make proposals, and so end what was certified on earlier ones.
-PROPOSING: Final = ("label", "teach")
 
 
 class Vote(NamedTuple):
@@ -204,14 +202,11 @@ def _votes(connection: Connection, question: str) -> dict[int, list[Vote]]:
 def _certified(connection: Connection, question: str) -> dict[int, Said]:
     """Return the latest certified record that holds, by the image's number."""
     n = notes.c
-    newest = connection.execute(
-        select(func.max(runs.c.number)).where(runs.c.question == question, runs.c.verb.in_(PROPOSING))
-    ).scalar()
-    query = (
-        select(n.image, n.run, n.label, n.score)
-        .where(n.question == question, n.kind == "certified", n.item == 0, n.source >= (newest or 0))
-        .order_by(n.run)
-    )
+    proposing = or_(runs.c.verb == "label", and_(runs.c.verb == "teach", runs.c.finished.is_not(None)))
+    newest = connection.execute(select(func.max(runs.c.number)).where(runs.c.question == question, proposing)).scalar()
+    holds = and_(n.question == question, n.kind == "certified", n.item == 0, n.source >= (newest or 0))
+    review = connection.execute(select(func.max(n.run)).where(holds)).scalar()
+    query = select(n.image, n.run, n.label, n.score).where(holds, n.run == review)
     return {image: Said(run, label, score) for image, run, label, score in connection.execute(query)}
 
 

@@ -70,7 +70,9 @@ def find(catalog: Catalog, question: str) -> Proof:
 def _void(review: Run, runs: Sequence[Run]) -> str:
     """Return why the certificate holds no more; the catalog's fold has the same rule."""
     source = next((i for i, run in enumerate(runs) if run.id == review.parent), len(runs))
-    newer = [run for run in runs[source + 1 :] if run.verb in LABELLING]
+    newer = [
+        run for run in runs[source + 1 :] if run.verb == "label" or (run.verb == "teach" and run.finished is not None)
+    ]
     return f"the images were labelled again after it ({newer[-1].id})" if newer else ""
 
 
