@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lucida.review.workflow import Terms
 
 QUEUE = 16  # images chosen at a time: enough to prefetch, few enough to stay informed
-NEIGHBOURHOOD = 0.2  # share of the pool, most uncertain first, among which diversity chooses
+CANDIDATES = 4 * QUEUE  # the most uncertain images, among which diversity chooses; wider pools taught less
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,6 @@ class Teaching:
         self.expected: list[tuple[int, float]] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="refit") if background else None
         self._pending: Future[_Fit] | None = None
-        self._random = np.random.default_rng(0)
         self._fit = self._refit(None)
         self._note_expected(self._fit)
 
@@ -202,10 +201,7 @@ class Teaching:
         if probabilities is not None and probabilities.shape[1] > 1:
             top = np.partition(probabilities[rows], -2, axis=1)[:, -2:]
             margin = top[:, 1] - top[:, 0]
-        near = max(8 * QUEUE, int(NEIGHBOURHOOD * len(rows)))
-        candidates = rows[np.argsort(margin, kind="stable")[:near]]
-        if len(candidates) > 4000:
-            candidates = self._random.choice(candidates, 4000, replace=False)
+        candidates = rows[np.argsort(margin, kind="stable")[:CANDIDATES]]
         taught = [self.row[e.image] for e in self.journal.entries[-500:] if e.image in self.row]
         return farthest_first(self.material.directions, candidates, taught, QUEUE)
 
