@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from recipes.encoder.data import Labels
 from recipes.encoder.inference import Floats
 
-GRID = {"logisticregression__C": [1e-4, 1e-3, 1e-2, 1e-1, 1.0]}
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -37,13 +38,14 @@ def proportion(right: npt.NDArray[np.bool_]) -> dict[str, Any]:
     return {"value": share, "interval_95": [round(low, 4), round(high, 4)], "images": len(right)}
 
 
-def fit_probe(features: Floats, labels: Labels, seed: int = 0) -> Any:
+def fit_probe(features: Floats, labels: Labels, seed: int = 0, strengths: Sequence[float] = STRENGTHS) -> Any:
     """Fit logistic regression on standardised features, C by cross-validation on the same labels."""
     folds = StratifiedKFold(int(min(4, np.bincount(labels).min())), shuffle=True, random_state=seed)
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=400))
+    grid = {"logisticregression__C": list(strengths)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return GridSearchCV(model, GRID, cv=folds).fit(features, labels)
+        return GridSearchCV(model, grid, cv=folds).fit(features, labels)
 
 
 def draw(labels: Labels, per_class: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -65,8 +67,10 @@ def probe_draws(
     return {"mean": round(float(np.mean(scores)), 4), "sd_of_draws": round(deviation, 4), "draws": draws}
 
 
-def probe_all(train: tuple[Floats, Labels], test: tuple[Floats, Labels]) -> dict[str, Any]:
+def probe_all(
+    train: tuple[Floats, Labels], test: tuple[Floats, Labels], strengths: Sequence[float] = STRENGTHS
+) -> dict[str, Any]:
     """Probe with every training example: accuracy with its interval, and the C chosen."""
-    model = fit_probe(*train)
+    model = fit_probe(*train, strengths=strengths)
     result = proportion(model.predict(test[0]) == test[1])
     return {**result, "C": model.best_params_["logisticregression__C"]}
