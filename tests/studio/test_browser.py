@@ -91,21 +91,21 @@ def served(review: Any, browser: Browser) -> Iterator[Served]:
     assert up.wait(60)
     served = Served(review, urls[0], thread, context)
     yield served
-    if thread.is_alive() and contexts and contexts[0].pages:
+    if thread.is_alive() and contexts:
         review.before_answer = lambda: None
-        contexts[0].pages[0].evaluate(
-            """async () => {
-              const {turn} = await (await fetch('/api/review')).json();
-              const act = {key: crypto.randomUUID(), turn, kind: 'pause'};
-              const headers = {'content-type': 'application/json'};
-              await fetch('/api/review', {method: 'POST', headers, body: JSON.stringify(act)});
-              await fetch('/api/review/seen', {method: 'POST'});
-            }"""
-        )
+        pause(contexts[0], urls[0].split("/?")[0])
     thread.join(30)
     for each in contexts:
         each.close()
     assert not thread.is_alive()
+
+
+def pause(context: BrowserContext, base: str) -> None:
+    """End the page, beside whatever its tabs are doing."""
+    turn = context.request.get(f"{base}/api/review", max_retries=3).json()["turn"]
+    act = {"key": "the test is over", "turn": turn, "kind": "pause"}
+    context.request.post(f"{base}/api/review", data=act, max_retries=3)
+    context.request.post(f"{base}/api/review/seen", data={}, max_retries=3)
 
 
 def ready(page: Page) -> None:
@@ -268,7 +268,7 @@ def test_an_answer_whose_acknowledgement_is_lost_is_counted_once(served: Served)
 
     def lose(route: Any) -> None:
         if route.request.method == "POST" and not lost:
-            lost.append(route.fetch().status)  # the server has it; the browser never hears of it
+            lost.append(route.fetch(max_retries=3).status)  # the server has it; the browser never hears of it
             route.abort()
         else:
             route.continue_()
@@ -387,10 +387,54 @@ def test_pause_ends_the_page_and_keeps_the_review_open(served: Served) -> None:
     page = served.open()
     press(page, "Enter", "p")
     page.wait_for_selector("#page[data-phase=paused]")
-    assert "lucida review" in page.locator(".end").inner_text()
+    assert "run the same command again" in page.locator(".end").inner_text()
     served.thread.join(20)
     assert not served.thread.is_alive()
     assert served.review.phase == "teach"
+
+
+def test_when_nothing_is_left_to_teach_enter_goes_on_to_the_check(served: Served) -> None:
+    served.review.images = dict(list(served.review.images.items())[:2])
+    page = served.open()
+    press(page, "Enter", "Enter")
+    turn(page, 2)
+    assert "Go on to the check" in page.locator(".picture").inner_text()
+    press(page, "Enter")
+    page.wait_for_selector("dialog.confirm")
+    press(page, "Enter")
+    page.wait_for_selector("#page[data-phase=check][data-state=ready]")
+    press(page, "Enter")  # nothing is left to check either: finish
+    page.wait_for_selector("#page[data-phase=done]")
+    assert served.review.log[-2:] == [("freeze",), ("stop",)]
+
+
+def test_a_name_of_any_kind_is_shown_as_it_is(served: Served) -> None:
+    nasty = '<img src=x onerror=alert(1)> \u202e & "quotes" ' + "long " * 40
+    served.review.classes = [nasty, "square", "triangle"]
+    page = served.open()
+    assert page.locator(".label").inner_text().strip() == nasty.strip()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    press(page, "Enter")
+    turn(page, 1)
+    assert page.evaluate("document.querySelector('.view').scrollWidth <= document.querySelector('.view').clientWidth")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    assert served.review.log == [("id00", "right", nasty)]
+    assert served.complaints == []
+
+
+def test_stopping_with_nothing_proven_is_asked_and_enter_cancels(served: Served) -> None:
+    page = served.open()
+    press(page, "f", "Enter")
+    page.wait_for_selector("#page[data-phase=check][data-state=ready]")
+    press(page, "s")
+    page.wait_for_selector("dialog.confirm:has-text('nothing proven')")
+    press(page, "Enter")
+    page.wait_for_selector("dialog", state="detached")
+    assert served.review.phase == "check"
+    press(page, "s")
+    page.locator("dialog .primary").click()
+    page.wait_for_selector("#page[data-phase=done]")
+    assert served.review.log == [("freeze",), ("stop",)]
 
 
 def test_a_link_opens_the_page_once(served: Served) -> None:

@@ -14,9 +14,8 @@ export function drawEnd(root, view) {
 function content(view) {
   const { status } = view;
   if (view.ended === "handed") return away("handed.title", h("p", { class: "claim" }, say("handed.text")));
-  if (view.ended === "paused") return away("paused.title", command(say("paused.text"), "lucida review"));
-  if (status.reviews || status.kept) return done(view);
-  return away("paused.title", command(say("paused.text"), "lucida review"));
+  if (view.ended !== "paused" && (status.reviews || status.kept)) return done(view);
+  return away("paused.title", h("p", { class: "claim" }, say("paused.text")));
 }
 
 function away(key, what) {

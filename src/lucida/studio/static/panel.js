@@ -40,12 +40,12 @@ function big(value, text) {
   return h("p", { class: "big" }, h("strong", {}, value), h("span", {}, text));
 }
 
-function teach({ status }, ask) {
+function teach({ status, card }, ask) {
   const last = status.expected.at(-1);
   const share = last ? percent(last[1], 0) : "";
   const known = status.expected.length > 1;
   const button = keyButton({ text: say("teach.freeze"), key: "F", onclick: ask.freeze });
-  button.classList.toggle("primary", status.suggest_freeze);
+  button.classList.toggle("primary", status.suggest_freeze || !card);
   button.dataset.name = "freeze";
   return [
     big(number(status.answers), say("teach.answers", { count: status.answers })),

@@ -70,7 +70,7 @@ export function openReview(root) {
 
 function listen(desk, screen, act, ask) {
   const named = {
-    Enter: () => (desk.view.card ? act({ kind: "accept" }) : desk.view.phase === "check" && ask.stop()),
+    Enter: () => (desk.view.card ? act({ kind: "accept" }) : desk.view.phase === "teach" ? ask.freeze() : ask.stop()),
     " ": () => act({ kind: "accept" }),
     Backspace: () => act({ kind: "undo" }),
     Escape: () => screen.enlarge(false),
