@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,55 +9,71 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lucida.errors import InputError, ModelError
-from lucida.label import logistic
-from lucida.label.threads import on_one_thread
-from lucida.label.validation import Accuracy, HeldOut, as_index, combinations, hold_out, stratified_folds
+from lucida.errors import InputError
+from lucida.label import kernel
+from lucida.label.accuracy import Accuracy
+from lucida.label.threads import one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STRENGTHS = (0.3, 3.0, 30.0, 300.0)
-# The choice of parts and strength is made anew when the examples have grown by this factor.
+    from lucida.label.kernel import Floats, Solution
+
+WIDTH = 0.375  # of the kernel: exp(-WIDTH * mean squared distance), where the mean distance of examples is 2
+LANDMARKS = 1000  # examples that the kernel compares with; all of them up to here
+# How many nats of leave-one-out log loss, summed over the examples, make a member count e times less.
+PATIENCE = 8.0
+NEGLIGIBLE = 0.03
+# Which parts are used is decided anew when the examples have grown by this factor.
 RECONSIDER = 1.6
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What cross-validation chose: which parts of the features, how strongly to fit, from how many examples."""
+class Member:
+    """One way of comparing images, and how much its word counts.
+
+    Attributes:
+        parts: Parts of the features whose distances are averaged.
+        share: Its share in the mean of all members' logits, 0 to 1.
+        weights: float32 (landmarks, classes), scaled to logits.
+        bias: float32 (classes,), scaled to logits.
+    """
 
     parts: tuple[str, ...]
-    strength: float
-    examples: int
+    share: float
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
 
 
 class Head:
-    """Multinomial logistic regression over the parts of a feature vector that help, calibrated.
+    """Kernel machines over the parts of a feature vector that help, averaged and calibrated.
+
+    Calibration is by leave-one-out: exact here, and at no cost.
 
     Attributes:
         classes: Names of the classes, in the order of the probabilities.
-        choice: What cross-validation chose.
-        accuracy: Cross-validated accuracy with its interval; None with too few examples to hold any out.
+        members: What is averaged.
+        accuracy: Leave-one-out accuracy with its interval; None where every class has a single example.
+        examples: From how many examples the members were chosen.
     """
 
     def __init__(
         self,
         classes: list[str],
-        choice: Choice,
+        members: list[Member],
         accuracy: Accuracy | None,
+        examples: int,
         *,
-        columns: NDArray[np.intp],
-        centre: NDArray[np.float32],
-        gain: NDArray[np.float32],
-        weights: NDArray[np.float32],
+        parts: dict[str, slice],
+        scales: dict[str, float],
+        landmarks: NDArray[np.float32],
         present: NDArray[np.intp],
     ) -> None:
-        self.classes, self.choice, self.accuracy = classes, choice, accuracy
-        self._columns, self._centre, self._gain = columns, centre, gain
-        self._weights, self._present = weights, present
+        self.classes, self.members, self.accuracy, self.examples = classes, members, accuracy, examples
+        self._parts, self._scales = parts, scales
+        self._landmarks, self._present = landmarks, present
 
     @classmethod
-    @on_one_thread
     def fit(
         cls,
         features: NDArray[np.float32],
@@ -76,31 +91,34 @@ class Head:
             parts: Named slices of the columns to choose among; None takes all columns as one part.
             classes: All classes, also those without an example yet, which get probability 0; None for
                 those of the labels, in alphabetical order.
-            warm: An earlier head for the same question: its choices are kept while the examples are not many
-                more, which makes a refit fast.
+            warm: An earlier head for the same question: its choice of parts is kept while the examples are not
+                many more, which makes a refit fast.
 
         Raises:
             InputError: No examples, values that are not finite, or labels and features that do not match.
         """
         names = list(classes) if classes is not None else sorted(set(labels))
         _check(features, labels, names)
-        parts = parts or {"all": slice(0, features.shape[1])}
+        parts = dict(parts or {"all": slice(0, features.shape[1])})
         present = np.flatnonzero([name in set(labels) for name in names])
-        targets = as_index(list(labels), [names[i] for i in present])
-        scaled, centre, gain = _standardise(features, parts)
-        choice, held = _choose(scaled, targets, len(present), parts, warm)
-        columns = _columns(parts, choice.parts)
-        kept, rotation = _rotate(scaled[:, columns])
-        weights = logistic.fit(kept, targets, len(present), choice.strength)
-        weights = np.concatenate([rotation @ weights[:-1], weights[-1:]]) if rotation is not None else weights
+        place = {names[c]: i for i, c in enumerate(present)}
+        targets = np.array([place[label] for label in labels], np.intp)
+        chosen = _landmarks(targets)
+        scales = {name: _spread(features[:, part]) for name, part in parts.items()}
+        kept = warm if warm is not None and _still_holds(warm, parts, len(labels)) else None
+        tried = [m.parts for m in kept.members] if kept else combinations(list(parts))
+        with one_thread():
+            distances = _distances(features, features[chosen], parts, scales)
+            solved = {c: _solve(distances, c, chosen, targets) for c in tried}
+        shares = {m.parts: m.share for m in kept.members} if kept else _shares(solved, targets)
         return cls(
             names,
-            choice,
-            held.accuracy if held else None,
-            columns=columns,
-            centre=centre[columns],
-            gain=gain[columns],
-            weights=(weights / (held.temperature if held else 1.0)).astype(np.float32),
+            [Member(c, share, *_weights(solved[c])) for c, share in shares.items()],
+            _accuracy(solved, shares, targets),
+            kept.examples if kept else len(labels),
+            parts=parts,
+            scales=scales,
+            landmarks=features[chosen],
             present=present,
         )
 
@@ -109,31 +127,37 @@ class Head:
 
         Args:
             features: float32 (n, d), of the same model as the examples.
+
+        Raises:
+            InputError: The features have another width than the examples had.
         """
-        scaled = (features[:, self._columns] - self._centre) * self._gain
+        if features.ndim != 2 or features.shape[1] != self._landmarks.shape[1]:
+            raise InputError(
+                "These features are not of the model that the examples were seen with.",
+                expected=f"(n, {self._landmarks.shape[1]})",
+                got=str(features.shape),
+                hint="label again with this model",
+            )
         found = np.zeros((len(features), len(self.classes)), np.float32)
-        found[:, self._present] = logistic.softmax(logistic.apply(scaled, self._weights))
+        for start in range(0, len(features), CHUNK):
+            rows = slice(start, start + CHUNK)
+            found[rows, self._present] = kernel.softmax(self._logits(features[rows]))
         return found
+
+    def _logits(self, features: NDArray[np.float32]) -> Floats:
+        used = {name: self._parts[name] for m in self.members for name in m.parts}
+        with one_thread():
+            distances = _distances(features, self._landmarks, used, self._scales)
+            return sum(
+                (m.share * (_kernel(distances, m.parts) @ m.weights + m.bias) for m in self.members),
+                start=np.zeros((len(features), len(self._present)), np.float32),
+            )
 
     def save(self, path: Path) -> None:
         """Write the head to an .npz file, without pickle."""
-        about = {
-            "classes": self.classes,
-            "choice": [list(self.choice.parts), self.choice.strength, self.choice.examples],
-            "accuracy": None if self.accuracy is None else list(self.accuracy.__dict__.values()),
-        }
-        partial = path.with_name(path.name + ".partial")
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                about=np.frombuffer(json.dumps(about).encode(), np.uint8),
-                columns=self._columns,
-                centre=self._centre,
-                gain=self._gain,
-                weights=self._weights,
-                present=self._present,
-            )
-        partial.replace(path)
+        from lucida.label.stored import save_head
+
+        save_head(self, path)
 
     @classmethod
     def load(cls, path: Path) -> Head:
@@ -142,20 +166,18 @@ class Head:
         Raises:
             ModelError: The file is missing or damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                about = json.loads(stored["about"].tobytes())
-                arrays = {name: stored[name] for name in ("columns", "centre", "gain", "weights", "present")}
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelError(
-                "The head of this run cannot be read.",
-                expected=f"a file that `lucida label` wrote at {path}",
-                got=str(error),
-                hint="label again, under another --question",
-            ) from error
-        parts, strength, examples = about["choice"]
-        accuracy = None if about["accuracy"] is None else Accuracy(*about["accuracy"])
-        return cls(about["classes"], Choice(tuple(parts), strength, examples), accuracy, **arrays)
+        from lucida.label.stored import load_head
+
+        return load_head(path)
+
+
+CHUNK = 4096  # rows at a time, so that memory stays bounded whatever is asked for
+
+
+def combinations(names: list[str]) -> list[tuple[str, ...]]:
+    """Return which parts to try together: all, each alone, and all but one."""
+    tried = [tuple(names), *((n,) for n in names), *(tuple(n for n in names if n != out) for out in names)]
+    return [c for c in dict.fromkeys(tried) if c]
 
 
 def _check(features: NDArray[np.float32], labels: Sequence[str], classes: list[str]) -> None:
@@ -177,62 +199,73 @@ def _check(features: NDArray[np.float32], labels: Sequence[str], classes: list[s
         )
 
 
-def _standardise(
-    features: NDArray[np.float32], parts: dict[str, slice]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Give every column mean 0 and variance 1, and every part the same total weight whatever its width."""
-    centre = features.mean(axis=0)
-    spread = features.std(axis=0)
-    gain = np.zeros_like(spread)
-    for part in parts.values():
-        # A column that hardly varies among few examples may vary widely later: never blow it up.
-        floor = max(0.1 * float(np.sqrt((spread[part] ** 2).mean())), 1e-6)
-        gain[part] = 1 / np.maximum(spread[part], floor) / np.sqrt(spread[part].size)
-    return ((features - centre) * gain).astype(np.float32), centre, gain.astype(np.float32)
+def _still_holds(warm: Head, parts: dict[str, slice], n: int) -> bool:
+    return warm._parts == parts and warm.examples <= n < RECONSIDER * warm.examples
 
 
-def _columns(parts: dict[str, slice], names: Sequence[str]) -> NDArray[np.intp]:
-    return np.concatenate([np.arange(parts[n].start, parts[n].stop) for n in parts if n in names])
-
-
-def _rotate(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Turn n rows of more than n columns into n columns: the same regression, at a fraction of the cost.
-
-    Returns:
-        Features (n, k) and the rotation (d, k) with `features @ rotation` equal to them; None for no rotation.
-    """
-    n, d = features.shape
-    if d <= n:
-        return features, None
-    values, vectors = np.linalg.eigh(features.astype(np.float64) @ features.T.astype(np.float64))
-    kept = values > 1e-9 * max(float(values[-1]), 1e-30)
-    roots = np.sqrt(values[kept])
-    rotated = vectors[:, kept] * roots
-    rotation = features.T @ (vectors[:, kept] / roots)
-    return rotated.astype(np.float32), rotation.astype(np.float32)
-
-
-def _choose(
-    scaled: NDArray[np.float32],
-    targets: NDArray[np.intp],
-    classes: int,
-    parts: dict[str, slice],
-    warm: Head | None,
-) -> tuple[Choice, HeldOut | None]:
-    """Choose parts and strength by cross-validated log loss."""
+def _landmarks(targets: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Choose the examples to compare with: all, or as many of each class as its share allows."""
     n = len(targets)
-    folds = stratified_folds(targets)
-    if classes < 2 or (folds >= 0).sum() < 4:
-        return Choice(tuple(parts), STRENGTHS[1], n), None
-    kept = warm.choice if warm is not None and n < RECONSIDER * warm.choice.examples else None
-    if kept is not None and set(kept.parts) <= set(parts):
-        rotated, _ = _rotate(scaled[:, _columns(parts, kept.parts)])
-        return kept, hold_out(rotated, targets, classes, kept.strength, folds)
-    tried: list[tuple[float, Choice, HeldOut]] = []
-    for names in combinations(parts):
-        rotated, _ = _rotate(scaled[:, _columns(parts, names)])
-        for strength in STRENGTHS:
-            held = hold_out(rotated, targets, classes, strength, folds)
-            tried.append((held.loss, Choice(names, strength, n), held))
-    _, choice, best = min(tried, key=lambda t: t[0])
-    return choice, best
+    if n <= LANDMARKS:
+        return np.arange(n)
+    shuffled = np.random.default_rng(0).permutation(n)
+    order = shuffled[np.argsort(targets[shuffled], kind="stable")]
+    return np.sort(order[np.linspace(0, n - 1, LANDMARKS).astype(np.intp)])
+
+
+def _spread(features: NDArray[np.float32]) -> float:
+    """Return the root mean square distance of the rows from their mean, so that every part counts alike."""
+    return max(float(np.sqrt(((features - features.mean(axis=0)) ** 2).sum(axis=1).mean())), 1e-6)
+
+
+def _distances(
+    rows: NDArray[np.float32], others: NDArray[np.float32], parts: dict[str, slice], scales: dict[str, float]
+) -> dict[str, Floats]:
+    return {
+        name: kernel.squared_distances(rows[:, part] / scales[name], others[:, part] / scales[name])
+        for name, part in parts.items()
+    }
+
+
+def _kernel(distances: dict[str, Floats], parts: tuple[str, ...]) -> Floats:
+    total = sum((distances[name] for name in parts[1:]), start=distances[parts[0]])
+    return np.exp(np.float32(-WIDTH / len(parts)) * total)
+
+
+def _solve(
+    distances: dict[str, Floats], parts: tuple[str, ...], landmarks: NDArray[np.intp], targets: NDArray[np.intp]
+) -> Solution:
+    # The only example of a class cannot be named rightly without it: it says nothing when held out.
+    return kernel.solve(_kernel(distances, parts), landmarks, targets, np.bincount(targets)[targets] > 1)
+
+
+def _shares(solved: dict[tuple[str, ...], Solution], targets: NDArray[np.intp]) -> dict[tuple[str, ...], float]:
+    """Weigh members by leave-one-out log loss; those that would hardly count are left out.
+
+    Source: Yao et al. 2018, Using Stacking to Average Bayesian Predictive Distributions (pseudo-BMA).
+    """
+    lowest = min(s.loss for s in solved.values())
+    if not np.isfinite(lowest):
+        return {next(iter(solved)): 1.0}
+    found = {c: float(np.exp(-(s.loss - lowest) * len(targets) / PATIENCE)) for c, s in solved.items()}
+    total = sum(found.values())
+    found = {c: w for c, w in found.items() if w / total >= NEGLIGIBLE}
+    total = sum(found.values())
+    return {c: w / total for c, w in found.items()}
+
+
+def _weights(solution: Solution) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return (
+        (solution.scale * solution.weights).astype(np.float32),
+        (solution.scale * solution.bias).astype(np.float32),
+    )
+
+
+def _accuracy(
+    solved: dict[tuple[str, ...], Solution], shares: dict[tuple[str, ...], float], targets: NDArray[np.intp]
+) -> Accuracy | None:
+    counted = np.bincount(targets)[targets] > 1
+    if not counted.any():
+        return None
+    held_out = np.sum([share * solved[c].held_out for c, share in shares.items()], axis=0)[counted]
+    return Accuracy.of(int((held_out.argmax(axis=1) == targets[counted]).sum()), int(counted.sum()))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lucida.catalog import Annotation
+from lucida.errors import ImageError
 from lucida.label.verb import LabelResult
 from lucida.progress import track
 from lucida.results import Classification
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
     from lucida.label.sources import Source
     from lucida.models.spec import Precision, Spec
+    from lucida.runs.embed import Computed
 
 BATCH = 10_000
 
@@ -35,12 +37,16 @@ def run_label(
     Raises:
         ModelError: The model cannot run, or cannot do what the source needs.
         InputError: The source refuses what it was given.
+        ImageError: None of the images can be read any more.
     """
     began = time.monotonic()
     key = vector_key(spec, source.output, precision)
     parameters = {**source.parameters(), "classes": source.classes, "precision": precision, "vectors": key}
-    run = _start(catalog, spec, question, parameters)
+    # A run that has started voids earlier certificates: it starts only once the model is known to work.
     computed = compute(catalog, spec, output=source.output, precision=precision)
+    if len(computed.skipped) == computed.images:
+        raise _unreadable(catalog, computed)
+    run = _start(catalog, spec, question, parameters)
     source.learn(catalog, spec, precision, catalog.runs.folder(run.id), key)
     todo = [image for image in catalog.runs.missing(run.id) if image not in computed.skipped]
     given = source.taught(catalog)
@@ -94,6 +100,16 @@ def _annotations(
             continue
         detail = {"runner_up": [list(pair) for pair in found.runner_up]}
         yield Annotation(image, run.question, run.id, label=found.label, score=found.score, detail=detail, time=now)
+
+
+def _unreadable(catalog: Catalog, computed: Computed) -> ImageError:
+    image, reason = next(iter(computed.skipped.items()))
+    return ImageError(
+        f"None of the {computed.images:,} images can be read any more.",
+        expected="the files where they were when they were added",
+        got=f"{catalog.images.name(image)}: {reason}",
+        hint="put the files back, or lucida add FOLDER where they are now",
+    )
 
 
 def _skipped(catalog: Catalog, skipped: dict[str, str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lucida.label import logistic
+from lucida.label import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,4 +40,4 @@ class OwnSource:
         return {}
 
     def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(logistic.softmax(outputs), np.float32)
+        return np.asarray(kernel.softmax(outputs), np.float32)

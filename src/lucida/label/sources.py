@@ -91,6 +91,13 @@ def choose_source(
             got="no --classes",
             hint="by example, add a folder of examples that are none of the others",
         )
+    if not catalog.images.count():
+        raise InputError(
+            "There are no images in this catalog.",
+            expected="images to label",
+            got=f"an empty catalog at {catalog.path}",
+            hint="lucida add FOLDER",
+        )
     if examples is not None:
         return ExampleSource(examples)
     if classes is not None:

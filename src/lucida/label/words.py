@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lucida.errors import ModelError
-from lucida.label import logistic
+from lucida.label import kernel
 from lucida.label.vocabulary import NONE, read_vocabulary
 
 if TYPE_CHECKING:
@@ -73,4 +73,4 @@ class WordSource:
 
     def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         assert self._matcher is not None, "learn comes first"
-        return np.asarray(logistic.softmax(self._matcher.logits(outputs)), np.float32)
+        return np.asarray(kernel.softmax(self._matcher.logits(outputs)), np.float32)

@@ -1,21 +1,24 @@
-"""Which way the edges run, where: histograms of oriented gradients, shape without any learning."""
+"""Which way the edges run, where: a histogram of oriented gradients, shape without any learning."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lucida.models.embedded.pixels import LUMA, shrink
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CELLS, BINS = 6, 8
+# Outlines say more of a shape than texture does: 40 pixels beat 24, 32, 48, 64, 96 and 128 on photos of clothes.
+SIDE, CELLS, BINS = 40, 6, 9
 DIMENSIONS = CELLS * CELLS * BINS
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def orientations(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of each direction among the edges of each cell, as one vector an image.
+    """Return how much of the edges runs in each direction in each cell, as one vector an image.
 
     Source: Dalal and Triggs 2005, Histograms of Oriented Gradients for Human Detection; square roots as in
     Arandjelovic and Zisserman 2012, Three Things Everyone Should Know to Improve Object Retrieval.
@@ -24,32 +27,30 @@ def orientations(images: NDArray[np.float32]) -> NDArray[np.float32]:
         images: float32 (n, height, width, 3), RGB in 0..1.
 
     Returns:
-        float32 (n, 288): 8 directions in each of 6 x 6 cells.
+        float32 (n, 324): square roots of a vector of length 1, for 9 directions in each of 6 x 6 cells.
     """
-    grey = images @ _LUMA
+    grey = shrink(images @ LUMA, SIDE)
     across, down = np.zeros_like(grey), np.zeros_like(grey)
     across[:, :, 1:-1] = grey[:, :, 2:] - grey[:, :, :-2]
     down[:, 1:-1] = grey[:, 2:] - grey[:, :-2]
     strength = np.hypot(across, down)
-    place = (np.arctan2(down, across) % np.pi) * (BINS / np.pi)
-    lower = np.floor(place)
-    above = place - lower
-    lower = lower.astype(np.int8) % BINS
-    rows, columns = _pooling(grey.shape[1]), _pooling(grey.shape[2]).T
+    place = (np.arctan2(down, across) % np.pi) * np.float32(BINS / np.pi)
+    pooling = _pooling()
     cells = np.empty((len(grey), BINS, CELLS, CELLS), np.float32)
     for direction in range(BINS):
-        # An edge between two directions counts to both, the nearer the more.
-        share = np.where(lower == direction, 1 - above, 0) + np.where((lower + 1) % BINS == direction, above, 0)
-        cells[:, direction] = rows @ (strength * share) @ columns
-    energy = (cells**2).sum(axis=1, keepdims=True)
-    around = np.pad(energy, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
-    nearby = sum(around[:, :, i : i + CELLS, j : j + CELLS] for i in range(3) for j in range(3))
-    return np.asarray(np.sqrt(cells / np.sqrt(nearby + 0.01)).reshape(len(grey), -1), np.float32)
+        # An edge between two directions counts to both, the nearer the more; directions are a circle.
+        distance = np.abs(place - direction)
+        share = np.maximum(1 - np.minimum(distance, BINS - distance), 0)
+        cells[:, direction] = pooling @ (strength * share) @ pooling.T
+    flat = cells.reshape(len(grey), -1)
+    # An image without edges stays near zero instead of having its noise blown up.
+    return np.sqrt(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 0.05))
 
 
-def _pooling(source: int) -> NDArray[np.float32]:
-    """Return weights (cells, source) that fall linearly from each cell's centre to the next."""
-    width = source / CELLS
+@cache
+def _pooling() -> NDArray[np.float32]:
+    """Return weights (cells, side) that fall linearly from each cell's centre to the next."""
+    width = SIDE / CELLS
     centres = (np.arange(CELLS) + 0.5) * width
-    distance = np.abs(centres[:, None] - (np.arange(source) + 0.5)[None, :])
+    distance = np.abs(centres[:, None] - (np.arange(SIDE) + 0.5)[None, :])
     return np.clip(1 - distance / width, 0, None).astype(np.float32)

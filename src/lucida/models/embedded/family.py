@@ -15,7 +15,7 @@ from lucida.models.onnx.family import card_spec
 from lucida.models.spec import Gives, Model, Precision, Spec
 
 # Raised whenever edges or pixels are computed otherwise: old vectors must not be mixed with new ones.
-FEATURES = "f1"
+FEATURES = "f2"
 
 if TYPE_CHECKING:
     import numpy as np

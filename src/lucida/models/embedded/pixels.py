@@ -5,6 +5,7 @@ Far from what an encoder was trained on (digits, textures, microscopy) plain pix
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 GREY, COLOUR = 12, 4
 DIMENSIONS = GREY * GREY + COLOUR * COLOUR * 3
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def thumbnails(images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -27,7 +28,7 @@ def thumbnails(images: NDArray[np.float32]) -> NDArray[np.float32]:
         float32 (n, 192): 12 x 12 grey with mean 0 and length 1, then 4 x 4 x 3 colours less mid-grey.
     """
     n = len(images)
-    grey = shrink(images @ _LUMA, GREY).reshape(n, -1)
+    grey = shrink(images @ LUMA, GREY).reshape(n, -1)
     grey -= grey.mean(axis=1, keepdims=True)
     # A flat image has no contrast to normalise: the floor keeps its noise small.
     grey /= np.maximum(np.linalg.norm(grey, axis=1, keepdims=True), 0.02 * GREY)
@@ -41,6 +42,7 @@ def shrink(planes: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.asarray(rows @ planes @ columns.T, np.float32)
 
 
+@cache
 def averaging(source: int, target: int) -> NDArray[np.float32]:
     """Return the matrix (target, source) that averages over areas, also where they cut through a pixel."""
     edges = np.linspace(0, source, target + 1)
