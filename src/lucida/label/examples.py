@@ -102,7 +102,7 @@ class ExampleSource(Taught):
         model = spec.load(precision, sample=sample(spec, ids[:SAMPLE], read))
         with track("Seeing examples", len(ids)) as step:
             parts = []
-            for found in map_batches(worker(model, read), ids, batch=BATCH, workers=available_cores()):
+            for found in map_batches(worker(model, lambda _: read), ids, batch=BATCH, workers=available_cores()):
                 if found.failed:
                     image, reason = next(iter(found.failed.items()))
                     raise InputError(

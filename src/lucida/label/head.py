@@ -12,7 +12,7 @@ import numpy as np
 from lucida.errors import InputError
 from lucida.label import kernel
 from lucida.label.accuracy import Accuracy
-from lucida.label.threads import one_thread
+from lucida.label.threads import on_one_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,6 +74,7 @@ class Head:
         self._landmarks, self._present = landmarks, present
 
     @classmethod
+    @on_one_thread
     def fit(
         cls,
         features: NDArray[np.float32],
@@ -107,9 +108,8 @@ class Head:
         scales = {name: _spread(features[:, part]) for name, part in parts.items()}
         kept = warm if warm is not None and _still_holds(warm, parts, len(labels)) else None
         tried = [m.parts for m in kept.members] if kept else combinations(list(parts))
-        with one_thread():
-            distances = _distances(features, features[chosen], parts, scales)
-            solved = {c: _solve(distances, c, chosen, targets) for c in tried}
+        distances = _distances(features, features[chosen], parts, scales)
+        solved = {c: _solve(distances, c, chosen, targets) for c in tried}
         shares = {m.parts: m.share for m in kept.members} if kept else _shares(solved, targets)
         return cls(
             names,
@@ -122,6 +122,7 @@ class Head:
             present=present,
         )
 
+    @on_one_thread
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return calibrated probabilities float32 (n, classes); rows sum to 1.
 
@@ -146,12 +147,11 @@ class Head:
 
     def _logits(self, features: NDArray[np.float32]) -> Floats:
         used = {name: self._parts[name] for m in self.members for name in m.parts}
-        with one_thread():
-            distances = _distances(features, self._landmarks, used, self._scales)
-            return sum(
-                (m.share * (_kernel(distances, m.parts) @ m.weights + m.bias) for m in self.members),
-                start=np.zeros((len(features), len(self._present)), np.float32),
-            )
+        distances = _distances(features, self._landmarks, used, self._scales)
+        return sum(
+            (m.share * (_kernel(distances, m.parts) @ m.weights + m.bias) for m in self.members),
+            start=np.zeros((len(features), len(self._present)), np.float32),
+        )
 
     def save(self, path: Path) -> None:
         """Write the head to an .npz file, without pickle."""
@@ -229,7 +229,7 @@ def _distances(
 
 def _kernel(distances: dict[str, Floats], parts: tuple[str, ...]) -> Floats:
     total = sum((distances[name] for name in parts[1:]), start=distances[parts[0]])
-    return np.exp(np.float32(-WIDTH / len(parts)) * total)
+    return np.asarray(np.exp(np.float32(-WIDTH / len(parts)) * total))
 
 
 def _solve(

@@ -37,7 +37,7 @@ def log_loss(logits: Floats, targets: NDArray[np.intp]) -> Floats:
 def squared_distances(rows: Floats, others: Floats) -> Floats:
     """Return the squared Euclidean distance of each row (n, d) to each other row (m, d), as (n, m)."""
     norms = np.einsum("ij,ij->i", rows, rows)[:, None] + np.einsum("ij,ij->i", others, others)[None, :]
-    return np.maximum(norms - 2 * (rows @ others.T), 0)
+    return np.asarray(np.maximum(norms - 2 * (rows @ others.T), 0))
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,6 @@ def solve(
         targets: Index of the class of each example, (n,).
         counted: Which examples count when ridge and scale are chosen, (n,).
     """
-    n = len(targets)
     truth = np.eye(int(targets.max()) + 1)[targets]
     bias = truth.mean(axis=0)
     basis, spectrum, back = _diagonalise(kernel, landmarks)
@@ -86,7 +85,7 @@ def solve(
             loss = float(log_loss(scale * left_out[counted], targets[counted]).mean()) if counted.any() else np.inf
             if best is None or loss < best[0]:
                 best = (loss, ridge, scale, scale * left_out)
-    assert best is not None and n
+    assert best is not None
     loss, ridge, scale, held_out = best
     weights = back @ ((np.sqrt(spectrum) / (spectrum + ridge))[:, None] * projected)
     return Solution(weights, bias, scale, held_out, loss)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def save_head(head: Head, path: Path) -> None:
         "parts": {name: [part.start, part.stop] for name, part in head._parts.items()},
         "scales": head._scales,
     }
-    arrays = {f"weights{i}": m.weights for i, m in enumerate(head.members)}
+    arrays: dict[str, Any] = {f"weights{i}": m.weights for i, m in enumerate(head.members)}
     arrays |= {f"bias{i}": m.bias for i, m in enumerate(head.members)}
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:

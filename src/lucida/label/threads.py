@@ -1,28 +1,32 @@
-"""Small matrices want one thread: two that wait for each other on busy cores are many times slower."""
+"""Small matrices on one thread: on a busy machine, threads that wait for each other cost up to a hundred times more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run the block's matrix products on one thread, where that can be arranged."""
-    controller = _controller()
-    if controller is None:
-        yield
-        return
-    with controller.limit(limits=1, user_api="blas"):
-        yield
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    import scipy.linalg  # noqa: F401 - its BLAS must be loaded to be found
+    from threadpoolctl import ThreadpoolController
 
-
-@cache
-def _controller() -> Any:
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
     return ThreadpoolController()
+
+
+def on_one_thread(function: Callable[P, R]) -> Callable[P, R]:
+    """Let the linear algebra of a function run on one thread."""
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        with _controller().limit(limits=1, user_api="blas"):
+            return function(*args, **options)
+
+    return call
