@@ -44,7 +44,7 @@ def run_label(
     parameters = {**source.parameters(), "classes": source.classes, "precision": precision, "vectors": key}
     # A run that has started voids earlier certificates: it starts only once the model is known to work.
     computed = compute(catalog, spec, output=source.output, precision=precision)
-    if len(computed.skipped) == computed.images:
+    if computed.skipped and len(computed.skipped) == computed.images:
         raise _unreadable(catalog, computed)
     run = _start(catalog, spec, question, parameters)
     source.learn(catalog, spec, precision, catalog.runs.folder(run.id), key)
