@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,30 +69,56 @@ class Images:
             InputError: No image has this id.
             ImageError: All places are gone, or hold other bytes now.
         """
+        return self.reader([id])(id)
+
+    def reader(self, ids: Sequence[str]) -> Callable[[str], bytes]:
+        """Return a function that reads any of these images as `read` does, after one look-up for all of them.
+
+        Raises:
+            InputError: Some ids are unknown.
+        """
+        found: dict[str, tuple[int, list[Any]]] = {}
+        with self._store.read() as connection:
+            for part in chunks(dict.fromkeys(ids)):
+                query = (
+                    select(images.c.id, images.c.bytes, places.c.given, places.c.uri, places.c.modified)
+                    .outerjoin(places, places.c.image == images.c.number)
+                    .where(images.c.id.in_(part))
+                    .order_by(places.c.number)
+                )
+                for row in connection.execute(query):
+                    _, rows = found.setdefault(row.id, (row.bytes, []))
+                    if row.uri is not None:
+                        rows.append(row)
+        unknown = [id for id in ids if id not in found]
+        if unknown:
+            raise unknown_images(unknown)
+        return lambda id: self._read(id, *found[id])
+
+    def _read(self, id: str, size: int, rows: Sequence[Any]) -> bytes:
         from lucida.images import content_id
 
-        record, rows = self.get(id), self._places(id)
         for row in rows:
             try:
                 with Path(row.uri).open("rb") as file:
                     status = os.fstat(file.fileno())
-                    if status.st_size != record.bytes:
+                    if status.st_size != size:
                         continue
                     data = file.read()
             except (OSError, ValueError):
                 continue
-            unchanged = status.st_mtime_ns == row.modified and len(data) == record.bytes
+            unchanged = status.st_mtime_ns == row.modified and len(data) == size
             if unchanged or content_id(data) == id:
                 return data
         try:
             data = self._blobs.path(id).read_bytes()
         except OSError:
             data = b""
-        if len(data) == record.bytes:
+        if len(data) == size:
             return data
         raise ImageError(
             f"The file of image {rows[0].given if rows else id} is gone, or has changed since it was added.",
-            expected=f"the {record.bytes:,} bytes that were added",
+            expected=f"the {size:,} bytes that were added",
             got=" and ".join(row.uri for row in rows[:3]) or "no path that holds them",
             hint="put the file back, or run `lucida add` on its folder again",
         )

@@ -33,6 +33,7 @@ class Vectors:
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
         self._folder = folder
+        self._pending: dict[str, int] = {}
         self._unit: tuple[str, list[str], Array] | None = None
 
     def add(self, key: str, ids: Sequence[str], values: Array) -> int:
@@ -66,9 +67,15 @@ class Vectors:
                 for id, row in zip(ids, array, strict=True)
             ]
             new = insert_ignoring(connection, vectors, rows)
-            pending = connection.execute(_count(number).where(vectors.c.data.is_not(None))).scalar_one()
-        if pending >= BULK:
+            if key not in self._pending:
+                query = _count(number).where(vectors.c.data.is_not(None))
+                self._pending[key] = connection.execute(query).scalar_one()
+            else:
+                # Counted anew for every batch, this would cost more than the batch.
+                self._pending[key] += new
+        if self._pending[key] >= BULK:
             self._compact(key, BULK)
+            del self._pending[key]
         return new
 
     def get(self, key: str, ids: Sequence[str]) -> Array:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.models.spec import Model, Output, Precision, Spec
 
-BATCH = 32
+# The names of one batch to what turns each of them into bytes.
+Reader = Callable[[Sequence[str]], Callable[[str], bytes]]
+BATCH = 64
 SAMPLE = 16
 
 
@@ -106,10 +108,10 @@ def compute(
     total = catalog.images.count() if ids is None else len(ids)
     if not missing:
         return Computed(key, total, 0)
-    read = catalog.images.read
-    model = spec.load(precision, sample=sample(spec, missing[:SAMPLE], read))
+    few = missing[:SAMPLE]
+    model = spec.load(precision, sample=sample(spec, few, catalog.images.reader(few)))
     skipped: dict[str, str] = {}
-    work = worker(model, read, output)
+    work = worker(model, catalog.images.reader, output)
     with track("Seeing images", total, done=total - len(missing)) as step:
         for found in map_batches(work, missing, batch=BATCH, workers=available_cores()):
             if found.ids:
@@ -120,13 +122,14 @@ def compute(
 
 
 def worker(
-    model: Model, read: Callable[[str], bytes], output: Output = "embedding"
+    model: Model, reader: Reader, output: Output = "embedding"
 ) -> Callable[[tuple[str, ...]], Batch]:
     """Return a function that reads, decodes, prepares and runs one batch of images.
 
     Args:
         model: The running model.
-        read: Name of an image to its bytes; raises ImageError where it cannot be read.
+        reader: Called once a batch with its names; gives what turns a name into bytes, and raises ImageError
+            where it cannot.
         output: "embedding" or "logits".
     """
     run = {"embedding": model.embed, "logits": model.logits}[output]
@@ -134,6 +137,7 @@ def worker(
     def work(names: tuple[str, ...]) -> Batch:
         ids: list[str] = []
         failed: dict[str, str] = {}
+        read = reader(names)
         prepared = np.empty((len(names), *model.spec.needs.shape), np.float32)
         for name in names:
             try:
