@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 def percent(rate: float) -> str:
     """Write a rate as a percentage without needless digits: 0.02 is "2 %"."""
     return f"{100 * rate:.6g} %"
+
+
+def _at_most(rate: float) -> str:
+    # Rounded up, so that the shorter number is still a bound.
+    return f"{math.ceil(1000 * rate - 1e-9) / 10:g} %"
 
 
 def _wrong(certificate: Certificate) -> str:
@@ -75,7 +81,7 @@ def summary(certificate: Certificate) -> str:
     if len(certificate.accepted):
         lines.append(
             f"{len(certificate.accepted):,} labels are accepted unchecked, at most {certificate.max_wrong_left:,} of "
-            f"them ({percent(certificate.rate_left)}) {wrong}."
+            f"them ({_at_most(certificate.rate_left)}) {wrong}."
         )
     if len(certificate.attempts) > 1:
         lines.append(

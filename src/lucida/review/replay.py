@@ -51,6 +51,11 @@ class Verification:
         """Tell whether no problem was found."""
         return not self.problems
 
+    @property
+    def exit_code(self) -> int:
+        """Give the exit code of the command line: 1 for a certificate that does not hold."""
+        return 0 if self.ok else 1
+
     def to_json(self) -> dict[str, Any]:
         """Give the verification as JSON values."""
         return {
