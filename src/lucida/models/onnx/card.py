@@ -246,7 +246,12 @@ def _read_classes(file: Path) -> tuple[tuple[str, ...], ...]:
             hint="write them in the order of the logits",
         ) from error
     if not classes:
-        raise InputError(f"{file} names no class.", expected="one name for each logit", got="an empty list")
+        raise InputError(
+            f"{file} names no class.",
+            expected="one name for each logit",
+            got="an empty list",
+            hint="write them in the order of the logits",
+        )
     return classes
 
 

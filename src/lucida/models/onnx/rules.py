@@ -88,7 +88,7 @@ def read_table(table: Mapping[str, Any], rules: Mapping[str, Rule], *, where: st
     """
     for key in table:
         if key not in rules:
-            raise UnknownName(f"key in {where} of {file}", key, rules)
+            raise UnknownName(f"key in {where} of {file}", key, rules, hint=f"correct it in {file.name}")
     values = {}
     for key, rule in rules.items():
         value = table.get(key, rule.default)

@@ -1,0 +1,106 @@
+"""Names of models: what is found, and what to do about a name that is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lucida.errors import InputError, ModelError, UnknownName
+from lucida.models import find, specs
+from lucida.models.hub import HUB
+from lucida.models.verb import models
+
+
+def test_the_embedded_model_is_at_hand():
+    assert "embedded" in [spec.name for spec in specs()]
+    spec = find("embedded")
+    assert set(spec.tasks) == {"encode", "words"}
+    assert len(spec.gives.parts) >= 2
+
+
+@pytest.mark.parametrize("name", ["embeded", "Embedded", "embedded "])
+def test_an_unknown_name_is_answered_with_the_nearest(name):
+    with pytest.raises(UnknownName) as caught:
+        find(name)
+    assert "'embedded'" in caught.value.hint
+    assert all((caught.value.what, caught.value.expected, caught.value.got))
+
+
+@pytest.mark.parametrize("name", [*HUB, "SigLIP2", "google/siglip2-base-patch16-224", "facebook/dinov2-small", "x/y"])
+def test_a_name_from_a_hub_says_what_works_offline(name):
+    with pytest.raises(UnknownName) as caught:
+        find(name)
+    assert "embedded works offline" in caught.value.hint
+    assert ("later version" in caught.value.hint) == (name != "x/y")
+
+
+def test_a_model_is_found_by_toml_onnx_and_folder(written: Path, monkeypatch: pytest.MonkeyPatch):
+    home = written / "encoder"
+    monkeypatch.chdir(written)
+    names = [f"onnx:{home}", f"onnx:{home / 'model.toml'}", f"onnx:{home / 'model.onnx'}", str(home), "encoder"]
+    names += ["onnx:encoder", "encoder/model.onnx", "./encoder/model.toml"]
+    found = {find(name).key for name in names}
+    assert len(found) == 1, "however a model is named, its vectors are the same"
+    assert next(iter(found)).startswith(f"onnx:{home.resolve() / 'model.toml'}@")
+
+
+def test_tasks_of_each_kind(written: Path):
+    tasks = {name: find(str(written / name)).tasks for name in ("encoder", "classifier", "clip")}
+    assert tasks == {"encoder": ("encode",), "classifier": ("classify",), "clip": ("encode", "words")}
+
+
+def test_nothing_there(tmp_path: Path, copy, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("onnx:", "onnx:nowhere", f"onnx:{tmp_path / 'model.onnx'}", f"onnx:{tmp_path}", "gone.toml"):
+        with pytest.raises(ModelError) as caught:
+            find(name)
+        assert "There is no model" in caught.value.what
+        assert all((caught.value.expected, caught.value.got, caught.value.hint))
+    with pytest.raises(UnknownName):
+        find(str(tmp_path))
+    folder = copy("encoder")
+    (folder / "other.toml").write_text("")
+    with pytest.raises(ModelError, match="several models") as caught:
+        find(str(folder))
+    assert caught.value.got == "model.toml, other.toml"
+
+
+def test_an_output_that_the_file_lacks(copy):
+    folder = copy("encoder")
+    card = folder / "model.toml"
+    card.write_text(card.read_text().replace('"vector"', '"vectors"'))
+    with pytest.raises(ModelError) as caught:
+        find(str(folder)).load("fp32")
+    assert "no output named 'vectors'" in caught.value.what
+    assert "vector" in caught.value.expected
+    card.write_text(card.read_text().replace('"vectors"', '"vector"').replace('"pixels"', '"image"'))
+    with pytest.raises(ModelError, match="no input named 'image'"):
+        find(str(folder)).load("fp32")
+
+
+def test_a_size_that_the_file_does_not_take(copy):
+    folder = copy("classifier")
+    card = folder / "model.toml"
+    card.write_text(card.read_text().replace("size = 16", "size = 20"))
+    spec = find(str(folder))
+    with pytest.raises(ModelError, match="refuses the images") as caught:
+        spec.load("fp32").logits(np.zeros((1, 3, 20, 20), np.float32))
+    assert "correct [input] in model.toml" in caught.value.hint
+
+
+def test_the_list_of_models():
+    listed = models()
+    (embedded,) = (m for m in listed.to_json()["models"] if m["name"] == "embedded")
+    assert set(embedded) == {"name", "family", "tasks", "licence", "source", "revision", "note"}
+    assert "embedded" in str(listed)
+    assert "onnx:PATH" in str(listed)
+
+
+def test_a_precision_that_the_machine_lacks(written: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LUCIDA_ENGINE", "onnxruntime")
+    with pytest.raises(ModelError, match="cannot run bf16") as caught:
+        find(str(written / "encoder")).load("bf16")
+    assert "--precision auto" in caught.value.hint
+    assert not isinstance(caught.value, InputError)
