@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.models.spec import Matcher, Output, Precision, Spec
 
-# Enough images to know how a model's outputs are spread.
-SPREAD = 4096
-
 
 class WordSource:
     """Classes given as words.
@@ -55,16 +52,6 @@ class WordSource:
 
     def learn(self, catalog: Catalog, spec: Spec, precision: Precision, folder: Path, key: str) -> None:
         matcher = spec.load(precision).matcher(self._vocabulary.descriptions, none=self._vocabulary.none_of_these)
-        kept = folder / "spread.npy"
-        if not kept.exists():
-            ids = catalog.images.ids()
-            missing = set(catalog.vectors.missing(key, ids))
-            some = [image for image in ids if image not in missing]
-            some = some[:: -(-len(some) // SPREAD)] if some else some
-            partial = kept.with_name("spread.partial.npy")
-            np.save(partial, matcher.spread(catalog.vectors.get(key, some)), allow_pickle=False)
-            partial.replace(kept)
-        matcher.adapt(np.load(kept, allow_pickle=False))
         self._matcher = matcher
         self.notes = list(matcher.notes)
 

@@ -135,13 +135,6 @@ class Matcher:
 
     notes: Sequence[str] = ()
 
-    def spread(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what to know of how outputs float32 (n, d) of the images in question are spread: any shape."""
-        return np.zeros(0, np.float32)
-
-    def adapt(self, spread: NDArray[np.float32]) -> None:
-        """Use what `spread` returned, now or in an earlier run."""
-
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities up to a constant an image, float32 (n, classes), of outputs (n, d)."""
         raise NotImplementedError

@@ -44,7 +44,7 @@ def orientations(images: NDArray[np.float32]) -> NDArray[np.float32]:
         cells[:, direction] = pooling @ (strength * share) @ pooling.T
     flat = cells.reshape(len(grey), -1)
     # An image without edges stays near zero instead of having its noise blown up.
-    return np.sqrt(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 0.05))
+    return np.asarray(np.sqrt(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 0.05)))
 
 
 @cache

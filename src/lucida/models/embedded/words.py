@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     Table = Callable[[Sequence[str]], NDArray[np.float32]]
 
-FEW = 32  # fewer images than this say little about how outputs are spread
+# Both chosen on CIFAR-10's training images.
 SHARPNESS = 10.0  # from cosines to log-probabilities
-FAR = 0.3  # a cosine below which two texts of this table have little to do with each other
+FAR = 0.3  # nearness beyond the usual, below which an image is rather none of the classes
 # Figures of the card to quote with every label by words, and what they were measured on.
 FIGURES = {"words_cifar10": "ten everyday things (CIFAR-10)", "words_clothing": "ten kinds of clothing"}
 
@@ -77,23 +77,15 @@ class WordMatcher(Matcher):
         self._known = np.stack([_mean(table(words)) for words in known])
         self._wanted = np.stack([_mean(table(words)) for words in wanted])
         self._none = none
-        self._centre: NDArray[np.float32] | None = None
+        # Some words lie near everything: what counts is how much nearer than usual.
+        self._usual = (self._known @ self._wanted.T).mean(axis=0)
         self.notes = list(_notes(measured or {}, wanted))
-
-    def spread(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        return outputs.mean(axis=0) if len(outputs) >= FEW else np.zeros(len(self._known), np.float32)
-
-    def adapt(self, spread: NDArray[np.float32]) -> None:
-        # On images unlike its training set a network favours a few classes whatever it sees: taking each
-        # class's mean over the images away leaves what tells them apart.
-        self._centre = spread
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         check_rows(outputs, len(self._known))
-        posterior = _softmax(outputs if self._centre is None else outputs - self._centre)
-        mixed = posterior @ self._known
+        mixed = _softmax(outputs) @ self._known
         mixed /= np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
-        near = mixed @ self._wanted.T
+        near = mixed @ self._wanted.T - self._usual
         if self._none:
             near = np.concatenate([near, np.full((len(near), 1), FAR, np.float32)], axis=1)
         return np.asarray(SHARPNESS * near, np.float32)
