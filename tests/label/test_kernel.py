@@ -1,0 +1,91 @@
+"""The numbers under the head, against brute force, SciPy and scikit-learn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+
+from lucida.label import kernel
+from lucida.label.accuracy import Accuracy
+
+
+def test_softmax_and_loss_are_those_of_scipy():
+    logits = np.random.default_rng(0).normal(size=(20, 4)) * 50
+    targets = np.arange(20) % 4
+    np.testing.assert_allclose(kernel.softmax(logits), scipy.special.softmax(logits, axis=1), atol=1e-12)
+    expected = -scipy.special.log_softmax(logits, axis=1)[np.arange(20), targets]
+    np.testing.assert_allclose(kernel.log_loss(logits, targets), expected, atol=1e-9)
+    assert np.isfinite(kernel.softmax(np.array([[1e4, -1e4]]))).all()
+
+
+def test_squared_distances():
+    draw = np.random.default_rng(1)
+    a, b = draw.normal(size=(7, 5)), draw.normal(size=(9, 5))
+    expected = ((a[:, None] - b[None]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(kernel.squared_distances(a, b), expected, atol=1e-12)
+    assert (kernel.squared_distances(a + 1e6, a + 1e6) >= 0).all(), "rounding never makes a distance negative"
+
+
+def problem(n: int = 24):
+    draw = np.random.default_rng(2)
+    targets = np.arange(n) % 3
+    rows = draw.normal(size=(n, 4)) + np.eye(4)[targets] * 2
+    return np.exp(-0.3 * kernel.squared_distances(rows, rows)), targets
+
+
+def test_weights_are_those_of_ridge_regression():
+    ridge = pytest.importorskip("sklearn.kernel_ridge")
+    values, targets = problem()
+    found = kernel.solve(values, np.arange(24), targets, np.ones(24, bool))
+    truth = np.eye(3)[targets]
+    fits = [
+        ridge.KernelRidge(alpha=alpha, kernel="precomputed").fit(values, truth - truth.mean(axis=0)).dual_coef_
+        for alpha in kernel.RIDGES
+    ]
+    nearest = min(float(np.abs(fit - found.weights).max()) for fit in fits)
+    assert nearest < 1e-5, "one of the ridges tried gives these weights"
+    np.testing.assert_allclose(found.bias, truth.mean(axis=0))
+    assert found.scale in kernel.SCALES
+
+
+def test_held_out_is_what_fitting_without_each_example_gives():
+    values, targets = problem()
+    n = len(targets)
+    found = kernel.solve(values, np.arange(n), targets, np.ones(n, bool))
+    truth = np.eye(3)[targets]
+    centred = truth - truth.mean(axis=0)
+    errors = []
+    for alpha in kernel.RIDGES:
+        by_hand = np.empty((n, 3))
+        for i in range(n):
+            rest = np.arange(n) != i
+            weights = np.linalg.solve(values[np.ix_(rest, rest)] + alpha * np.eye(n - 1), centred[rest])
+            by_hand[i] = values[i, rest] @ weights + found.bias
+        errors.append(float(np.abs(found.scale * by_hand - found.held_out).max()))
+    assert min(errors) < 1e-4
+    assert found.loss == pytest.approx(float(kernel.log_loss(found.held_out, targets).mean()))
+
+
+def test_fewer_landmarks_come_near_all_of_them():
+    values, targets = problem(120)
+    full = kernel.solve(values, np.arange(120), targets, np.ones(120, bool))
+    some = np.arange(0, 120, 2)
+    fewer = kernel.solve(values[:, some], some, targets, np.ones(120, bool))
+    assert fewer.weights.shape == (60, 3)
+    assert fewer.loss == pytest.approx(full.loss, abs=0.1)
+
+
+def test_wilson_interval():
+    found = Accuracy.of(8, 10)
+    # Wilson 1927 by hand: (0.8 + 1.92073/10 +- 1.959964 sqrt(0.016 + 0.0096036)) / 1.3841459
+    assert found.low == pytest.approx(0.4902, abs=1e-3)
+    assert found.high == pytest.approx(0.9433, abs=1e-3)
+    stats = pytest.importorskip("scipy.stats")
+    for right, n in ((0, 5), (5, 5), (37, 90)):
+        interval = stats.binomtest(right, n).proportion_ci(method="wilson")
+        ours = Accuracy.of(right, n)
+        assert math.isclose(ours.low, interval.low, abs_tol=1e-6)
+        assert math.isclose(ours.high, interval.high, abs_tol=1e-6)
