@@ -11,10 +11,10 @@ function node(name, attributes = {}, text = "") {
   return element;
 }
 
-// The smallest of 1, 2, 5 times a power of ten that is at least x.
+// The smallest round number that is at least x, and whose half is round too.
 function nice(x) {
   const power = 10 ** Math.floor(Math.log10(Math.max(x, 1)));
-  return [1, 2, 5, 10].map((step) => step * power).find((top) => top >= x - 1e-9);
+  return [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((top) => top >= x - 1e-9);
 }
 
 // points: [x, y] rising in x; top: largest y; step: hold y until the next point; end: where the line goes on to.

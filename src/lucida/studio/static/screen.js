@@ -114,7 +114,7 @@ export class Screen {
     picture.onclick = () => this.enlarge();
     this.root.classList.remove("empty");
     this.picture.replaceChildren(good ? picture : h("p", { class: "broken" }, say("review.broken")));
-    this.path.textContent = card.path;
+    this.path.textContent = short(card.path);
     this.path.title = card.path;
     this.label.textContent = card.proposal;
     this.score.textContent = say("review.score", { score: sure(card.score) });
@@ -167,4 +167,10 @@ export class Screen {
   enable(on) {
     for (const button of this.root.querySelectorAll(".view button, .panel button")) button.disabled = !on;
   }
+}
+
+// The end of a path says which image it is; the whole is shown when the pointer rests on it.
+function short(path) {
+  const parts = path.split(/[\\/]/);
+  return parts.length > 3 ? `…/${parts.slice(-2).join("/")}` : path;
 }

@@ -1,0 +1,204 @@
+"""Make the pictures of the review page in docs/images, from a real review of real photos.
+
+    python scripts/screenshots.py --photos PHOTOS.parquet
+
+PHOTOS is a Parquet file in the `datasets` convention with the columns image and label; by default the clothing photos
+beside the project. A few photos a class are the examples; the rest is labelled, taught and checked in the page itself,
+in a browser, with the labels of the file as the answers. Every picture is what the page really showed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import shutil
+import sys
+import tempfile
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from lucida.catalog import Catalog
+from lucida.review.workflow import Review, Terms
+from lucida.studio import serve_review
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT = ROOT.parent / "shared" / "data" / "clothing" / "train.parquet"
+LARGEST = 300_000  # bytes of one picture
+AFTER = 8  # answers from the first proof to the picture of it
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+
+
+@dataclass(frozen=True)
+class Shots:
+    """One pass through a review: its looks, and the pictures made on the way."""
+
+    name: str
+    locale: str
+    theme: str
+    viewport: dict[str, int]
+
+    def options(self) -> dict[str, Any]:
+        """Return the browser's settings."""
+        phone = self.viewport["width"] < 600
+        return {
+            "viewport": self.viewport,
+            "locale": self.locale,
+            "color_scheme": self.theme,
+            "is_mobile": phone,
+            "has_touch": phone,
+        }
+
+
+PASSES = (
+    Shots("", "en-US", "light", DESK),
+    Shots("-dark-zh", "zh-CN", "dark", DESK),
+    Shots("-phone", "en-US", "light", PHONE),
+)
+
+
+def unpack(photos: Path, folder: Path, examples: int) -> tuple[Path, Path, dict[str, str]]:
+    """Write a Parquet file's photos into a folder of examples and a folder without labels; returns both and the key."""
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(photos)
+    features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+    names: list[str] = features["label"]["names"]
+    seen: Counter[str] = Counter()
+    key: dict[str, str] = {}
+    for i, row in enumerate(table.to_pylist()):
+        label = names[row["label"]]
+        seen[label] += 1
+        teaches = seen[label] <= examples
+        path = folder / ("examples" if teaches else "photos") / (label if teaches else "") / f"{i:04d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(row["image"]["bytes"])
+        if not teaches:
+            key[path.name] = label
+    return folder / "photos", folder / "examples", key
+
+
+def labelled(photos: Path, examples: Path, catalog: Path) -> Path:
+    """Add and label the photos; returns the catalog."""
+    from lucida.catalog.verb import add
+    from lucida.label.verb import label
+
+    add([photos], catalog=catalog)
+    label(examples=examples, question="kind", catalog=catalog)
+    return catalog
+
+
+def answer(page: Page, key: dict[str, str], times: int) -> None:
+    """Answer so many images with the right label, as a person does; fewer if the review ends."""
+    for _ in range(times):
+        turn = page.get_attribute("#page", "data-turn")
+        if page.query_selector(".end"):
+            return
+        right = key[Path(page.text_content(".path") or "").name]
+        shown = [page.text_content(".label") or ""]
+        shown += [choice.text_content() or "" for choice in page.query_selector_all(".choice:not([hidden]) .text")[1:]]
+        if right in shown:
+            page.keyboard.press(str(shown.index(right) + 1))
+        else:
+            page.keyboard.press("/")
+            page.keyboard.type(right)
+            page.keyboard.press("Enter")
+        page.wait_for_selector(f"#page:not([data-turn='{turn}'])", timeout=120_000)
+
+
+def save(page: Page, out: Path) -> None:
+    """Save what the page shows, with few enough colours to stay small."""
+    page.wait_for_load_state("networkidle")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    for colours in (256, 128, 64):
+        small = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+        small.save(out, optimize=True)
+        if out.stat().st_size <= LARGEST:
+            break
+    print(f"{out.relative_to(ROOT)}  {out.stat().st_size / 1000:.0f} kB", file=sys.stderr)
+
+
+def shoot(
+    browser: Browser, review: Review, shots: Shots, key: dict[str, str], out: Path, teach: int, check: int
+) -> None:
+    """Go through a review and save a picture of each phase."""
+    urls: list[str] = []
+    up = threading.Event()
+
+    def note(url: str) -> None:
+        urls.append(url)
+        up.set()
+
+    server = threading.Thread(target=lambda: serve_review(review, open_browser=False, on_url=note), daemon=True)
+    server.start()
+    up.wait()
+    page = browser.new_page(**shots.options())
+    page.goto(urls[0])
+    page.wait_for_selector("#page[data-state=ready]")
+    answer(page, key, teach)
+    save(page, out / f"teach{shots.name}.png")
+    page.keyboard.press("f")
+    page.wait_for_selector("dialog")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#page[data-phase=check][data-state=ready], .end", timeout=120_000)
+    for _ in range(check):
+        answer(page, key, 1)
+        if page.query_selector(".promise, .end"):
+            break
+    answer(page, key, AFTER)
+    if not page.query_selector(".end"):
+        save(page, out / f"check{shots.name}.png")
+        page.keyboard.press("s")
+        page.locator("dialog .primary").click()
+    page.wait_for_selector(".end", timeout=120_000)
+    save(page, out / f"done{shots.name}.png")
+    server.join(30)
+    page.close()
+
+
+def main() -> None:
+    """Enter from the shell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, default=DEFAULT)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--examples", type=int, default=25, help="examples a class")
+    parser.add_argument("--teach", type=int, default=200, help="answers in the teach phase")
+    parser.add_argument(
+        "--check", type=int, default=260, help="answers in the check phase, if nothing is proven earlier"
+    )
+    parser.add_argument("--max-error", type=float, default=0.1)
+    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
+    asked = parser.parse_args()
+    if not asked.photos.exists():
+        parser.error(f"{asked.photos} is not there; name another file with --photos")
+    from playwright.sync_api import sync_playwright
+
+    asked.out.mkdir(parents=True, exist_ok=True)
+    parquet, out = asked.photos.resolve(), asked.out.resolve()
+    # The page shows paths as they were given: within the folder they are short.
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name), sync_playwright() as playwright:
+        photos, examples, key = unpack(parquet, Path(), asked.examples)
+        catalog = labelled(photos, examples, Path("catalog"))
+        browser = playwright.chromium.launch(executable_path=asked.chromium, args=["--no-sandbox"])
+        for shots in PASSES:
+            copy = Path(f"catalog{shots.name}")
+            if copy != catalog:
+                shutil.copytree(catalog, copy)
+        for shots in PASSES:
+            with Catalog.open(Path(f"catalog{shots.name}")) as opened:
+                review = Review.open(opened, terms=Terms(max_error=asked.max_error), background=True)
+                shoot(browser, review, shots, key, out, asked.teach, asked.check)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
