@@ -111,7 +111,8 @@ class Card:
         path: The TOML itself.
         classes: Names in the order of the logits.
         synonyms: For each class its name and what else it is called.
-        digest: First 12 hex digits of the SHA-256 over the TOML and every file it names.
+        digest: First 12 hex digits of a SHA-256 over all that its results depend on: the files that the TOML
+            names, and how it says they are used. Figures and words for people do not count.
     """
 
     path: Path
@@ -163,7 +164,7 @@ def read_card(path: Path) -> Card:
     weights = _beside(path, top["file"])
     classes_file = _beside(path, tables["output"]["classes"]) if tables["output"]["classes"] else None
     text = _text(path, tables["text"]) if tables["text"] else None
-    files = [path, weights, classes_file, *((text.file, text.tokenizer) if text else ())]
+    files = [file for file in (weights, classes_file, *((text.file, text.tokenizer) if text else ())) if file]
     return Card(
         path=path,
         **{key: top[key] for key in ("name", "task", "licence", "source", "revision", "note", "measured")},
@@ -174,7 +175,7 @@ def read_card(path: Path) -> Card:
         logits=tables["output"]["logits"],
         synonyms=_read_classes(classes_file) if classes_file else (),
         text=text,
-        digest=_digest([file for file in files if file]),
+        digest=_digest(files, {"task": top["task"], **tables}),
     )
 
 
@@ -263,8 +264,8 @@ def _words(entry: Any) -> tuple[str, ...]:
     return tuple(word.strip() for word in words)
 
 
-def _digest(files: list[Path]) -> str:
-    whole = hashlib.sha256()
+def _digest(files: list[Path], use: dict[str, Any]) -> str:
+    whole = hashlib.sha256(json.dumps(use, sort_keys=True).encode())
     for file in files:
         with file.open("rb") as opened:
             whole.update(hashlib.file_digest(opened, "sha256").digest())
