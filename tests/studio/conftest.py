@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import colorsys
 import io
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 
@@ -153,3 +155,67 @@ def draw(place: int, side: int = 120) -> bytes:
 def review() -> FakeReview:
     """A review of 40 shapes, in the teach phase."""
     return FakeReview({f"id{i:02d}": draw(i) for i in range(40)})
+
+
+class Visitor:
+    """A client that is no browser, let in by the link."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = httpx.Client(base_url=url.split("/?")[0])
+        assert self.client.get(url).status_code == 200
+
+    def view(self) -> dict[str, Any]:
+        """Return what there is to see."""
+        return dict(self.client.get("/api/review").json())
+
+    def act(self, kind: str, **more: Any) -> httpx.Response:
+        """Do one act on what is asked now."""
+        view = self.view()
+        shown = {name: view["card"][name] for name in ("image", "proposal")} if view["card"] else {}
+        act = {"key": f"{kind}-{view['turn']:08d}", "turn": view["turn"], "kind": kind, **shown, **more}
+        return self.client.post("/api/review", json=act)
+
+
+class Served(Visitor):
+    """A review being served in a thread, and its visitor."""
+
+    def __init__(self, review: Any, **options: Any) -> None:
+        from lucida.studio import serve_review
+
+        urls: list[str] = []
+        up = threading.Event()
+
+        def note(url: str) -> None:
+            urls.append(url)
+            up.set()
+
+        options = {"open_browser": False, "on_url": note} | options
+        self.thread = threading.Thread(target=lambda: serve_review(review, **options), daemon=True)
+        self.thread.start()
+        assert up.wait(60)
+        super().__init__(urls[0])
+
+    def end(self) -> None:
+        """Say that the end was seen, and wait for the server to end."""
+        self.client.post("/api/review/seen", json={})
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def visit() -> type[Visitor]:
+    """Visit a page by its link: `visit(url)`."""
+    return Visitor
+
+
+@pytest.fixture
+def serve() -> type[Served]:
+    """Serve a review to a client that is no browser: `serve(review, port=…)`."""
+    return Served
+
+
+@pytest.fixture
+def shape() -> Callable[[int], bytes]:
+    """Draw the PNG of a shape: `shape(i)`; circles, squares and triangles by turns."""
+    return draw

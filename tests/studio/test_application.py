@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from lucida.errors import CatalogError
 from lucida.studio.application import Site, application, open_site
 from lucida.studio.desk import Desk
 from lucida.studio.gate import Gate
@@ -72,6 +73,16 @@ def test_a_form_of_another_page_is_no_act(client: TestClient, review: Any) -> No
         headers = {"content-type": "text/plain", "origin": origin}
         assert client.post("/api/review", content=text, headers=headers).status_code == 403
     assert review.log == []
+
+
+def test_a_review_that_cannot_be_read_is_told_in_four_parts(client: TestClient, review: Any) -> None:
+    def gone() -> None:
+        raise CatalogError("The catalog is gone.", hint="put it back")
+
+    review.status = gone
+    reply = client.get("/api/review")
+    assert reply.status_code == 500
+    assert reply.json()["error"]["hint"] == "put it back"
 
 
 def test_an_image_is_served_for_ever_and_never_as_a_page(client: TestClient) -> None:

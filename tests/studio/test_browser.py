@@ -203,6 +203,23 @@ def test_keys_pressed_at_once_are_all_counted_once_and_in_order(served: Served) 
     assert [line[1] for line in served.review.log] == ["wrong", "right", "right"] * 10
 
 
+def test_keys_of_other_keyboards_are_taken_by_their_place(served: Served) -> None:
+    page = served.open()
+    for key, code in (
+        ("я", "KeyZ"),
+        ("г", "KeyU"),
+        ("é", "Digit2"),
+        ("&", "Digit1"),
+        ("Process", "KeyU"),
+        ("o", "KeyS"),
+    ):
+        page.evaluate("([key, code]) => window.dispatchEvent(new KeyboardEvent('keydown', {key, code}))", [key, code])
+    turn(page, 5)
+    ready(page)
+    assert [line[1] for line in served.review.log] == ["unsure", "wrong", "right", "unsure"]
+    assert page.locator("dialog").count() == 0
+
+
 def test_language_and_theme_are_switched_and_remembered(served: Served) -> None:
     page = served.open(color_scheme="light")
     paper = "getComputedStyle(document.body).backgroundColor"

@@ -147,6 +147,23 @@ def test_a_number_of_answers_hands_the_review_back(review: Any) -> None:
     desk.close()
 
 
+def test_a_review_that_goes_on_afterwards_is_not_stopped_from_the_page(review: Any) -> None:
+    desk = Desk(review, answers=3)
+    run(desk.act(Act("k1", 0, "freeze")))
+    assert run(desk.act(Act("k2", 1, "stop"))).outcome == "stale"
+    assert run(desk.act(Act("k3", 1, "pause"))).view["ended"] == "handed"
+    assert review.log == [("freeze",)]
+    desk.close()
+
+
+def test_a_new_class_is_offered_from_then_on(desk: Desk, review: Any) -> None:
+    assert run(desk.classes()) == ["circle", "square", "triangle"]
+    review.before_answer = lambda: review.classes.append("star")
+    run(desk.act(answer(run(desk.view()), "k1", "wrong", "star")))
+    assert "star" in run(desk.classes())
+    assert "star" in [label for label, _ in run(desk.view())["card"]["choices"]]
+
+
 def test_acts_at_the_same_time_keep_their_order_and_only_one_counts_for_a_turn(desk: Desk, review: Any) -> None:
     async def press() -> list[str]:
         view = await desk.view()

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ import httpx
 import pytest
 
 from lucida.errors import InputError
-from lucida.studio import serve, serve_review
+from lucida.studio import serve as serving
+from lucida.studio import serve_review
 
 PROGRAM = """
 import sys
@@ -28,49 +28,8 @@ print(review.log, flush=True)
 """
 
 
-class Served:
-    """A review being served in a thread, and a client that has opened its link."""
-
-    def __init__(self, review: Any, **options: Any) -> None:
-        self.url = ""
-        up = threading.Event()
-
-        def note(url: str) -> None:
-            self.url = url
-            up.set()
-
-        options = {"open_browser": False, "on_url": note} | options
-        self.thread = threading.Thread(target=lambda: serve_review(review, **options), daemon=True)
-        self.thread.start()
-        assert up.wait(60)
-        self.client = enter(self.url)
-
-    def act(self, kind: str, **more: Any) -> httpx.Response:
-        return act(self.client, kind, **more)
-
-    def end(self) -> None:
-        self.client.post("/api/review/seen", json={})
-        self.thread.join(30)
-        assert not self.thread.is_alive()
-
-
-def enter(url: str) -> httpx.Client:
-    """Open the link as a browser does."""
-    client = httpx.Client(base_url=url.split("/?")[0])
-    assert client.get(url).status_code == 200
-    return client
-
-
-def act(client: httpx.Client, kind: str, **more: Any) -> httpx.Response:
-    """Do one act on what is asked now."""
-    view = client.get("/api/review").json()
-    shown = {name: view["card"][name] for name in ("image", "proposal")} if view["card"] else {}
-    key = f"{kind}-{view['turn']:08d}"
-    return client.post("/api/review", json={"key": key, "turn": view["turn"], "kind": kind, **shown, **more})
-
-
-def test_it_is_served_until_it_is_done_and_the_end_was_seen(review: Any) -> None:
-    served = Served(review)
+def test_it_is_served_until_it_is_done_and_the_end_was_seen(review: Any, serve: Any) -> None:
+    served = serve(review)
     served.act("answer", verdict="right")
     served.act("freeze")
     assert served.act("stop").json()["view"]["phase"] == "done"
@@ -79,9 +38,9 @@ def test_it_is_served_until_it_is_done_and_the_end_was_seen(review: Any) -> None
     assert review.log == [("id00", "right", "circle"), ("freeze",), ("stop",)]
 
 
-def test_one_process_serves_one_review_after_the_other(review: Any) -> None:
+def test_one_process_serves_one_review_after_the_other(review: Any, serve: Any) -> None:
     for _ in range(2):
-        served = Served(review)
+        served = serve(review)
         with pytest.raises(InputError, match="already"):
             serve_review(review)
         assert served.client.get("/").status_code == 200
@@ -89,25 +48,25 @@ def test_one_process_serves_one_review_after_the_other(review: Any) -> None:
         served.end()
 
 
-def test_the_page_is_not_reachable_from_other_machines(review: Any) -> None:
-    served = Served(review)
+def test_the_page_is_not_reachable_from_other_machines(review: Any, serve: Any) -> None:
+    served = serve(review)
     assert httpx.URL(served.url).host == "127.0.0.1"
     served.act("pause")
     served.end()
 
 
-def test_a_number_of_answers_ends_it(review: Any) -> None:
-    served = Served(review, answers=2)
+def test_a_number_of_answers_ends_it(review: Any, serve: Any) -> None:
+    served = serve(review, answers=2)
     assert served.act("answer", verdict="right").json()["view"]["left"] == 1
     assert served.act("answer", verdict="unsure").json()["view"]["ended"] == "handed"
     served.end()
     assert len(review.log) == 2
 
 
-def test_a_review_that_is_over_already_shows_its_end(review: Any) -> None:
+def test_a_review_that_is_over_already_shows_its_end(review: Any, serve: Any) -> None:
     review.phase = "done"
-    served = Served(review)
-    assert served.client.get("/api/review").json()["card"] is None
+    served = serve(review)
+    assert served.view()["card"] is None
     served.end()
 
 
@@ -130,19 +89,19 @@ def test_without_a_screen_no_browser_is_started(monkeypatch: pytest.MonkeyPatch)
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert serve._open("http://127.0.0.1/") is False
+    assert serving._open("http://127.0.0.1/") is False
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a POSIX signal")
-def test_ctrl_c_ends_it_and_keeps_every_answer() -> None:
+def test_ctrl_c_ends_it_and_keeps_every_answer(visit: Any) -> None:
     paths = [str(Path(__file__).parent), *filter(None, sys.path)]
     program = [sys.executable, "-c", PROGRAM.format(paths=paths)]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        client = enter(process.stdout.readline().strip())
-        assert act(client, "answer", verdict="right").status_code == 200
-        assert act(client, "answer", verdict="unsure").status_code == 200
+        visitor = visit(process.stdout.readline().strip())
+        assert visitor.act("answer", verdict="right").status_code == 200
+        assert visitor.act("answer", verdict="unsure").status_code == 200
         os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0

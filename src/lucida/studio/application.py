@@ -120,6 +120,10 @@ class _Revalidated(StaticFiles):
 
 
 def _review_routes(app: FastAPI) -> None:
+    @app.exception_handler(LucidaError)
+    async def failed(request: Request, error: LucidaError) -> JSONResponse:
+        return _json({"error": error.to_json()}, 500)
+
     @app.get("/api/review")
     async def view() -> JSONResponse:
         return _json(await current().desk.view())

@@ -89,6 +89,7 @@ class Desk:
         self.ended: Literal["", "paused", "handed"] = ""
         self.listeners: set[Callable[[int], None]] = set()
         self._shown: tuple[str, str] | None = None  # image and proposal of the card asked, as the pages were told
+        self._classes: list[str] | None = None
         self._given: list[tuple[Verdict, str | None]] = []
         self._done_keys: OrderedDict[str, None] = OrderedDict()
         self._one = ThreadPoolExecutor(1, thread_name_prefix="review")
@@ -119,7 +120,7 @@ class Desk:
 
     async def classes(self) -> list[str]:
         """Return every class known by now."""
-        return await self._run(lambda: list(self.review.classes))
+        return await self._run(self._known_classes)
 
     async def image(self, image: str) -> tuple[bytes, str]:
         """Return the bytes and the media type of one image.
@@ -179,10 +180,13 @@ class Desk:
                 return False
             self.review.freeze()
             self._given.clear()  # what was taught cannot be taken back any more
+            self._classes = None
         elif act.kind == "stop":
+            if self.answers is not None:
+                return False  # the review goes on after this page
             self.review.stop()
         else:
-            self.ended = "paused"
+            self.ended = "paused" if self.answers is None else "handed"
         return True
 
     def _answer(self, act: Act) -> bool:
@@ -198,9 +202,17 @@ class Desk:
             label = None
         self.review.answer(act.image, verdict, label)
         self._given.append((verdict, label))
+        if label is not None and label not in self._known_classes():
+            self._classes = None
         if self.answers is not None and len(self._given) >= self.answers:
             self.ended = "handed"
         return True
+
+    def _known_classes(self) -> list[str]:
+        # Kept from turn to turn: with many images, asking for them costs more than the answer.
+        if self._classes is None:
+            self._classes = list(self.review.classes)
+        return self._classes
 
     def _upcoming(self) -> dict[str, Any]:
         cards = [] if self.over else self.review.upcoming(self.ahead)
@@ -209,7 +221,6 @@ class Desk:
     def _view(self) -> dict[str, Any]:
         # Status comes first: asking for it may swap in a refitted model, and with it the next card.
         status = self.review.status()
-        classes = list(self.review.classes)
         card = None if self.over else self.review.next()
         self._shown = None if card is None else (card.image, card.proposal)
         return {
@@ -218,8 +229,7 @@ class Desk:
             "ended": self.ended,
             "left": None if self.answers is None else self.answers - len(self._given),
             "question": self.review.question,
-            "card": None if card is None else _card(card, classes),
-            "more_classes": len(classes) > CHOICES,
+            "card": None if card is None else _card(card, self._known_classes()),
             "undo": dict(zip(("verdict", "label"), self._given[-1], strict=True)) if self._given else None,
             "status": _status(status),
         }

@@ -125,7 +125,7 @@ export class Desk {
           if (this.state === "lost") this.on.note("state.back");
           await this.adopt(view);
         }
-      }
+      } else throw new Error(response.statusText);
     } catch {
       this.enter("lost");
       setTimeout(() => this.refresh(), RETRY);

@@ -26,14 +26,15 @@ export function drawPanel(panel, view, ask) {
   const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.name : null;
   const left = view.left === null ? null : h("p", { class: "promise" }, say("handed.left", { count: view.left }));
   const what = h("p", { class: "what" }, say(`${view.phase}.what`));
-  panel.replaceChildren(...[steps(view.phase), left, what, ...body, pause(ask)].filter(Boolean));
+  panel.replaceChildren(...[steps(view.phase), left, what, ...body, pause(view, ask)].filter(Boolean));
   if (focused) panel.querySelector(`[data-name="${focused}"]`)?.focus();
 }
 
-function pause(ask) {
-  const button = keyButton({ text: say("review.pause"), key: "P", onclick: ask.pause, className: "quiet" });
+function pause({ left }, ask) {
+  const text = say(left === null ? "review.pause" : "handed.skip");
+  const button = keyButton({ text, key: "P", onclick: ask.pause, className: "quiet" });
   button.dataset.name = "pause";
-  return h("div", { class: "pause" }, button, h("span", { class: "soft" }, say("review.pause_hint")));
+  return h("div", { class: "pause" }, button, left === null ? h("span", { class: "soft" }, say("review.pause_hint")) : null);
 }
 
 function big(value, text) {
@@ -67,7 +68,7 @@ function teach({ status, card }, ask) {
   ].filter(Boolean);
 }
 
-function check({ status, card }, ask) {
+function check({ status, card, left }, ask) {
   const { kept, total } = status;
   const button = keyButton({ text: say(card ? "check.stop" : "check.finish"), key: card ? "S" : "⏎", onclick: ask.stop });
   button.classList.toggle("primary", !card);
@@ -82,7 +83,7 @@ function check({ status, card }, ask) {
       [number(status.errors_found), say("check.errors")],
       [`≤ ${percent(status.max_error)}`, say("check.goal")],
     ]),
-    h("div", { class: "advice" }, button),
+    left === null ? h("div", { class: "advice" }, button) : null,
   ];
 }
 

@@ -26,6 +26,7 @@ export function openReview(root) {
       if (await confirm({ title: say("teach.confirm"), text: say("teach.confirm_text"), yes })) act({ kind: "freeze" });
     },
     stop: async () => {
+      if (desk.view.left !== null) return;
       if (!desk.view.card) return act({ kind: "stop" });
       const { kept, total } = desk.view.status;
       const values = { kept: number(kept), total: number(total) };
@@ -89,7 +90,7 @@ function listen(desk, screen, act, ask) {
     if (event.ctrlKey || event.metaKey || event.altKey || desk.over) return;
     // A key that has closed a dialog was meant for the dialog.
     if (anyOpen() || event.target.closest?.("dialog")) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const key = keyOf(event);
     // Enter and space on a button that was reached with the keyboard press that button.
     if ((key === "Enter" || key === " ") && event.target.closest?.("button, a, summary")) return;
     const run = /^[1-9]$/.test(key) ? () => act({ kind: "choose", index: Number(key) - 1 }) : named[key];
@@ -102,6 +103,15 @@ function listen(desk, screen, act, ask) {
   document.addEventListener("click", (event) => {
     if (event.detail > 0) event.target.closest?.("#page button")?.blur();
   });
+}
+
+// The key as it is named here. A letter of another script (or of one being composed) and a digit that needs shift
+// on this keyboard are taken by their place.
+function keyOf({ key, code, shiftKey }) {
+  const place = /^(?:Key|Digit)([A-Z0-9])$/.exec(code ?? "")?.[1].toLowerCase();
+  const foreign = key === "Process" || /^[^\x00-\x7f]$/.test(key);
+  if (place && (foreign || (/[0-9]/.test(place) && !shiftKey))) return place;
+  return key.length === 1 ? key.toLowerCase() : key;
 }
 
 // Hear of the connection from the web framework's socket; ask the server itself what is true.
