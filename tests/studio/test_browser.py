@@ -439,6 +439,19 @@ def test_a_name_of_any_kind_is_shown_as_it_is(served: Served) -> None:
     assert served.complaints == []
 
 
+def test_what_is_opened_while_an_answer_is_under_way_stays_open(served: Served) -> None:
+    page = served.open()
+    free = threading.Event()
+    served.review.before_answer = free.wait
+    press(page, "Enter", "f")
+    page.wait_for_selector("dialog.confirm")
+    free.set()
+    turn(page, 1)
+    press(page, "Enter")
+    page.wait_for_selector("#page[data-phase=check]")
+    assert served.review.log == [("id00", "right", "circle"), ("freeze",)]
+
+
 def test_stopping_with_nothing_proven_is_asked_and_enter_cancels(served: Served) -> None:
     page = served.open()
     press(page, "f", "Enter")

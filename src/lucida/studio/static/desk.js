@@ -8,7 +8,7 @@ const SLOW = 400; // ms until the page says that it is waiting
 const RETRY = 1000; // ms between attempts to reach the server
 
 export class Desk {
-  // on: { show(view) -> promise, resolved when it is on screen; coming(urls); state(name); note(key, detail) }
+  // on: { show(view, mine) -> promise, resolved when it is on screen; coming(urls); state(name); note(key, detail) }
   constructor(view, on) {
     this.view = view;
     this.on = on;
@@ -77,7 +77,7 @@ export class Desk {
   }
 
   async take({ status, content }) {
-    if (status === 200) return this.adopt(content.view);
+    if (status === 200) return this.adopt(content.view, true);
     this.queue = [];
     if (status === 403) return this.enter("refused");
     if (content?.view) await this.adopt(content.view);
@@ -86,12 +86,13 @@ export class Desk {
     else this.on.note("state.failed", content?.error ? [content.error.what, content.error.hint].join(" ") : "");
   }
 
-  async adopt(view) {
+  // mine: whether this page asked for what has changed.
+  async adopt(view, mine = false) {
     const phase = this.view.phase;
     this.view = view;
     this.latest = Math.max(this.latest, view.turn);
     if (view.phase !== phase || this.over) this.queue = [];
-    await this.on.show(view);
+    await this.on.show(view, mine);
     this.enter(this.over ? "over" : "ready");
     if (this.over) post("/api/review/seen", {}).catch(() => {});
     else this.look();

@@ -39,8 +39,9 @@ export function openReview(root) {
   };
   const screen = new Screen(root, act, ask);
   const desk = new Desk(view, {
-    show: (next) => {
-      closeAll();
+    show: (next, mine) => {
+      // What was asked over another image, or in another phase, is not asked any more.
+      if (!mine || next.phase !== root.dataset.phase || desk.over) closeAll();
       return screen.show(next);
     },
     coming: (urls) => screen.coming(urls),
