@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import lucida.runs.embed as runs
+import lucida.runs.vectors as runs
 from lucida.catalog import Annotation, Catalog, add
 from lucida.errors import CatalogError, ImageError, InputError, LucidaError, ModelError, UnknownName
 from lucida.images import content_id

@@ -13,8 +13,8 @@ from lucida.label.folder import read_folder
 from lucida.label.head import Head
 from lucida.models.threads import available_cores
 from lucida.progress import track
-from lucida.runs.embed import BATCH, SAMPLE, sample, worker
 from lucida.runs.local import map_batches
+from lucida.runs.vectors import BATCH, SAMPLE, sample, worker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,13 +11,13 @@ from lucida.errors import ImageError
 from lucida.label.verb import LabelResult
 from lucida.progress import track
 from lucida.results import Classification
-from lucida.runs.embed import compute, vector_key
+from lucida.runs.vectors import compute, vector_key
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
     from lucida.label.sources import Source
     from lucida.models.spec import Precision, Spec
-    from lucida.runs.embed import Computed
+    from lucida.runs.vectors import Computed
 
 BATCH = 10_000
 

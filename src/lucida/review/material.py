@@ -73,7 +73,7 @@ class Material:
             run: The teach run, if it has begun; its own answers are left to its journal.
         """
         from lucida.models.registry import find
-        from lucida.runs.embed import embed
+        from lucida.runs.vectors import embed
 
         label = label_run(catalog, source)
         by_words = label.parameters.get("mode") == "words"

@@ -121,9 +121,7 @@ def compute(
     return Computed(key, total, len(missing) - len(skipped), skipped, model.engine)
 
 
-def worker(
-    model: Model, reader: Reader, output: Output = "embedding"
-) -> Callable[[tuple[str, ...]], Batch]:
+def worker(model: Model, reader: Reader, output: Output = "embedding") -> Callable[[tuple[str, ...]], Batch]:
     """Return a function that reads, decodes, prepares and runs one batch of images.
 
     Args:
