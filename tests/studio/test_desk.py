@@ -87,6 +87,14 @@ def test_an_answer_on_another_image_or_proposal_is_refused(
     assert desk.turn == 0
 
 
+def test_a_proposal_does_not_change_under_the_eyes_of_the_person(desk: Desk, review: Any) -> None:
+    view = run(desk.view())
+    review.classes = ["triangle", "square", "circle"]  # refitted meanwhile: the next card is another
+    assert run(desk.view()) == view
+    assert run(desk.act(answer(view, "k1"))).view["card"]["proposal"] == "square"
+    assert review.log == [("id00", "right", "circle")]
+
+
 def test_wrong_with_the_proposed_label_is_right(desk: Desk, review: Any) -> None:
     run(desk.act(answer(run(desk.view()), "k1", "wrong", "circle")))
     assert review.log == [("id00", "right", "circle")]

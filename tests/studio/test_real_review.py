@@ -61,12 +61,13 @@ def test_what_is_answered_on_the_page_is_in_the_catalog(catalog: Path, serve: An
             served.act("stop")
         status = served.view()["status"]
         served.end()
-        rows = [r for r in opened.annotations.rows(question="shape", kind="answer") if r.actor == "page"]
+        rows = opened.annotations.rows(question="shape", kind="answer")
     certificate = review.certificate
     assert certificate is not None
     assert (status["kept"], status["reviews"]) == (len(certificate.kept), len(certificate.reviewed))
     assert status["bound"] == certificate.bound <= 0.2
-    told = [(row.image, row.label) for row in rows]
+    # What was said in the teach phase may count again in the check; the program writes that down by itself.
+    told = [(row.image, row.label) for row in rows if row.actor == "page" and not row.detail.get("reused")]
     taken_back = told.pop(7)  # the answer that was undone stays on record
     assert taken_back[0] == given[7][0]
     assert told == given

@@ -88,7 +88,7 @@ class Desk:
         self.turn = 0
         self.ended: Literal["", "paused", "handed"] = ""
         self.listeners: set[Callable[[int], None]] = set()
-        self._shown: tuple[str, str] | None = None  # image and proposal of the card asked, as the pages were told
+        self._seen: dict[str, Any] | None = None
         self._classes: list[str] | None = None
         self._given: list[tuple[Verdict, str | None]] = []
         self._done_keys: OrderedDict[str, None] = OrderedDict()
@@ -190,17 +190,16 @@ class Desk:
         return True
 
     def _answer(self, act: Act) -> bool:
-        if self._shown is None:
-            self._view()
-        if act.image is None or act.verdict is None or self._shown != (act.image, act.proposal):
+        card = self._view()["card"]
+        if card is None or (card["image"], card["proposal"]) != (act.image, act.proposal) or act.verdict is None:
             return False
         label = (act.label or "").strip() or None
-        verdict: Verdict = "right" if label == act.proposal and act.verdict == "wrong" else act.verdict
+        verdict: Verdict = "right" if label == card["proposal"] and act.verdict == "wrong" else act.verdict
         if verdict == "right":
-            label = act.proposal
+            label = card["proposal"]
         elif verdict == "unsure":
             label = None
-        self.review.answer(act.image, verdict, label)
+        self.review.answer(card["image"], verdict, label)
         self._given.append((verdict, label))
         if label is not None and label not in self._known_classes():
             self._classes = None
@@ -219,10 +218,16 @@ class Desk:
         return {"turn": self.turn, "upcoming": [_url(card.image) for card in cards]}
 
     def _view(self) -> dict[str, Any]:
-        # Status comes first: asking for it may swap in a refitted model, and with it the next card.
+        # Made once a turn: asking the review again may swap in a refitted model, and with it change the proposal
+        # under the eyes of the person who is about to answer it.
+        if self._seen is None or self._seen["turn"] != self.turn:
+            self._seen = self._look()
+        return self._seen
+
+    def _look(self) -> dict[str, Any]:
+        # Status comes first, since it may change the next card.
         status = self.review.status()
         card = None if self.over else self.review.next()
-        self._shown = None if card is None else (card.image, card.proposal)
         return {
             "turn": self.turn,
             "phase": self.review.phase,
