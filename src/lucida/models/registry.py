@@ -6,7 +6,7 @@ from typing import Protocol
 
 from lucida.errors import UnknownName
 from lucida.models.embedded.family import EmbeddedFamily
-from lucida.models.hub import HUB, hub_hint
+from lucida.models.hub import hub_hint
 from lucida.models.onnx.family import OnnxFamily
 from lucida.models.spec import Spec
 
@@ -46,7 +46,7 @@ def find(name: str) -> Spec:
         if family.claims(name):
             return family.spec(name)
     known = [known for family in FAMILIES for known in family.names()]
-    raise UnknownName("model", name, [*known, "onnx:PATH", *HUB], hint=hub_hint(name))
+    raise UnknownName("model", name, [*known, "onnx:PATH"], hint=hub_hint(name))
 
 
 def specs() -> list[Spec]:
