@@ -92,7 +92,6 @@ def test_undo_takes_back_the_last_answer_and_asks_again(catalog, truth):
     assert review.undo().image == card.image
     assert review.next().image == card.image
     assert review.status().reviews == 3
-    assert review.status().errors_found == sum(truth[e.image] != e.label for e in ())
     again = Review.open(catalog, terms=TERMS, teach=False, seed=1)
     assert again.status().reviews == 3
     assert again.next().image == card.image
@@ -227,6 +226,18 @@ def test_too_few_images_are_refused_with_advice(catalog):
     review = Review.open(catalog, terms=replace(TERMS, max_error=0.01), teach=False)
     with pytest.raises(PopulationTooSmall, match="label them all"):
         review.refuse_too_small()
+
+
+def test_a_refused_check_leaves_no_trace_and_all_can_be_taught(catalog, truth):
+    terms = replace(TERMS, max_error=0.01)
+    for teach in (False, True):
+        with pytest.raises(PopulationTooSmall):
+            answer_all(Review.open(catalog, terms=terms, teach=teach, refuse_small=True), truth, teach=5)
+    assert not [r for r in catalog.runs.all() if r.verb == "review"]
+    review = Review.open(catalog, terms=terms, refuse_small=True)
+    answer_all(review, truth, teach=len(truth))
+    assert review.phase == "done"
+    assert {c.image: c.label for c in catalog.annotations.current("kind")} == truth
 
 
 def test_unknown_question(catalog):

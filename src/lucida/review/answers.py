@@ -108,7 +108,7 @@ def answer_all(review: Review, answers: dict[str, str], *, teach: int) -> None:
         teach: Answers in the teach phase, those of earlier calls counted.
 
     Raises:
-        PopulationTooSmall: If labelling every image costs less than proving anything.
+        PopulationTooSmall: If the review refuses a check that cannot pay.
     """
     if review.phase == "teach":
         with track("Teaching", teach, unit="answers", done=review.status().answers) as step:
@@ -116,7 +116,6 @@ def answer_all(review: Review, answers: dict[str, str], *, teach: int) -> None:
                 answer_from(answers, review, card)
                 step()
         review.freeze()
-    review.refuse_too_small()
     with track("Checking", None, unit="answers") as step:
         while (card := review.next()) is not None:
             answer_from(answers, review, card)

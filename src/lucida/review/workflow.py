@@ -77,10 +77,12 @@ class Review:
         reviewer: str | None = None,
         teach: bool = True,
         background: bool = False,
+        refuse_small: bool = False,
     ) -> None:
         self.catalog, self.source, self.terms, self.seed = catalog, source, terms, seed
         self.question = source.question
         self.reviewer = reviewer or getpass.getuser()
+        self._refuse_small = refuse_small
         self._teaching: Teaching | None = None
         self._checking: Checking | None = None
         self._done = False
@@ -105,6 +107,7 @@ class Review:
         reviewer: str | None = None,
         teach: bool = True,
         background: bool = False,
+        refuse_small: bool = False,
     ) -> Review:
         """Open the review of a question: the one under way with these terms, or a new one.
 
@@ -116,9 +119,11 @@ class Review:
             reviewer: The name to write answers under; None for the user's.
             teach: Whether to begin with the teach phase.
             background: Refit beside the person instead of between two answers.
+            refuse_small: Begin no check that cannot pay, rather than say so in its status.
 
         Raises:
             InputError: If nothing has been labelled yet.
+            PopulationTooSmall: If that is refused.
             UnknownName: If nobody knows the question.
         """
         source = find_source(catalog, question)
@@ -130,6 +135,7 @@ class Review:
             reviewer=reviewer,
             teach=teach,
             background=background,
+            refuse_small=refuse_small,
         )
 
     # ---- the three phases -----------------------------------------------------------------------------------------
@@ -277,6 +283,8 @@ class Review:
         population = population_of(self.catalog, source, without=taught)
         run = self._begun()
         if run is None:
+            if self._refuse_small and len(population):
+                refuse_too_small(len(population), len(taught), self.terms)
             # The seed is drawn after predictions and scores are fixed: nothing could be fitted to it.
             seed: int | str = secrets.token_hex(16) if self.seed is None else self.seed
             parameters: dict[str, Any] = asdict(self.terms) | {
@@ -368,5 +376,5 @@ def refuse_too_small(total: int, taught: int, terms: Terms) -> None:
         f" at {100 * terms.confidence:g} % confidence: label them all.",
         expected=f"about {needed:,} images or more",
         got=f"{total:,} images to check, {taught:,} taught",
-        hint=f"lucida review --teach {total} to label every one, or a larger --max-error",
+        hint=f"lucida review --teach {total + taught} to label every one, or a larger --max-error",
     )

@@ -115,6 +115,7 @@ def review(
             reviewer=reviewer or (ANSWERS_FILE if answers is not None else None),
             teach=bool(teach) if answers is not None else teach != 0,
             background=answers is None,
+            refuse_small=answers is not None or teach == 0,
         )
         if answers is not None:
             from lucida.review.answers import answer_all, check_labels, read_answers
@@ -125,7 +126,7 @@ def review(
         else:
             from lucida.studio import serve_review
 
-            if not teach:
+            if teach is None:
                 session.refuse_too_small()
             serve_review(session, port=port, open_browser=not no_browser)
         certificate = session.certificate
