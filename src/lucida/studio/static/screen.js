@@ -97,7 +97,7 @@ export class Screen {
 
   // Fetch the images that come next.
   coming(urls) {
-    hold([...this.held, ...urls]);
+    hold(this.held, urls);
   }
 
   async wait(ready) {
