@@ -47,7 +47,7 @@ export function openReview(root) {
     coming: (urls) => screen.coming(urls),
     state: (state) => {
       root.dataset.state = state;
-      screen.enable(state === "ready" || state === "sending");
+      screen.enable(state === "ready");
       if (state === "lost" || state === "slow" || state === "refused") screen.say(say(`state.${state}`), state);
       else if (!note) screen.say("");
       if (state === "over") leave();
