@@ -240,6 +240,16 @@ def test_a_refused_check_leaves_no_trace_and_all_can_be_taught(catalog, truth):
     assert {c.image: c.label for c in catalog.annotations.current("kind")} == truth
 
 
+def test_teaching_on_labels_of_another_revision_is_refused_in_plain_words(catalog, monkeypatch):
+    from lucida.models import registry
+
+    find = registry.find
+    monkeypatch.setattr(registry, "find", lambda name: replace(find(name), revision="2099"))
+    with pytest.raises(InputError, match="another revision"):
+        Review.open(catalog, terms=TERMS, teach=True)
+    assert Review.open(catalog, terms=TERMS, teach=False).next() is not None
+
+
 def test_unknown_question(catalog):
     with pytest.raises(UnknownName, match="kind"):
         Review.open(catalog, question="knid")

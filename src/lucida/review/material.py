@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lucida.errors import InputError
 from lucida.review.journal import Journal, spoken, standing
 
 if TYPE_CHECKING:
@@ -82,6 +83,13 @@ class Material:
         classes = [str(c) for c in label.parameters.get("classes", ())] or sorted(set(labels))
 
         spec = find(source.model)
+        if spec.revision != source.revision:
+            raise InputError(
+                f"The question {source.question!r} was labelled with another revision of {source.model!r}.",
+                expected=f"labels of revision {spec.revision}, which this program has",
+                got=f"labels of revision {source.revision}",
+                hint="lucida label again (people's answers are kept and teach), or lucida review --teach 0",
+            )
         key = embed(catalog, spec, ids)
         features = catalog.vectors.get(key, ids)
         parts = dict(spec.gives.parts) or {"vector": slice(0, features.shape[1])}

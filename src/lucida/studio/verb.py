@@ -28,17 +28,18 @@ class ReviewResult:
 
 @dataclass(frozen=True)
 class ReviewPaused:
-    """A review that was left in the teach phase: nothing is proven yet, nothing is lost."""
+    """A review that was left before its end: nothing is proven yet, nothing is lost."""
 
     question: str
     taught: int
+    reviews: int
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {"question": self.question, "taught": self.taught, "certificate": None}
+        return {"question": self.question, "taught": self.taught, "reviews": self.reviews, "certificate": None}
 
     def __str__(self) -> str:
-        return f"{self.taught} answers are kept. `lucida review` goes on from here."
+        return f"{self.taught + self.reviews:,} answers are kept. `lucida review` goes on from here."
 
 
 def review(
@@ -131,7 +132,8 @@ def review(
             serve_review(session, port=port, open_browser=not no_browser)
         certificate = session.certificate
         if certificate is None or session.certificate_path is None:
-            return ReviewPaused(session.question, session.status().taught)
+            status = session.status()
+            return ReviewPaused(session.question, status.taught, status.reviews)
         path = Path(session.certificate_path)
         if sign is not None:
             from lucida.review.signing import sign as sign_certificate
