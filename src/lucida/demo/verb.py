@@ -106,7 +106,8 @@ def demo(
         InputError: If the folder has no images.
     """
     place = out or Path(tempfile.mkdtemp(prefix="lucida-demo-"))
-    alone = yes or not (sys.stdin.isatty() and sys.stdout.isatty())
+    seen = sys.stdin.isatty() and sys.stdout.isatty() and (no_browser or _has_browser())
+    alone = yes or not seen
     if folder is not None:
         return _own_folder(folder, classes, max_error, place, alone=alone, browser=not no_browser)
     return _digits(max_error, place, alone=alone, browser=not no_browser)
@@ -193,6 +194,16 @@ def _own_folder(
 
 def _ask_classes() -> str:
     return input("What should be told apart? For instance people,food,dogs: ").strip()
+
+
+def _has_browser() -> bool:
+    import webbrowser
+
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
 
 
 def _say(text: str) -> None:
