@@ -18,7 +18,6 @@ from lucida.review import Certificate, Session
 from lucida.review.population import Population
 from lucida.review.replay import DESCRIPTIVE, replay, verify
 
-
 SEED = "0" * 31 + "1"  # as if drawn: with another one the few wrong labels may not be asked for
 
 
