@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from lucida.evidence.finite import clopper_pearson, most_wrong
-from lucida.evidence.order import Ints
+from lucida.evidence.order import Shuffle
 from lucida.evidence.selection import Selection
 
 N, WORTH, MAX_REVIEWS, CONFIDENCE = 10_000, 0.5, 2_000, 0.95
@@ -40,21 +40,6 @@ TABLE: dict[tuple[str, float, float], float] = {
     )
     for (accuracy, error), cost in zip([(a, e) for a in accuracies for e in (0.01, 0.02, 0.05)], costs, strict=True)
 }
-
-
-class Shuffle:
-    """Give orders from a random generator: a review takes them from SHA-256, which is slower to compute."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-
-    def order(self, stage: str, rows: Ints) -> Ints:
-        """Shuffle `rows`."""
-        return self.rng.permutation(rows)
-
-    def offset(self, stage: str) -> float:
-        """Draw a number in [0, 1)."""
-        return float(self.rng.random())
 
 
 @dataclass(frozen=True)

@@ -68,3 +68,22 @@ def score_bins(scores: NDArray[np.float64], most: int = 40) -> Ints:
     bins = np.empty(n, dtype=np.int64)
     bins[order] = (first_of_tie * most) // n
     return np.unique(bins, return_inverse=True)[1].astype(np.int64).reshape(n)
+
+
+class Shuffle:
+    """Give orders from a random generator: for simulations, where SHA-256 would only cost time.
+
+    Args:
+        rng: The generator; each order drawn from it is a fresh one.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def order(self, stage: str, rows: Ints) -> Ints:
+        """Shuffle `rows`."""
+        return self.rng.permutation(rows)
+
+    def offset(self, stage: str) -> float:
+        """Draw a number in [0, 1)."""
+        return float(self.rng.random())

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit, ndtri
 
 from lucida.evidence.finite import Floats
-from lucida.evidence.order import Ints, score_bins
+from lucida.evidence.order import Shuffle, score_bins
 from lucida.evidence.selection import Selection
 from lucida.evidence.steering import relative_entropy
 from lucida.review.population import finite_scores
@@ -108,7 +108,7 @@ def forecast(
         wrong = rng.random(len(rows)) < errors[bins[rows]]
         selection = Selection(
             values[rows],
-            _Shuffle(rng),
+            Shuffle(rng),
             max_error=max_error,
             level=1 - confidence,
             worth=worth * scale,
@@ -121,17 +121,6 @@ def forecast(
         share = (proven.size - proven.reviewed) / len(rows) if proven else 0.0
         accepted.append(share * total)
     return Forecast(_range(reviews), _range(accepted), total, simulations)
-
-
-class _Shuffle:
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-
-    def order(self, stage: str, rows: Ints) -> Ints:
-        return self.rng.permutation(rows)
-
-    def offset(self, stage: str) -> float:
-        return float(self.rng.random())
 
 
 def _range(values: Sequence[float]) -> tuple[int, int, int]:

@@ -46,6 +46,7 @@ class Material:
         directions: (n, d) float32, the same at unit length around the mean: for distances.
         parts: Slices of the features that the head may choose among.
         classes: The classes of the question.
+        row: Row number of each image.
         taught_before: Images that people have answered in other runs of the question.
     """
 
@@ -61,7 +62,7 @@ class Material:
     base_labels: list[str]
     taught_before: int
     by_words: bool
-    _row: dict[str, int] = field(default_factory=dict)
+    row: dict[str, int] = field(default_factory=dict)
     _known: list[int] = field(default_factory=list)
 
     @classmethod
@@ -124,20 +125,20 @@ class Material:
             base_labels=base_labels,
             taught_before=len(earlier),
             by_words=by_words,
-            _row=row,
+            row=row,
             _known=[row[image] for image in earlier if image in row],
         )
 
     def open_rows(self, journal: Journal) -> np.ndarray:
         """Return the rows of the images that have no label of a person yet."""
-        answered = [self._row[e.image] for e in journal.entries if e.label is not None]
+        answered = [self.row[e.image] for e in journal.entries if e.label is not None]
         mask = np.ones(len(self.ids), dtype=bool)
         mask[answered + self._known] = False
         return np.flatnonzero(mask)
 
     def training(self, journal: Journal) -> tuple[np.ndarray, list[str]]:
         """Return the features (m, d) and labels of all examples and answers so far."""
-        given = [(self._row[e.image], e.label) for e in list(journal.entries) if e.label is not None]
+        given = [(self.row[e.image], e.label) for e in list(journal.entries) if e.label is not None]
         features = np.concatenate([self.base_features, self.features[[i for i, _ in given]]])
         return features, [*self.base_labels, *(str(name) for _, name in given)]
 

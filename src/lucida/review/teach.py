@@ -56,7 +56,6 @@ class Teaching:
         run = self.run.id if self.run is not None else None
         self.material = Material.gather(catalog, source, run=run)
         self.journal = Journal(catalog, source.question, run, reviewer, "teach")
-        self.row = {image: i for i, image in enumerate(self.material.ids)}
         self.expected: list[tuple[int, float]] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="refit") if background else None
         self._pending: Future[_Fit] | None = None
@@ -88,7 +87,7 @@ class Teaching:
 
     def card_of(self, image: str) -> Card:
         """Return the card of one image of the catalog."""
-        return self._card(self.row[image])
+        return self._card(self.material.row[image])
 
     def _runner_ups(self, i: int) -> tuple[tuple[str, float], ...]:
         fit = self._fit
@@ -106,7 +105,7 @@ class Teaching:
 
     def answer(self, image: str, verdict: Verdict, label: str | None) -> None:
         """Write one answer down and refit when enough has come in."""
-        proposal = self._fit.labels[self.row[image]]
+        proposal = self._fit.labels[self.material.row[image]]
         given = proposal if verdict == "right" else label
         if verdict == "unsure":
             given = None
@@ -126,7 +125,7 @@ class Teaching:
         if entry is None:
             return None
         self._settle()
-        queue = [self.row[entry.image], *self._fit.queue]
+        queue = [self.material.row[entry.image], *self._fit.queue]
         self._fit = _Fit(**{**self._fit.__dict__, "queue": list(dict.fromkeys(queue))})
         return self.card_of(entry.image)
 
@@ -158,7 +157,7 @@ class Teaching:
         share = (
             expected_acceptance(rest, self.terms.max_error, confidence=self.terms.confidence, worth=self.terms.worth)
             * len(rest)
-            / max(len(self.row), 1)
+            / max(len(self.material.row), 1)
         )
         point = (len(self.journal), float(share))
         if self.expected and self.expected[-1][0] == point[0]:
@@ -202,7 +201,7 @@ class Teaching:
             top = np.partition(probabilities[rows], -2, axis=1)[:, -2:]
             margin = top[:, 1] - top[:, 0]
         candidates = rows[np.argsort(margin, kind="stable")[:CANDIDATES]]
-        taught = [self.row[e.image] for e in self.journal.entries[-500:] if e.image in self.row]
+        taught = [self.material.row[e.image] for e in self.journal.entries[-500:] if e.image in self.material.row]
         return farthest_first(self.material.directions, candidates, taught, QUEUE)
 
     # ---- the end --------------------------------------------------------------------------------------------------
@@ -213,7 +212,7 @@ class Teaching:
             return False
         now, share = self.expected[-1]
         then, before = next((p for p in reversed(self.expected) if p[0] <= now - 50), self.expected[0])
-        won = (share - before) * len(self.row)
+        won = (share - before) * len(self.material.row)
         return share > 0 and won < (now - then) / max(self.terms.worth, 1e-9)
 
     def status(self) -> ReviewStatus:
