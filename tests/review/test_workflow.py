@@ -266,3 +266,33 @@ def test_a_page_can_show_every_image(catalog, truth):
     data, media = review.image(review.next().image)
     assert media == "image/png"
     assert data.startswith(b"\x89PNG")
+
+
+def test_a_kill_between_the_freeze_and_the_check_does_not_teach_again(catalog, truth, monkeypatch):
+    review = Review.open(catalog, terms=TERMS)
+    taught = give(review, truth, 12)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Review, "_begin_check", killed)
+        with pytest.raises(KeyboardInterrupt):
+            review.freeze()
+    again = Review.open(catalog, terms=TERMS)
+    assert again.phase == "check"
+    assert not set(again.population.ids) & set(taught)
+    assert [run.verb for run in catalog.runs.all(question="kind")].count("teach") == 1
+    give(again, truth, 3)
+    again.stop()
+    # A review that was checked is taught further, as before.
+    assert Review.open(catalog, terms=Terms(max_error=0.04)).phase == "teach"
+
+
+def test_where_too_few_are_left_to_check_teaching_goes_on(catalog, truth, monkeypatch):
+    terms = Terms(max_error=0.001)
+    review = Review.open(catalog, terms=terms, refuse_small=True)
+    give(review, truth, 4)
+    with pytest.raises(PopulationTooSmall):
+        review.freeze()
+    assert Review.open(catalog, terms=terms, refuse_small=True).phase == "teach"

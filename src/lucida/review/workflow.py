@@ -91,7 +91,7 @@ class Review:
         if run is not None:
             self._checking = Checking(catalog, run, terms, self.reviewer)
             self._settle()
-        elif teach:
+        elif teach and not self._interrupted(source):
             self._teaching = Teaching(catalog, source, terms, self.reviewer, background=background)
         else:
             self._begin_check(source)
@@ -277,6 +277,16 @@ class Review:
                 return run
         return None
 
+    def _interrupted(self, source: Run) -> bool:
+        """Tell whether a teach phase was frozen but its check never begun, as after a kill between the two."""
+        if source.verb != "teach":
+            return False
+        reviews = [r for r in self.catalog.runs.all(question=self.question) if r.verb == "review"]
+        folders = [self.catalog.runs.folder(r.id) for r in reviews if r.parent == source.id]
+        left = self.catalog.images.count() - len(taught_images(self.catalog, source))
+        # Where too few are left to check, teaching all of them is the way on.
+        return not any((folder / POPULATION).exists() for folder in folders) and left >= _needed(self.terms)
+
     def _begin_check(self, source: Run) -> None:
         self.source = source
         taught = taught_images(self.catalog, source)
@@ -368,7 +378,7 @@ def refuse_too_small(total: int, taught: int, terms: Terms) -> None:
     Raises:
         PopulationTooSmall: If labelling every image costs less than proving anything.
     """
-    needed = math.ceil(too_small(terms.max_error, 1 - terms.confidence))
+    needed = _needed(terms)
     if total >= needed:
         return
     raise PopulationTooSmall(
@@ -378,3 +388,8 @@ def refuse_too_small(total: int, taught: int, terms: Terms) -> None:
         got=f"{total:,} images to check, {taught:,} taught",
         hint=f"lucida review --teach {total + taught} to label every one, or a larger --max-error",
     )
+
+
+def _needed(terms: Terms) -> int:
+    """Return how many images there must be for a check to pay."""
+    return math.ceil(too_small(terms.max_error, 1 - terms.confidence))
