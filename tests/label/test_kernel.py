@@ -36,18 +36,24 @@ def problem(n: int = 24):
     return np.exp(-0.3 * kernel.squared_distances(rows, rows)), targets
 
 
-def test_weights_are_those_of_ridge_regression():
-    ridge = pytest.importorskip("sklearn.kernel_ridge")
+def by_hand(values: np.ndarray, truth: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Solve ridge regression with a free constant, as one system of equations: weights and constant."""
+    n = len(values)
+    system = np.block([[values + alpha * np.eye(n), np.ones((n, 1))], [np.ones((1, n)), np.zeros((1, 1))]])
+    solved = np.linalg.solve(system, np.vstack([truth, np.zeros((1, truth.shape[1]))]))
+    return solved[:n], solved[n]
+
+
+def test_predictions_are_those_of_ridge_regression_with_a_free_constant():
     values, targets = problem()
     found = kernel.solve(values, np.arange(24), targets, np.ones(24, bool))
     truth = np.eye(3)[targets]
-    fits = [
-        ridge.KernelRidge(alpha=alpha, kernel="precomputed").fit(values, truth - truth.mean(axis=0)).dual_coef_
-        for alpha in kernel.RIDGES
-    ]
-    nearest = min(float(np.abs(fit - found.weights).max()) for fit in fits)
-    assert nearest < 1e-5, "one of the ridges tried gives these weights"
-    np.testing.assert_allclose(found.bias, truth.mean(axis=0))
+    errors = []
+    for alpha in kernel.RIDGES:
+        weights, constant = by_hand(values, truth, alpha)
+        expected = values @ weights + constant
+        errors.append(float(np.abs(values @ found.weights + found.bias - expected).max()))
+    assert min(errors) < 1e-5, "one of the ridges tried gives these predictions"
     assert found.scale in kernel.SCALES
 
 
@@ -56,17 +62,35 @@ def test_held_out_is_what_fitting_without_each_example_gives():
     n = len(targets)
     found = kernel.solve(values, np.arange(n), targets, np.ones(n, bool))
     truth = np.eye(3)[targets]
-    centred = truth - truth.mean(axis=0)
     errors = []
     for alpha in kernel.RIDGES:
-        by_hand = np.empty((n, 3))
+        left_out = np.empty((n, 3))
         for i in range(n):
             rest = np.arange(n) != i
-            weights = np.linalg.solve(values[np.ix_(rest, rest)] + alpha * np.eye(n - 1), centred[rest])
-            by_hand[i] = values[i, rest] @ weights + found.bias
-        errors.append(float(np.abs(found.scale * by_hand - found.held_out).max()))
+            weights, constant = by_hand(values[np.ix_(rest, rest)], truth[rest], alpha)
+            # The share of the classes is known: it is that of all examples.
+            left_out[i] = values[i, rest] @ weights + constant + truth.mean(axis=0) - truth[rest].mean(axis=0)
+        errors.append(float(np.abs(found.scale * left_out - found.held_out).max()))
     assert min(errors) < 1e-4
     assert found.loss == pytest.approx(float(kernel.log_loss(found.held_out, targets).mean()))
+
+
+def test_examples_that_say_nothing_are_held_out_at_chance():
+    # Without putting the shares right, the class of the one held out is the rarest, and never named.
+    draw = np.random.default_rng(5)
+    right = []
+    for _ in range(40):
+        rows = draw.normal(size=(30, 50))
+        targets = np.arange(30) % 10
+        values = np.exp(-0.01 * kernel.squared_distances(rows, rows))
+        found = kernel.solve(values, np.arange(30), targets, np.ones(30, bool))
+        right.append((found.held_out.argmax(axis=1) == targets).mean())
+    assert 0.05 < np.mean(right) < 0.2
+
+
+def test_equal_rows_are_no_trouble():
+    found = kernel.solve(np.ones((6, 6)), np.arange(6), np.arange(6) % 2, np.ones(6, bool))
+    assert all(np.isfinite(part).all() for part in (found.weights, found.bias, found.held_out))
 
 
 def test_fewer_landmarks_come_near_all_of_them():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,6 +54,8 @@ class Head:
         classes: Names of the classes, in the order of the probabilities.
         members: What is averaged.
         accuracy: Leave-one-out accuracy with its interval; None where every class has a single example.
+        losses: Leave-one-out log loss of each example in nats, not a number for the only one of its class; None for
+            a head that was read from a file.
         examples: From how many examples the members were chosen.
     """
 
@@ -68,7 +70,9 @@ class Head:
         scales: dict[str, float],
         landmarks: NDArray[np.float32],
         present: NDArray[np.intp],
+        losses: NDArray[np.floating[Any]] | None = None,
     ) -> None:
+        self.losses = losses
         self.classes, self.members, self.accuracy, self.examples = classes, members, accuracy, examples
         self._parts, self._scales = parts, scales
         self._landmarks, self._present = landmarks, present
@@ -111,15 +115,17 @@ class Head:
         distances = _distances(features, features[chosen], parts, scales)
         solved = {c: _solve(distances, c, chosen, targets) for c in tried}
         shares = {m.parts: m.share for m in kept.members} if kept else _shares(solved, targets)
+        accuracy, losses = _held_out(solved, shares, targets)
         return cls(
             names,
             [Member(c, share, *_weights(solved[c])) for c, share in shares.items()],
-            _accuracy(solved, shares, targets),
+            accuracy,
             kept.examples if kept else len(labels),
             parts=parts,
             scales=scales,
             landmarks=features[chosen],
             present=present,
+            losses=losses,
         )
 
     @on_one_thread
@@ -261,11 +267,14 @@ def _weights(solution: Solution) -> tuple[NDArray[np.float32], NDArray[np.float3
     )
 
 
-def _accuracy(
+def _held_out(
     solved: dict[tuple[str, ...], Solution], shares: dict[tuple[str, ...], float], targets: NDArray[np.intp]
-) -> Accuracy | None:
+) -> tuple[Accuracy | None, Floats]:
+    """Return the leave-one-out accuracy, and each example's log loss, of all members together."""
     counted = np.bincount(targets)[targets] > 1
+    logits = np.sum([share * solved[c].held_out for c, share in shares.items()], axis=0)
+    losses = np.where(counted, kernel.log_loss(logits, targets), np.nan)
     if not counted.any():
-        return None
-    held_out = np.sum([share * solved[c].held_out for c, share in shares.items()], axis=0)[counted]
-    return Accuracy.of(int((held_out.argmax(axis=1) == targets[counted]).sum()), int(counted.sum()))
+        return None, losses
+    right = int((logits.argmax(axis=1) == targets)[counted].sum())
+    return Accuracy.of(right, int(counted.sum())), losses

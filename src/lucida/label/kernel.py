@@ -46,7 +46,8 @@ class Solution:
 
     Attributes:
         weights: float (m, classes), applied to the kernel between rows and the m landmarks.
-        bias: Share of each class among the examples, (classes,), added after.
+        bias: Added after, (classes,): without any kernel values like the average example's it would be the share of
+            each class.
         scale: Factor that makes the outputs the logits of truthful probabilities.
         held_out: Logits of each example by the weights fitted without it, (n, classes), scaled.
         loss: Mean log loss of those of `counted`, in nats; infinite where none counts.
@@ -71,41 +72,54 @@ def solve(
         counted: Which examples count when ridge and scale are chosen, (n,).
     """
     truth = np.eye(int(targets.max()) + 1)[targets]
-    bias = truth.mean(axis=0)
-    basis, spectrum, back = _diagonalise(kernel, landmarks)
-    projected = basis.T @ (truth - bias)
+    share, n = truth.mean(axis=0), len(truth)
+    basis, spectrum, back, shift = _diagonalise(kernel, landmarks)
+    projected = basis.T @ (truth - share)
     best: tuple[float, float, float, Floats] | None = None
     for ridge in RIDGES if counted.any() else USUAL[:1]:
         shrink = spectrum / (spectrum + ridge)
-        own = np.minimum(np.einsum("ij,ij,j->i", basis, basis, shrink), 1 - 1e-9)[:, None]
-        fitted = basis @ (shrink[:, None] * projected)
-        # Leaving a row out of a ridge regression changes its prediction by a known amount.
-        left_out = (fitted - own * (truth - bias)) / (1 - own) + bias
+        own = np.minimum(1 / n + np.einsum("ij,ij,j->i", basis, basis, shrink), 1 - 1e-9)[:, None]
+        fitted = share + basis @ (shrink[:, None] * projected)
+        # Leaving a row out of a ridge regression changes its prediction by a known amount. It also makes its class a
+        # little rarer than it is, which would tell against the truth wherever examples are few: that is put right.
+        left_out = (fitted - own * truth) / (1 - own) + (truth - share) / max(n - 1, 1)
         for scale in SCALES if counted.any() else USUAL[1:]:
             loss = float(log_loss(scale * left_out[counted], targets[counted]).mean()) if counted.any() else np.inf
             if best is None or loss < best[0]:
                 best = (loss, ridge, scale, scale * left_out)
     assert best is not None
     loss, ridge, scale, held_out = best
-    weights = back @ ((np.sqrt(spectrum) / (spectrum + ridge))[:, None] * projected)
-    return Solution(weights, bias, scale, held_out, loss)
+    found = (np.sqrt(spectrum) / (spectrum + ridge))[:, None] * projected
+    return Solution(back @ found, share - shift @ found, scale, held_out, loss)
 
 
-def _diagonalise(kernel: Floats, landmarks: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-    """Write kernel @ back = basis * sqrt(spectrum) with orthonormal columns in basis.
+def _diagonalise(kernel: Floats, landmarks: NDArray[np.intp]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Write kernel @ back - shift = basis * sqrt(spectrum), its columns orthonormal in basis and with mean zero.
 
-    Source: Williams and Seeger 2001, Using the Nystroem Method to Speed Up Kernel Machines.
+    Source: Williams and Seeger 2001, Using the Nystroem Method to Speed Up Kernel Machines; Schoelkopf, Smola and
+    Mueller 1998, Nonlinear Component Analysis, appendix B, for kernels of rows less their mean.
     """
-    values, vectors = np.linalg.eigh(kernel[landmarks].astype(np.float64))
-    kept = values > 1e-7 * values[-1]
-    values, vectors = values[kept], vectors[:, kept]
+    square = kernel[landmarks].astype(np.float64)
     if len(landmarks) == len(kernel):
+        column = square.mean(axis=0)
+        values, vectors = _spectrum(square - column[None, :] - column[:, None] + column.mean(), 1e-7)
         basis = np.empty((len(kernel), len(values)))
         basis[landmarks] = vectors
-        return basis, values, vectors / np.sqrt(values)
+        back = vectors / np.sqrt(values)
+        # Taking the mean over landmarks off a new row is a weight like any other.
+        return basis, values, back - back.mean(axis=0), (column - column.mean()) @ back
+    values, vectors = _spectrum(square, 1e-7)
     back = vectors / np.sqrt(values)
     mapped = kernel @ back
-    spectrum, turn = np.linalg.eigh(mapped.T @ mapped)
-    kept = spectrum > 1e-9 * spectrum[-1]
-    spectrum, turn = spectrum[kept], turn[:, kept]
-    return mapped @ turn / np.sqrt(spectrum), spectrum, back @ turn
+    middle = mapped.mean(axis=0)
+    mapped = mapped - middle
+    spectrum, turn = _spectrum(mapped.T @ mapped, 1e-9)
+    return mapped @ turn / np.sqrt(spectrum), spectrum, back @ turn, middle @ turn
+
+
+def _spectrum(matrix: Floats, least: float) -> tuple[Floats, Floats]:
+    """Return eigenvalues above a share of the largest, and their vectors; one of each at the least."""
+    values, vectors = np.linalg.eigh(matrix)
+    kept = values > max(least * values[-1], 1e-12)
+    kept[-1] = True
+    return np.maximum(values[kept], 1e-12), vectors[:, kept]
