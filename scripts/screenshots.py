@@ -1,6 +1,6 @@
 """Make the pictures of the review page in docs/images, from a real review of real photos.
 
-    python scripts/screenshots.py --photos PHOTOS.parquet
+    python -m scripts.screenshots --photos PHOTOS.parquet
 
 PHOTOS is a Parquet file in the `datasets` convention with the columns image and label; by default the clothing photos
 beside the project. A few photos a class are the examples; the rest is labelled, taught and checked in the page itself,
@@ -12,17 +12,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import shutil
 import sys
 import tempfile
 import threading
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
+from recipes.photos import unpack
 
 from lucida.catalog import Catalog
 from lucida.review.workflow import Review, Terms
@@ -64,27 +63,6 @@ PASSES = (
     Shots("-dark-zh", "zh-CN", "dark", DESK),
     Shots("-phone", "en-US", "light", PHONE),
 )
-
-
-def unpack(photos: Path, folder: Path, examples: int) -> tuple[Path, Path, dict[str, str]]:
-    """Write a Parquet file's photos into a folder of examples and a folder without labels; returns both and the key."""
-    import pyarrow.parquet as parquet
-
-    table = parquet.read_table(photos)
-    features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
-    names: list[str] = features["label"]["names"]
-    seen: Counter[str] = Counter()
-    key: dict[str, str] = {}
-    for i, row in enumerate(table.to_pylist()):
-        label = names[row["label"]]
-        seen[label] += 1
-        teaches = seen[label] <= examples
-        path = folder / ("examples" if teaches else "photos") / (label if teaches else "") / f"{i:04d}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(row["image"]["bytes"])
-        if not teaches:
-            key[path.name] = label
-    return folder / "photos", folder / "examples", key
 
 
 def labelled(photos: Path, examples: Path, catalog: Path) -> Path:

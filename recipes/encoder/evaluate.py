@@ -1,52 +1,28 @@
 """Measure an exported encoder from its files alone and print JSON; the card quotes the output.
 
-    python -m recipes.encoder.evaluate --weights src/lucida/models/embedded/weights --data ../shared/data
-
-``--choose`` compares input sizes and ways to fit a photo that is not square instead: the choice written to
-``encoder.toml`` rests on Tiny ImageNet and CIFAR-10, never on the sets that the card reports as unseen.
+python -m recipes.encoder.evaluate --weights src/lucida/models/embedded/weights --data ../shared/data
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import io
 import json
 import math
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from recipes.encoder import inference, probe, zero_shot
-from recipes.encoder.data import ImageSet, Pixels, load_parquet
+from lucida.models.embedded.lexicon import Lexicon
+from recipes.encoder import inference, near_duplicates, probe, sources, zero_shot
+from recipes.encoder.data import ImageSet, Pixels, decode, load_parquet
 from recipes.encoder.inference import Floats, OnnxEncoder
+from recipes.encoder.near_duplicates import DEGRADED, Alteration
 
-CIFAR_TRAIN, CIFAR_TEST = 3000, 5000
-Alteration = Callable[[Image.Image], Image.Image]
-
-
-def soft(image: Image.Image) -> Image.Image:
-    """Blur with a standard deviation of 1.2 pixels."""
-    return image.filter(ImageFilter.GaussianBlur(1.2))
-
-
-def upscaled(image: Image.Image) -> Image.Image:
-    """Halve the resolution and enlarge again."""
-    return image.resize((32, 32), Image.Resampling.BOX).resize((64, 64), Image.Resampling.BICUBIC)
-
-
-def compressed(image: Image.Image) -> Image.Image:
-    """Store as JPEG of quality 20."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=20)
-    return Image.open(buffer).convert("RGB")
-
-
-ALTERATIONS: dict[str, Alteration] = {"soft": soft, "upscaled": upscaled, "compressed": compressed}
+CIFAR_TRAIN = 3000
 
 
 def refit(images: ImageSet, encoder: OnnxEncoder, alter: Alteration | None = None) -> Pixels:
@@ -63,11 +39,11 @@ def spread(logits: Floats) -> dict[str, float]:
     return {"largest_share": round(float(share.max()), 4), "effective_classes": round(float(np.exp(entropy)), 1)}
 
 
-def cifar_split(data: Path, encoder: OnnxEncoder) -> tuple[ImageSet, ImageSet]:
-    """Draw disjoint training and test images from CIFAR-10's training part, the same each time."""
+def cifar_sets(data: Path, encoder: OnnxEncoder) -> tuple[ImageSet, ImageSet]:
+    """Draw images of CIFAR-10 that were trained on, and all that were not, the same each time."""
     images = load_parquet(data / "cifar10" / "train.parquet", encoder.fit)
-    order = np.random.default_rng(0).permutation(len(images))[: CIFAR_TRAIN + CIFAR_TEST]
-    train, test = order[:CIFAR_TRAIN], order[CIFAR_TRAIN:]
+    train, test = sources.cifar_split(images)
+    train = np.random.default_rng(0).permutation(train)[:CIFAR_TRAIN]
     return (
         ImageSet(images.pixels[train], images.labels[train], images.names),
         ImageSet(images.pixels[test], images.labels[test], images.names),
@@ -82,45 +58,55 @@ def parameters(path: Path) -> int:
 
 
 def tiny_imagenet(encoder: OnnxEncoder, data: Path) -> dict[str, Any]:
-    """Measure top-1 and top-5 on the validation images, as they are and degraded."""
+    """Measure top-1 and top-5 among the set's own classes on the validation images, as they are and degraded."""
     images = load_parquet(data / "tiny_imagenet" / "validation.parquet")
+    classes = len(images.names)
     logits = encoder(refit(images, encoder))[1]
-    five = np.argsort(-logits, axis=1)[:, :5]
+    five = np.argsort(-logits[:, :classes], axis=1)[:, :5]
     result: dict[str, Any] = {
-        "top_1": probe.proportion(logits.argmax(axis=1) == images.labels),
+        "top_1": probe.proportion(logits[:, :classes].argmax(axis=1) == images.labels),
+        "top_1_among_all_classes": probe.proportion(logits.argmax(axis=1) == images.labels),
         "top_5": probe.proportion((five == images.labels[:, None]).any(axis=1)),
         **spread(logits),
     }
-    for name, alter in ALTERATIONS.items():
-        logits = encoder(refit(images, encoder, alter))[1]
+    for name, alter in DEGRADED.items():
+        logits = encoder(refit(images, encoder, alter))[1][:, :classes]
         result[name] = {"top_1": probe.proportion(logits.argmax(axis=1) == images.labels), **spread(logits)}
     return result
 
 
-def cifar10(encoder: OnnxEncoder, data: Path, table: zero_shot.Table, weights: Path) -> dict[str, Any]:
-    """Measure the linear probe with 3,000 labels and the labels by words."""
-    train, test = cifar_split(data, encoder)
+def cifar10(encoder: OnnxEncoder, data: Path, lexicon: Lexicon, known: list[list[str]]) -> dict[str, Any]:
+    """Measure labels by words on images that were not trained on, also as if the ten classes were not known."""
+    train, test = cifar_sets(data, encoder)
     (features, _), (held_out, logits) = encoder(train.pixels), encoder(test.pixels)
-    known = zero_shot.known_classes(weights)
+    others = logits.shape[1] - len(test.names)
     return {
+        "words": zero_shot.zero_shot(logits, test.labels, lexicon, known, test.names),
+        "words_without_its_classes": zero_shot.zero_shot(logits[:, :others], test.labels, lexicon, known, test.names),
         "linear_probe_3000": probe.probe_all((features, train.labels), (held_out, test.labels)),
-        "zero_shot": zero_shot.zero_shot(logits, test.labels, table, known, test.names),
-        **spread(logits),
     }
 
 
-def clothing(encoder: OnnxEncoder, data: Path, table: zero_shot.Table, weights: Path) -> dict[str, Any]:
+def clothing(encoder: OnnxEncoder, data: Path, lexicon: Lexicon, known: list[list[str]]) -> dict[str, Any]:
     """Measure linear probes with few and all examples, and the labels by words, on phone photos."""
     parts = [load_parquet(data / "clothing" / f"{part}.parquet", encoder.fit) for part in ("train", "validation")]
     outputs = [encoder(part.pixels) for part in parts]
     train, test = ((output[0], part.labels) for output, part in zip(outputs, parts, strict=True))
-    known = zero_shot.known_classes(weights)
     return {
         "5_a_class": probe.probe_draws(train, test, 5, draws=20),
         "20_a_class": probe.probe_draws(train, test, 20, draws=10),
         "all_3068": probe.probe_all(train, test),
-        "zero_shot": zero_shot.zero_shot(outputs[1][1], test[1], table, known, parts[1].names),
+        "words": zero_shot.zero_shot(outputs[1][1], test[1], lexicon, known, parts[1].names),
     }
+
+
+def duplicates(encoder: OnnxEncoder, data: Path) -> dict[str, Any]:
+    """Measure whether altered copies find their originals, among clothing and sample photos."""
+    import pyarrow.parquet as pq
+
+    files = (data / "clothing" / "validation.parquet", data / "photos" / "photos.parquet")
+    rows = [row for file in files for row in pq.read_table(file, columns=["image"])["image"].to_pylist()]
+    return near_duplicates.retrieval(encoder, [decode(row["bytes"]) for row in rows])
 
 
 def engines(weights: Path, size: int, data: Path) -> dict[str, Any]:
@@ -142,60 +128,24 @@ def engines(weights: Path, size: int, data: Path) -> dict[str, Any]:
     return result
 
 
-def compare_sizes(encoder: OnnxEncoder, data: Path, sizes: Sequence[int]) -> dict[str, Any]:
-    """Measure top-1 on Tiny ImageNet and the probe on CIFAR-10 at several input sizes."""
-    result = {}
-    for size in sizes:
-        sized = dataclasses.replace(encoder, size=size)
-        images = load_parquet(data / "tiny_imagenet" / "validation.parquet", sized.fit)
-        train, test = cifar_split(data, sized)
-        top_1 = float((sized(images.pixels)[1].argmax(axis=1) == images.labels).mean())
-        features = [(sized(part.pixels)[0], part.labels) for part in (train, test)]
-        # One strength: the sizes are compared with each other, and the search costs minutes.
-        probed = probe.probe_all(features[0], features[1], strengths=(0.01,))["value"]
-        result[str(size)] = {"tiny_imagenet_top_1": top_1, "cifar10_probe": probed}
-        print(size, json.dumps(result[str(size)]), file=sys.stderr, flush=True)
-    return result
-
-
-def compare_fits(encoder: OnnxEncoder, data: Path) -> dict[str, Any]:
-    """Measure top-1 on the middle 4:3 of each validation image, fitted in each way."""
-    images = load_parquet(data / "tiny_imagenet" / "validation.parquet")
-    wide = [Image.fromarray(pixels[8:56]) for pixels in images.pixels]
-    tall = [Image.fromarray(pixels[:, 8:56]) for pixels in images.pixels]
-    result = {}
-    for resize in ("squash", "crop", "pad"):
-        right = []
-        for pictures in (wide, tall):
-            fitted = np.stack([inference.fit(picture, encoder.size, resize) for picture in pictures])
-            right.append(encoder(fitted)[1].argmax(axis=1) == images.labels)
-        result[resize] = float(np.mean(right))
-    return result
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Evaluate from the command line."""
     parser = argparse.ArgumentParser(description="Measure an exported encoder.")
     parser.add_argument("--weights", type=Path, required=True, help="folder that holds encoder.toml and words/")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--choose", action="store_true", help="compare input sizes and fits instead")
     options = parser.parse_args(arguments)
     encoder = inference.load(options.weights)
-    result: dict[str, Any]
-    if options.choose:
-        sizes = compare_sizes(encoder, options.data, (56, 64, 72, 80, 96))
-        result = {"sizes": sizes, "fits_4_to_3": compare_fits(encoder, options.data)}
-    else:
-        table = zero_shot.load_table(options.weights / "words")
-        result = {
-            "input": {"size": encoder.size, "resize": encoder.resize},
-            "parameters": parameters(options.weights / "encoder.onnx"),
-            "bytes": (options.weights / "encoder.onnx").stat().st_size,
-            "tiny_imagenet": tiny_imagenet(encoder, options.data),
-            "cifar10": cifar10(encoder, options.data, table, options.weights),
-            "clothing": clothing(encoder, options.data, table, options.weights),
-            "engines_one_core": engines(options.weights, encoder.size, options.data),
-        }
+    lexicon, known = zero_shot.load_table(options.weights), zero_shot.known_classes(options.weights)
+    result = {
+        "input": {"size": encoder.size, "resize": encoder.resize},
+        "parameters": parameters(options.weights / "encoder.onnx"),
+        "bytes": (options.weights / "encoder.onnx").stat().st_size,
+        "tiny_imagenet": tiny_imagenet(encoder, options.data),
+        "cifar10": cifar10(encoder, options.data, lexicon, known),
+        "clothing": clothing(encoder, options.data, lexicon, known),
+        "near_duplicates": duplicates(encoder, options.data),
+        "engines_one_core": engines(options.weights, encoder.size, options.data),
+    }
     print(json.dumps(result, indent=2))
 
 

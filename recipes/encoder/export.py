@@ -3,9 +3,8 @@
     python -m recipes.encoder.export --run runs/encoder --data ../shared/data \\
         --out src/lucida/models/embedded/weights --revision 2026-11-21.1
 
-The file stores its weights in half precision, each widened by a Cast that engines fold when they load it:
-half the size, computed in float32 (or bfloat16, where the engine is told so). The same checkpoint gives the
-same bytes.
+The weights are stored small, see `lucida.models.embedded.storage`. The embedding is widened by where things are: the
+principal directions of the third stage's map in 8 x 8 cells. The same checkpoint and data give the same bytes.
 """
 
 from __future__ import annotations
@@ -21,22 +20,27 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+from torch.nn import functional
 
-from recipes.encoder import checkpoint
-from recipes.encoder.data import label_names, read_synonyms
-from recipes.encoder.model import Encoder, fold_batch_norm
-from recipes.encoder.train import MEAN, STD
+from lucida.models.embedded.network import Described, Encoder, fold_batch_norm
+from lucida.models.embedded.storage import shrink
+from lucida.train import checkpoint
+from recipes.encoder.classes import class_rows
+from recipes.encoder.data import Pixels, load_parquet
+from recipes.encoder.inference import fit
+from recipes.encoder.sampling import MEAN, STD, normalise
 
 OPSET = 18
 LICENCE = "research use only: trained on Tiny ImageNet (see card.md); not covered by the code's Apache-2.0"
+DIRECTIONS_FROM = (("tiny_imagenet", 4000), ("cifar10", 1000), ("clothing", 3000))  # images looked at, without labels
 
 TOML = """\
 name = "embedded"
 task = "encode"
 file = "encoder.onnx"
 licence = "{licence}"
-source = "recipes/encoder on Tiny ImageNet: 36,000 images, 200 classes, {epochs:.0f} epochs"
+source = "recipes/encoder on Tiny ImageNet and CIFAR-10, {epochs:.0f} epochs; other sets without labels"
 revision = "{revision}"
 
 [input]
@@ -54,7 +58,26 @@ std = {std}
 embedding = "embedding"
 logits = "logits"
 classes = "classes.json"
+
+[parts]
+shape = {shape}
+layout = {layout}
 """
+
+
+def principal_directions(encoder: Encoder, images: Pixels, stage: int, dims: int, cells: int) -> Tensor:
+    """Find the directions in which the features of a stage differ most, float32 (dims, channels)."""
+    rows = []
+    for start in range(0, len(images), 250):
+        batch = torch.from_numpy(images[start : start + 250]).permute(0, 3, 1, 2).float() / 255
+        with torch.inference_mode():
+            pooled = functional.adaptive_avg_pool2d(encoder.maps(normalise(batch))[stage], cells)
+        rows.append(pooled.permute(0, 2, 3, 1).flatten(0, 2))
+    features = torch.cat(rows)
+    features = features - features.mean(dim=0)
+    _, _, directions = torch.linalg.svd(features.T @ features)
+    # A sign for each direction, so that the same data give the same file on any machine.
+    return directions[:dims] * directions[:dims].sum(dim=1, keepdim=True).sign()
 
 
 def load_encoder(path: Path) -> tuple[Encoder, dict[str, Any]]:
@@ -67,15 +90,15 @@ def load_encoder(path: Path) -> tuple[Encoder, dict[str, Any]]:
     return encoder, state
 
 
-def to_onnx(encoder: Encoder, side: int = 64) -> onnx.ModelProto:
-    """Trace the encoder with a dynamic batch, height and width."""
+def to_onnx(network: nn.Module, side: int = 64) -> onnx.ModelProto:
+    """Trace a network with a dynamic batch, for one size of image."""
     sample = torch.zeros(2, 3, side, side)
-    axes = {0: torch.export.Dim("batch"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    axes = {0: torch.export.Dim("batch")}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            encoder.requires_grad_(False), (sample,), dynamo=True, opset_version=OPSET, verbose=False,
+            network.requires_grad_(False), (sample,), dynamo=True, opset_version=OPSET, verbose=False,
             input_names=["image"], output_names=["embedding", "logits"], dynamic_shapes=(axes,),
         )  # fmt: skip
     assert program is not None
@@ -86,9 +109,8 @@ def to_onnx(encoder: Encoder, side: int = 64) -> onnx.ModelProto:
 
 
 def name_axes(model: onnx.ModelProto) -> None:
-    """Name the free axes of the input for people who look at the file."""
-    for axis, name in {0: "batch", 2: "height", 3: "width"}.items():
-        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    """Name the free axis for people who look at the file."""
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     for output in model.graph.output:
         output.type.tensor_type.shape.dim[0].dim_param = "batch"
 
@@ -105,24 +127,6 @@ def forget_origin(model: onnx.ModelProto) -> None:
         del part.metadata_props[:]
 
 
-def store_half(model: onnx.ModelProto) -> None:
-    """Store float32 weights of more than 16 values as float16, widened by a Cast node each."""
-    casts = []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size <= 16:
-            continue
-        if np.abs(values).max() > np.finfo(np.float16).max:
-            raise ValueError(f"{tensor.name} exceeds the range of half precision.")
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model, full_check=True)
-
-
 def replace(path: Path, data: bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part."""
     partial = path.with_name(path.name + ".partial")
@@ -130,15 +134,23 @@ def replace(path: Path, data: bytes) -> None:
     partial.replace(path)
 
 
-def write_classes(data: Path, out: Path) -> None:
-    """Write the classes in the order of the logits, each with its WordNet id and its words."""
-    import pyarrow.parquet as pq
-
-    identities = label_names(pq.read_schema(data / "tiny_imagenet" / "train.parquet").metadata)
-    synonyms = read_synonyms(data / "tiny_imagenet" / "classes.tsv")
-    classes = [{"name": synonyms[i][0], "synonyms": synonyms[i][1:], "wordnet": i} for i in identities]
-    text = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in classes)
+def write_classes(data: Path, out: Path, count: int) -> None:
+    """Write the classes in the order of the logits, each with its words and, where it has one, its WordNet id."""
+    rows = []
+    for row in class_rows(data)[:count]:
+        name, *synonyms = row["words"]
+        rows.append({"name": name, "synonyms": synonyms, **({"wordnet": row["wordnet"][0]} if row["wordnet"] else {})})
+    text = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows)
     replace(out / "classes.json", f"[\n{text}\n]\n".encode())
+
+
+def sample(data: Path, size: int) -> Pixels:
+    """Read the images that the principal directions are taken from, uint8 (n, size, size, 3)."""
+    parts = [
+        load_parquet(data / name / "train.parquet", lambda image: fit(image, size, "squash")).pixels[:count]
+        for name, count in DIRECTIONS_FROM
+    ]
+    return np.concatenate(parts)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -151,18 +163,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--resize", choices=("squash", "crop", "pad"), default="squash")
     parser.add_argument("--interpolation", choices=("area", "bilinear", "bicubic"), default="area")
+    parser.add_argument("--stage", type=int, default=-2, help="whose map tells where things are; -1 is the last")
+    parser.add_argument("--directions", type=int, default=16)
+    parser.add_argument("--cells", type=int, default=8, help="rows and columns of that map")
     options = parser.parse_args(arguments)
     encoder, state = load_encoder(options.run / "checkpoint.safetensors")
-    model = to_onnx(encoder)
-    store_half(model)
+    images = sample(options.data, options.size)
+    directions = principal_directions(encoder, images, options.stage, options.directions, options.cells)
+    model = to_onnx(Described(encoder, directions, options.stage, options.cells), options.size)
+    shrink(model)
     options.out.mkdir(parents=True, exist_ok=True)
     replace(options.out / "encoder.onnx", model.SerializeToString(deterministic=True))
     toml = TOML.format(
         licence=LICENCE, epochs=state["epochs"], revision=options.revision, size=options.size,
         resize=options.resize, interpolation=options.interpolation, scale=1 / 255, mean=list(MEAN), std=list(STD),
+        shape=encoder.head.in_features, layout=options.directions * options.cells**2,
     )  # fmt: skip
     replace(options.out / "encoder.toml", toml.encode())
-    write_classes(options.data, options.out)
+    write_classes(options.data, options.out, encoder.head.out_features)
 
 
 if __name__ == "__main__":

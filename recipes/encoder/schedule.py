@@ -35,7 +35,8 @@ def learning_rate(progress: float, peak: float, warmup: float = 0.06) -> float:
 
 
 # Small images first: most of what is learnt early does not need the detail and costs a third.
-RESOLUTIONS = ((0.0, 32), (0.22, 48), (0.7, 64))
+FULL = 64
+RESOLUTIONS = ((0.0, 32), (0.22, 48), (0.7, FULL))
 
 
 def resolution(progress: float, stages: tuple[tuple[float, int], ...] = RESOLUTIONS) -> int:
@@ -46,6 +47,11 @@ def resolution(progress: float, stages: tuple[tuple[float, int], ...] = RESOLUTI
 def cutmix_share(progress: float, share: float = 0.3, until: float = 0.88) -> float:
     """Give the share of batches to mix: none at the end, so that the last steps see whole images."""
     return share if progress < until else 0.0
+
+
+def contrast_begins(progress: float, start: float = 0.4) -> bool:
+    """Tell whether to look at unlabelled images yet: a network that knows nothing learns faster from labels alone."""
+    return progress >= start
 
 
 def ema_decay(step: int, longest: float = 0.998) -> float:

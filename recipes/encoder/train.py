@@ -15,27 +15,40 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recipes.encoder import checkpoint
-from recipes.encoder.augment import augment, cutmix
-from recipes.encoder.data import ImageSet, load_parquet
-from recipes.encoder.model import DEPTHS, WIDTHS, Encoder
-from recipes.encoder.schedule import Budget, cutmix_share, ema_decay, learning_rate, resolution
-
-# ImageNet's usual statistics: the encoder's own input contract, written to encoder.toml as well.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from lucida.models.embedded.network import DEPTHS, WIDTHS, Encoder
+from lucida.train import checkpoint
+from lucida.train.contrast import FAR, Contrast, follow
+from recipes.encoder.data import ImageSet
+from recipes.encoder.sampling import Batch, Sampler, normalise
+from recipes.encoder.schedule import FULL, Budget, contrast_begins, ema_decay, learning_rate, resolution
+from recipes.encoder.sources import Sources, load_sources
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Hyperparameters of a run."""
+    """Hyperparameters of a run.
+
+    Attributes:
+        batch: Images with a class a step.
+        unlabelled: Images a step that are looked at in two views, without labels; 0 leaves contrast out.
+        contrast: Weight of the contrastive loss, once it has begun; see `schedule.contrast_begins`.
+        words: Weight of the loss that pulls embeddings to their class's word vector; 0 leaves it out.
+        distil: Weight of the teacher's answers against the labels, 0 to 1.
+        temperature: Softens both answers before they are compared.
+    """
 
     budget: Budget
     batch: int = 128
+    unlabelled: int = 64
+    contrast: float = 0.5
+    words: float = 0.0
+    distil: float = 0.5
+    temperature: float = 2.0
     peak_rate: float = 0.2
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -47,37 +60,45 @@ class Settings:
     depths: tuple[int, ...] = DEPTHS
 
 
-def normalise(images: Tensor) -> Tensor:
-    """Bring float32 (n, 3, h, w) in 0..1 to zero mean and unit variance, channels last."""
-    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1)
-    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1)
-    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def generator_for(device: torch.device, *numbers: int) -> torch.Generator:
-    """Seed a generator from numbers alone, so that a resumed run draws what it would have drawn."""
-    seed = 0
-    for number in numbers:
-        seed = (seed * 1_000_003 + number + 1) % (2**63)
-    return torch.Generator(device).manual_seed(seed)
-
-
 class Trainer:
-    """One run: the model, its average, the optimizer and how far it has come."""
+    """One run: the model, its average, the optimizer and how far it has come.
 
-    def __init__(self, train: ImageSet, validation: ImageSet, settings: Settings, out: Path) -> None:
-        self.settings, self.out = settings, out
+    Args:
+        sources: What it learns from.
+        validation: Images with the classes of the first labelled set, to report on.
+        settings: Hyperparameters.
+        out: Folder of the checkpoint and the log.
+        teacher: A trained network whose answers are learnt beside the labels.
+        vectors: A vector for each class, float32 (classes, d), to pull embeddings to.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        validation: ImageSet,
+        settings: Settings,
+        out: Path,
+        *,
+        teacher: Encoder | None = None,
+        vectors: Tensor | None = None,
+    ) -> None:
+        self.settings, self.out, self.validation = settings, out, validation
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.pixels = torch.from_numpy(train.pixels).to(self.device)
-        self.labels = torch.from_numpy(train.labels).to(self.device)
-        self.validation = validation
+        self.sampler = Sampler(sources, settings.batch, settings.unlabelled, settings.seed, self.device)
+        self.related = torch.from_numpy(sources.related).to(self.device)
+        self.images = len(sources.labelled[0].images)
+        self.teacher = teacher.to(self.device).eval() if teacher else None
         torch.manual_seed(settings.seed)
-        classes = int(train.labels.max()) + 1
-        self.model = Encoder(classes, settings.widths, settings.depths).to(self.device)
+        self.model = Encoder(sources.classes, settings.widths, settings.depths).to(self.device)
         for parameter in self.model.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.contrast = Contrast(settings.widths[-1]).to(self.device)
+        self.vectors = None if vectors is None else vectors.to(self.device)
+        self.reader = torch.nn.Linear(settings.widths[-1], vectors.shape[1] if vectors is not None else 1)
+        self.reader = self.reader.to(self.device)
+        self.modules = {"model": self.model, "contrast": self.contrast, "reader": self.reader}
         self.optimizer = self._optimizer()
         self.step, self.seconds = 0, 0.0
         if self.checkpoint.exists():
@@ -91,64 +112,55 @@ class Trainer:
     def progress(self) -> float:
         return self.settings.budget.progress(self.step, self.seconds)
 
+    @property
+    def epochs(self) -> float:
+        """How often each image of the first set was seen with its class."""
+        return self.step * self.sampler.sets[0][2] / self.images
+
     def _optimizer(self) -> torch.optim.Optimizer:
         # Norms and biases have no scale to shrink: decaying them only costs accuracy.
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        trained = [p for module in self.modules.values() for p in module.parameters() if p.requires_grad]
         groups = [
-            {"params": decayed, "weight_decay": self.settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.settings.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
         return torch.optim.SGD(groups, lr=0.1, momentum=self.settings.momentum, nesterov=True)
 
     def _resume(self) -> None:
         groups, state = checkpoint.load(self.checkpoint)
-        self.model.load_state_dict(groups["model"])
-        self.average.load_state_dict(groups["average"])
+        for name, module in (*self.modules.items(), ("average", self.average)):
+            module.load_state_dict(groups[name])
         checkpoint.restore_optimizer(self.optimizer, groups.get("optimizer", {}))
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
 
     def save(self) -> None:
         """Write the checkpoint atomically."""
-        groups = {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": checkpoint.flatten_optimizer(self.optimizer),
-        }
+        groups = {name: module.state_dict() for name, module in (*self.modules.items(), ("average", self.average))}
+        groups["optimizer"] = checkpoint.flatten_optimizer(self.optimizer)
         state = {
             "step": self.step,
             "seconds": self.seconds,
-            "epochs": self.step * self.settings.batch / len(self.labels),
+            "epochs": self.epochs,
             "widths": self.settings.widths,
             "depths": self.settings.depths,
             "classes": self.model.head.out_features,
         }
         checkpoint.save(self.checkpoint, groups, state)
 
-    def batch_indices(self) -> Tensor:
-        """Give the images of this step: every epoch is one permutation, known from its number alone."""
-        per_epoch = len(self.labels) // self.settings.batch
-        epoch, place = divmod(self.step, per_epoch)
-        generator = generator_for(self.device, self.settings.seed, 0, epoch)
-        order = torch.randperm(len(self.labels), generator=generator, device=self.device)
-        return order[place * self.settings.batch : (place + 1) * self.settings.batch]
-
     def train_step(self) -> Tensor:
         """Do one step of the optimizer; gives the loss."""
         progress, settings = self.progress, self.settings
-        generator = generator_for(self.device, settings.seed, 1, self.step)
-        chosen = self.batch_indices()
-        labels = self.labels[chosen]
-        images = normalise(augment(self.pixels[chosen], resolution(progress), generator))
-        other, share = labels, 1.0
-        if torch.rand(1, generator=generator, device=self.device) < cutmix_share(progress):
-            images, permutation, share = cutmix(images, generator)
-            other = labels[permutation]
+        batch = self.sampler.draw(self.step, progress)
+        n = len(batch.labels)
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.model(images)[1].float()
-        loss = share * functional.cross_entropy(logits, labels, label_smoothing=settings.smoothing)
-        if share < 1:
-            loss = loss + (1 - share) * functional.cross_entropy(logits, other, label_smoothing=settings.smoothing)
+            embedding, logits = self.model(batch.images)
+        embedding, logits = embedding.float(), logits[:n].float()
+        loss = self._classification(batch, logits)
+        if self.vectors is not None and settings.words:
+            read = functional.cosine_similarity(self.reader(embedding[:n]), self.vectors[batch.labels])
+            loss = loss + settings.words * (1 - read).mean()
+        if batch.views is not None:
+            loss = loss + settings.contrast * self.contrast(embedding[n:], self._keys(batch.views), batch.sets)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(progress, settings.peak_rate)
         self.optimizer.zero_grad()
@@ -158,14 +170,44 @@ class Trainer:
         self.step += 1
         return loss.detach()
 
+    def _classification(self, batch: Batch, logits: Tensor) -> Tensor:
+        """Give the loss of the labels, and of the teacher's answers where there is one."""
+        loss = batch.share * self._labels(logits, batch.labels)
+        if batch.share < 1:
+            loss = loss + (1 - batch.share) * self._labels(logits, batch.mixed)
+        if self.teacher is None:
+            return loss
+        soft, weight = self.settings.temperature, self.settings.distil
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+            # The teacher is at its best at the size that it was finished at.
+            shown = functional.interpolate(batch.images[: len(batch.labels)], size=(FULL, FULL), mode="bilinear")
+            answers = self.teacher(shown.contiguous(memory_format=torch.channels_last))[1].float()
+        # A teacher that knows fewer classes is asked about its own only.
+        own = batch.labels < answers.shape[1]
+        told = functional.kl_div(
+            functional.log_softmax(logits[own, : answers.shape[1]] / soft, 1),
+            functional.softmax(answers[own] / soft, 1),
+            reduction="batchmean",
+        )
+        return (1 - weight) * loss + weight * soft**2 * told
+
+    def _labels(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Give the smoothed cross-entropy, in which classes related to the true one do not take part."""
+        apart = self.related[labels]
+        likely = functional.log_softmax(logits.masked_fill(apart, FAR), 1)
+        true = likely.gather(1, labels[:, None])[:, 0]
+        even = likely.masked_fill(apart, 0).sum(1) / (~apart).sum(1)
+        return -((1 - self.settings.smoothing) * true + self.settings.smoothing * even).mean()
+
+    def _keys(self, views: Tensor) -> Tensor:
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+            keys: Tensor = self.average(views)[0].float()
+        return keys
+
     def _update_average(self) -> None:
         decay = ema_decay(self.step)
-        new = self.model.state_dict()
-        for name, value in self.average.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(new[name], 1 - decay)
-            else:
-                value.copy_(new[name])
+        follow(self.average, self.model, decay)
+        follow(self.contrast.slow, self.contrast.projection, decay)
 
     def accuracy(self) -> float:
         """Measure the average weights' top-1 accuracy on the validation images."""
@@ -182,7 +224,7 @@ class Trainer:
             now = time.monotonic()
             self.seconds = now - started
             if now - reported > 20:
-                rate = (self.step - begun_at) * self.settings.batch / (self.seconds - seconds_before)
+                rate = (self.step - begun_at) / (self.seconds - seconds_before)
                 self._report(loss_sum.item() / count, rate)
                 loss_sum.zero_()
                 count, reported = 0, now
@@ -197,9 +239,10 @@ class Trainer:
 
     def _report(self, loss: float, rate: float) -> None:
         left = self.seconds / max(self.progress, 1e-6) * (1 - self.progress)
+        images = rate * (self.settings.batch + self.settings.unlabelled * contrast_begins(self.progress))
         print(
-            f"{self.progress:6.1%}  step {self.step}  epoch {self.step * self.settings.batch / len(self.labels):.1f}"
-            f"  {resolution(self.progress)} px  loss {loss:.3f}  {rate:.0f} images/s  {left / 60:.0f} min left",
+            f"{self.progress:6.1%}  step {self.step}  epoch {self.epochs:.1f}  {resolution(self.progress)} px"
+            f"  loss {loss:.3f}  {images:.0f} images/s  {left / 60:.0f} min left",
             flush=True,
         )
 
@@ -210,28 +253,53 @@ class Trainer:
 
 
 def top_1(model: Encoder, images: ImageSet, device: torch.device, batch: int = 250) -> float:
-    """Measure top-1 accuracy, 0 to 1, at the images' own size."""
-    right = 0
+    """Measure top-1 accuracy, 0 to 1, among the images' own classes, which come first, at the images' own size."""
+    right, classes = 0, len(images.names)
     for start in range(0, len(images), batch):
         pixels = torch.from_numpy(images.pixels[start : start + batch]).to(device)
         labels = torch.from_numpy(images.labels[start : start + batch]).to(device)
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
             logits = model(normalise(pixels.permute(0, 3, 1, 2).float() / 255))[1]
-        right += int((logits.argmax(1) == labels).sum())
+        right += int((logits[:, :classes].argmax(1) == labels).sum())
     return right / len(images)
+
+
+def load_teacher(run: Path) -> Encoder:
+    """Load the averaged weights of a finished run."""
+    groups, state = checkpoint.load(run / "checkpoint.safetensors")
+    teacher = Encoder(int(state["classes"]), state["widths"], state["depths"])
+    teacher.load_state_dict(groups["average"])
+    teacher.requires_grad_(False).to(memory_format=torch.channels_last)
+    return teacher
+
+
+def class_vectors(data: Path, table: Path, cifar_labels: bool) -> Tensor:
+    """Return the mean word vector of each class, float32 (classes, d), the words weighed alike."""
+    from lucida.models.embedded.lexicon import load_lexicon
+    from recipes.encoder.classes import class_words
+
+    lexicon = load_lexicon(table)
+    rows = [[lexicon.read(word).vector for word in names] for names in class_words(data, cifar_labels)]
+    return torch.from_numpy(np.stack([np.mean(vectors, axis=0) for vectors in rows]))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Train the embedded encoder on Tiny ImageNet.")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds tiny_imagenet/")
+    parser = argparse.ArgumentParser(description="Train the embedded encoder.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the image sets")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the log")
     parser.add_argument("--hours", type=float, help="budget of training time")
     parser.add_argument("--steps", type=int, help="budget in steps, instead of --hours")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=0.2, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves it to PyTorch")
+    network = parser.add_argument_group("network")
+    network.add_argument("--widths", type=int, nargs="+", default=WIDTHS)
+    network.add_argument("--depths", type=int, nargs="+", default=DEPTHS)
+    routes = parser.add_argument_group("routes")
+    routes.add_argument("--cifar-labels", action=argparse.BooleanOptionalAction, default=True)
+    routes.add_argument("--unlabelled", type=int, default=64, help="unlabelled images a step; 0: no contrast")
+    routes.add_argument("--teacher", type=Path, help="folder of a finished run to distil from")
+    routes.add_argument("--words", type=Path, help="folder of a word table: pull embeddings to word vectors")
     return parser.parse_args(arguments)
 
 
@@ -240,13 +308,19 @@ def main(arguments: Iterable[str] | None = None) -> None:
     options = parse(None if arguments is None else list(arguments))
     if options.threads:
         torch.set_num_threads(options.threads)
-    folder = options.data / "tiny_imagenet"
-    train, validation = (load_parquet(folder / f"{part}.parquet") for part in ("train", "validation"))
+    sources, validation = load_sources(options.data, cifar_labels=options.cifar_labels)
     settings = Settings(
-        Budget(options.hours, options.steps), batch=options.batch, peak_rate=options.rate, seed=options.seed
+        Budget(options.hours, options.steps),
+        unlabelled=options.unlabelled,
+        words=1.0 if options.words else 0.0,
+        seed=options.seed,
+        widths=tuple(options.widths),
+        depths=tuple(options.depths),
     )
     options.out.mkdir(parents=True, exist_ok=True)
-    Trainer(train, validation, settings, options.out).run()
+    teacher = load_teacher(options.teacher) if options.teacher else None
+    vectors = class_vectors(options.data, options.words, options.cifar_labels) if options.words else None
+    Trainer(sources, validation, settings, options.out, teacher=teacher, vectors=vectors).run()
 
 
 if __name__ == "__main__":

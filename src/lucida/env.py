@@ -19,7 +19,6 @@ PACKAGES = (
     "pyarrow",
     "openvino",
     "onnxruntime",
-    "model2vec",
     "fastapi",
     "nicegui",
     "torch",

@@ -11,6 +11,7 @@ from lucida.errors import InputError, ModelError
 from lucida.label.vocabulary import NONE, read_vocabulary
 from lucida.label.words import WordSource
 from lucida.models import Gives, ImageNeeds, Spec, find
+from lucida.models.embedded.lexicon import Lexicon
 from lucida.models.embedded.words import WordMatcher
 
 
@@ -122,40 +123,62 @@ def test_classes_and_parameters():
 
 
 WORDS = {"cat": (1, 0, 0), "kitty": (0.9, 0.1, 0), "car": (0, 1, 0), "tree": (0, 0, 1), "animal": (0.9, 0, 0.1)}
-
-
-def table(texts):
-    vectors = np.array([WORDS[text] for text in texts], np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
+VECTORS = np.array(list(WORDS.values()), np.float32)
+LEXICON = Lexicon(list(WORDS), VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True), {"猫": "cat"})
 KNOWN = [["cat", "kitty"], ["car"], ["tree"]]
 
 
 def test_a_class_that_is_known_is_matched():
-    matcher = WordMatcher(table, KNOWN, [["car"], ["animal"]])
+    matcher = WordMatcher(LEXICON, KNOWN, [["car"], ["animal"]])
     logits = np.array([[9, 0, 0], [0, 9, 0]], np.float32)
     assert matcher.logits(logits).argmax(axis=1).tolist() == [1, 0]
 
 
+def test_scores_are_log_probabilities():
+    logits = np.random.default_rng(1).normal(size=(9, 3)).astype(np.float32) * 4
+    for none in (False, True):
+        scores = WordMatcher(LEXICON, KNOWN, [["car"], ["animal"], ["tree"]], none=none).logits(logits)
+        assert scores.shape == (9, 3 + none)
+        np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, atol=1e-5)
+
+
+def test_several_words_of_a_class_are_as_good_as_the_best_of_them():
+    logits = np.array([[9, 0, 0]], np.float32)
+    both = WordMatcher(LEXICON, KNOWN, [["tree", "cat"], ["car"]]).logits(logits)
+    assert both.argmax() == 0
+
+
 def test_no_image_depends_on_the_others():
-    matcher = WordMatcher(table, KNOWN, [["car"], ["animal"], ["tree"]])
+    matcher = WordMatcher(LEXICON, KNOWN, [["car"], ["animal"], ["tree"]])
     logits = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
     alone = np.concatenate([matcher.logits(row[None]) for row in logits])
     np.testing.assert_allclose(matcher.logits(logits), alone, atol=1e-5)
 
 
 def test_what_is_near_no_class_is_none_of_these():
-    matcher = WordMatcher(table, KNOWN, [["car"], ["animal"]], none=True)
+    matcher = WordMatcher(LEXICON, KNOWN, [["car"], ["animal"]], none=True)
     scores = matcher.logits(np.array([[0, 0, 90], [0, 90, 0]], np.float32))
     assert scores.argmax(axis=1).tolist() == [2, 0]
 
 
-def test_a_person_is_told_that_words_are_weak_and_which_are_foreign():
-    plain = WordMatcher(table, KNOWN, [["cat"], ["car"]], measured={"words_cifar10": 0.5})
+def test_a_person_is_told_that_words_are_weak_and_how_strange_ones_are_read():
+    plain = WordMatcher(LEXICON, KNOWN, [["cat"], ["car"]], measured={"words_cifar10": 0.5})
     (note,) = plain.notes
     assert "weak" in note
     assert "50% right" in note
     assert "--examples" in note
-    chinese = find("embedded").load("fp32").matcher([["猫"], ["dog"]])
-    assert "English words only, not 猫" in list(chinese.notes)[1]
+    strange = list(WordMatcher(LEXICON, KNOWN, [["kittie"], ["猫"], ["123"]]).notes)[1]
+    assert "'kittie' as 'kitty'" in strange
+    assert "'123' as nothing" in strange
+    assert "猫" not in strange
+    assert "YAML" in strange
+
+
+def test_chinese_names_are_understood_by_the_shipped_model():
+    matcher = find("embedded").load("fp32").matcher([["飞机"], ["青蛙"], ["卡车"]])
+    assert len(list(matcher.notes)) == 1
+    classes = find("embedded").gives.classes
+    logits = np.zeros((3, len(classes)), np.float32)
+    for row, name in enumerate(("airplane", "frog", "truck")):
+        logits[row, classes.index(name)] = 30
+    assert matcher.logits(logits).argmax(axis=1).tolist() == [0, 1, 2]

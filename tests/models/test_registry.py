@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from lucida.errors import InputError, ModelError, UnknownName
 from lucida.models import find, specs
+from lucida.models.embedded.family import weights
 from lucida.models.hub import HUB
 from lucida.models.verb import models
 
@@ -104,3 +106,44 @@ def test_a_precision_that_the_machine_lacks(written: Path, monkeypatch: pytest.M
         find(str(written / "encoder")).load("bf16")
     assert "--precision auto" in caught.value.hint
     assert not isinstance(caught.value, InputError)
+
+
+def test_parts_of_an_embedding_are_named_by_its_card(copy):
+    folder = copy("encoder")
+    whole = find(str(folder)).gives
+    assert whole.parts == {"embedding": slice(0, whole.dimensions)}
+    card = folder / "model.toml"
+    plain = card.read_text()
+    card.write_text(f"{plain}\n[parts]\nwhat = 1\nwhere = {whole.dimensions - 1}\n")
+    assert find(str(folder)).gives.parts == {"what": slice(0, 1), "where": slice(1, whole.dimensions)}
+    card.write_text(f"{plain}\n[parts]\nwhat = 1\nwhere = {whole.dimensions}\n")
+    with pytest.raises(InputError, match="do not add up") as caught:
+        find(str(folder))
+    assert all((caught.value.expected, caught.value.got, caught.value.hint))
+    card.write_text(f"{plain}\n[parts]\nwhat = 0\n")
+    with pytest.raises(InputError, match="'what'"):
+        find(str(folder))
+
+
+def test_a_tuned_encoder_is_found_by_its_folder(tmp_path: Path):
+    folder = tmp_path / "tuned"
+    shutil.copytree(weights(), folder, ignore=shutil.ignore_patterns("words"))
+    tuned, shipped = find(f"embedded:{folder}"), find("embedded")
+    assert tuned.name == f"embedded:{folder}"
+    assert (tuned.family, tuned.tasks, tuned.gives) == (shipped.family, shipped.tasks, shipped.gives)
+    batch = np.zeros((1, *tuned.needs.shape), np.float32)
+    np.testing.assert_allclose(tuned.load("fp32").embed(batch), shipped.load("fp32").embed(batch), atol=1e-5)
+    assert (
+        tuned.load("fp32").matcher([["dog"], ["cat"]]).logits(np.zeros((1, len(tuned.gives.classes)), np.float32)).size
+    )
+    with pytest.raises(ModelError):
+        find(f"embedded:{tmp_path / 'gone'}")
+
+
+def test_the_shipped_encoder_keeps_its_budget():
+    file = weights() / "encoder.onnx"
+    assert file.stat().st_size < 6_000_000
+    spec = find("embedded")
+    assert list(spec.gives.parts) == ["shape", "layout", "edges", "pixels"]
+    assert {"airplane", "frog", "goldfish"} <= set(spec.gives.classes)
+    assert "research" in spec.licence

@@ -15,7 +15,9 @@ from PIL import Image
 
 pytest.importorskip("sklearn")
 
-from recipes.encoder import data, inference, probe, zero_shot
+from recipes.encoder import data, inference, near_duplicates, probe, sources, zero_shot
+
+from lucida.models.embedded.lexicon import Lexicon
 
 
 def write_images(path: Path, sizes: Sequence[tuple[int, int]]) -> None:
@@ -106,16 +108,37 @@ def test_centred_cosine_ignores_a_common_offset() -> None:
     assert inference.centred_cosine(vectors + 100, other + 100) < 0.3
 
 
-def test_conse_follows_the_posterior_to_the_nearest_word() -> None:
-    places = {"cat": 0.0, "tabby": 0.1, "lorry": 1.5, "kitten": 0.2, "truck": 1.4}
+def test_words_are_measured_through_the_matcher_that_ships() -> None:
+    angles = np.array([0.0, 0.1, 1.5, 0.2, 1.4], np.float32)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    lexicon = Lexicon(["cat", "tabby", "lorry", "kitten", "truck"], vectors, {})
+    known = [["cat", "tabby"], ["lorry"], ["a class without a column"]]
+    logits = np.array([[5, 0], [0, 5], [0, 5]], np.float32)
+    report = zero_shot.zero_shot(logits, np.array([1, 0, 1]), lexicon, known, ["truck", "kitten"])
+    assert report["value"] == pytest.approx(2 / 3, abs=1e-4)
+    assert (report["chance"], report["majority"]) == (0.5, 0.6667)
+    assert 0.5 <= report["mean_score"] <= 1
 
-    def table(texts: Sequence[str]) -> inference.Floats:
-        angles = np.array([places[text] for text in texts], np.float32)
-        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
-    known = [["cat", "tabby"], ["lorry"]]
-    logits = np.array([[5, 0], [0, 5]], np.float32)
-    assert zero_shot.conse(logits, table, known, ["truck", "kitten"]).tolist() == [1, 0]
-    report = zero_shot.zero_shot(logits, np.array([1, 0]), table, known, ["truck", "kitten"])
-    assert report["plain"]["value"] == 1.0
-    assert report["chance"] == 0.5
+def test_an_altered_copy_finds_its_original_where_the_encoder_sees_it() -> None:
+    rng = np.random.default_rng(0)
+    photos = [Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8)).resize((96, 80)) for _ in range(20)]
+
+    def grey(batch: inference.Floats) -> tuple[inference.Floats, inference.Floats]:
+        coarse = batch.reshape(len(batch), 3, 4, 16, 4, 16).mean(axis=(3, 5)).reshape(len(batch), -1)
+        return coarse, coarse
+
+    nought, one = np.zeros(3, np.float32), np.ones(3, np.float32)
+    result = near_duplicates.retrieval(inference.OnnxEncoder(grey, 64, "squash", "area", nought, one), photos)
+    assert result["photos"] == 20
+    assert result["soft"]["value"] >= 0.95
+    assert result["compressed"]["value"] >= 0.95
+    assert result["mirrored"]["value"] <= 0.5
+
+
+def test_cifar_is_divided_the_same_each_time_and_without_overlap() -> None:
+    images = data.ImageSet(np.zeros((4000, 1, 1, 3), np.uint8), np.arange(4000), ())
+    train, test = sources.cifar_split(images)
+    assert len(test) == sources.HELD_OUT
+    assert sorted([*train, *test]) == list(range(4000))
+    assert np.array_equal(sources.cifar_split(images)[1], test)

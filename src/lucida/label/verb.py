@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ class LabelResult:
         taught: Added images whose label an example with the same bytes gives.
         skipped: Images that cannot be read any more.
         accuracy: Expected share of right labels with its 95 % interval, from cross-validation; None by words.
+        adapted: With `adapt`: whether the tuned model is "kept", and the share of examples named rightly when held out
+            "before" and "after".
         notes: What a person should know, a sentence each.
     """
 
@@ -33,6 +35,7 @@ class LabelResult:
     taught: int = 0
     skipped: int = 0
     accuracy: tuple[float, float, float] | None = None
+    adapted: dict[str, Any] | None = None
     notes: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ def label(
     question: str = "label",
     model: str = "embedded",
     none_of_these: bool = False,
+    adapt: bool = False,
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     catalog: Path | None = None,
 ) -> LabelResult:
@@ -78,6 +82,8 @@ def label(
         question: What is asked, so that labels of different questions do not mix.
         model: The model: "embedded", or "onnx:PATH" for a TOML beside an exported model. `lucida models` lists them.
         none_of_these: By words only: also propose "none of these".
+        adapt: By example only: first tune the embedded encoder on the images of the catalog, without labels, for a few
+            minutes; it is used only if the examples are then named better. Needs PyTorch.
         precision: Arithmetic of the model; "auto" measures which is faithful and fast.
         catalog: Folder of the catalog; LUCIDA_CATALOG or ./lucida-catalog by default.
 
@@ -86,6 +92,7 @@ def label(
         UnknownName: No such model.
         CatalogError: There is no catalog.
         ModelError: The model cannot run, or cannot do what is asked.
+        MissingExtra: `adapt` without PyTorch.
     """
     from lucida.catalog import Catalog
     from lucida.label.job import run_label
@@ -97,4 +104,10 @@ def label(
         source = choose_source(
             opened, spec, question=question, examples=examples, classes=classes, none_of_these=none_of_these
         )
-        return run_label(opened, spec, source, question=question, precision=precision)
+        if not adapt:
+            return run_label(opened, spec, source, question=question, precision=precision)
+        from lucida.label.adaptation import adapt_to
+
+        adapted = adapt_to(opened, spec, source, precision)
+        result = run_label(opened, adapted.spec, source, question=question, precision=precision)
+        return replace(result, adapted=adapted.to_json(), notes=(adapted.note, *result.notes))

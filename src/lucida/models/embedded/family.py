@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from importlib import resources
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,11 @@ def weights() -> Path:
     return Path(str(resources.files(__package__) / "weights"))
 
 
+TUNED = "embedded:"
+
+
 class EmbeddedFamily:
-    """One encoder, found by its name alone."""
+    """One encoder, found by its name alone, and those tuned from it: "embedded:" and their folder."""
 
     name = "embedded"
 
@@ -36,34 +38,35 @@ class EmbeddedFamily:
         return ["embedded"]
 
     def claims(self, name: str) -> bool:
-        return name == "embedded"
+        return name == "embedded" or name.startswith(TUNED)
 
     def spec(self, name: str) -> Spec:
-        return embedded_spec(weights())
+        return embedded_spec(Path(name.removeprefix(TUNED)) if name.startswith(TUNED) else weights(), name)
 
 
 @cache
-def embedded_spec(folder: Path) -> Spec:
+def embedded_spec(folder: Path, name: str = "embedded") -> Spec:
     """Return the spec of the encoder in a folder, its vector widened by edges and plain pixels.
 
     Raises:
         ModelError: A file is missing or damaged.
     """
     card = read_card(folder / "encoder.toml")
-    inner = card_spec(card, name="embedded", family="embedded")
-    widths = {"encoder": inner.gives.dimensions, "edges": edges.DIMENSIONS, "pixels": pixels.DIMENSIONS}
-    ends = list(accumulate(widths.values()))
-    parts = {name: slice(end - width, end) for (name, width), end in zip(widths.items(), ends, strict=True)}
+    inner = card_spec(card, name=name, family="embedded")
+    parts, end = dict(inner.gives.parts), inner.gives.dimensions
+    for part, width in (("edges", edges.DIMENSIONS), ("pixels", pixels.DIMENSIONS)):
+        parts[part], end = slice(end, end + width), end + width
 
     def build(spec: Spec, precision: Precision, sample: NDArray[np.float32] | None) -> Model:
         from lucida.models.embedded.model import EmbeddedModel
 
-        return EmbeddedModel(spec, card, folder, precision, sample)
+        # A tuned encoder knows the same words.
+        return EmbeddedModel(spec, card, weights() / "words", precision, sample)
 
     return replace(
         inner,
         tasks=("encode", "words"),
-        gives=Gives(ends[-1], parts, card.classes, words="logits"),
+        gives=Gives(end, parts, card.classes, words="logits"),
         revision=f"{inner.revision}.{FEATURES}",
         build=build,
     )

@@ -27,12 +27,12 @@ class EmbeddedModel(OnnxModel):
         self,
         spec: Spec,
         card: Card,
-        folder: Path,
+        words: Path,
         precision: Precision = "auto",
         sample: NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__(spec, card, precision, sample)
-        self._folder = folder
+        self._words = words
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         encoded = super().embed(batch)
@@ -40,7 +40,8 @@ class EmbeddedModel(OnnxModel):
         return np.concatenate([encoded, orientations(pictures), thumbnails(pictures)], axis=1)
 
     def matcher(self, descriptions: Sequence[Sequence[str]], *, none: bool = False) -> Matcher:
-        from lucida.models.embedded.words import WordMatcher, load_table
+        from lucida.models.embedded.lexicon import load_lexicon
+        from lucida.models.embedded.words import WordMatcher
 
-        table = load_table(self._folder / "words")
-        return WordMatcher(table, self._card.synonyms, descriptions, none=none, measured=self._card.measured)
+        lexicon = load_lexicon(self._words)
+        return WordMatcher(lexicon, self._card.synonyms, descriptions, none=none, measured=self._card.measured)

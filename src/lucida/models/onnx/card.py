@@ -27,6 +27,9 @@ mask = "attention_mask"             # where the text model takes one
 output = "text_embeds"
 template = "a photo of a {}"
 logit_scale = 100.0
+[parts]                             # widths of parts of the embedding that are of different kinds, in order
+shape = 384
+layout = 384
 [measured]                          # figures for people, any names
 accuracy = 0.71
 """
@@ -57,6 +60,7 @@ _TOP = {
     "input": Rule(dict, {}),
     "output": Rule(dict, {}),
     "text": Rule(dict, {}),
+    "parts": Rule(dict, {}),
     "measured": Rule(dict, {}),
 }
 _INPUT = {
@@ -81,6 +85,7 @@ _TEXT = {
     "template": Rule(str, "a photo of a {}"),
     "logit_scale": Rule(float, 100.0, above=0),
 }
+_PART = Rule(int, above=0)
 # What each task cannot do without, as (table, key).
 _TASK_NEEDS = {
     "encode": (("output", "embedding"),),
@@ -109,6 +114,7 @@ class Card:
 
     Attributes:
         path: The TOML itself.
+        parts: Widths of the named parts of the embedding, in order; empty where it is of one kind.
         classes: Names in the order of the logits.
         synonyms: For each class its name and what else it is called.
         digest: First 12 hex digits of a SHA-256 over all that its results depend on: the files that the TOML
@@ -130,6 +136,7 @@ class Card:
     synonyms: tuple[tuple[str, ...], ...]
     text: Text | None
     digest: str
+    parts: dict[str, int] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -152,6 +159,7 @@ def read_card(path: Path) -> Card:
         "input": read_table(top["input"], _INPUT, where="[input]", file=path),
         "output": read_table(top["output"], _OUTPUT, where="[output]", file=path),
         "text": read_table(top["text"], _TEXT, where="[text]", file=path) if top["text"] else {},
+        "parts": read_table(top["parts"], dict.fromkeys(top["parts"], _PART), where="[parts]", file=path),
     }
     for table, key in _TASK_NEEDS[top["task"]]:
         if not tables[table].get(key):
@@ -175,6 +183,7 @@ def read_card(path: Path) -> Card:
         logits=tables["output"]["logits"],
         synonyms=_read_classes(classes_file) if classes_file else (),
         text=text,
+        parts=tables["parts"],
         digest=_digest(files, {"task": top["task"], **tables}),
     )
 

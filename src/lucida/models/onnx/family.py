@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lucida.errors import ModelError
+from lucida.errors import InputError, ModelError
 from lucida.models.onnx.card import Card, read_card
 from lucida.models.spec import Gives, Model, Precision, Spec, Task
 
@@ -61,13 +62,26 @@ def card_spec(card: Card, *, name: str, family: str) -> Spec:
         family=family,
         tasks=(*_TASKS[card.task], *own),
         needs=card.needs,
-        gives=Gives(dimensions, {"embedding": slice(0, dimensions)} if dimensions else {}, card.classes),
+        gives=Gives(dimensions, _parts(card, dimensions), card.classes),
         licence=card.licence,
         source=card.source,
         revision="+".join(part for part in (card.revision, card.digest) if part),
         note=card.note,
         build=build,
     )
+
+
+def _parts(card: Card, dimensions: int) -> dict[str, slice]:
+    widths = card.parts or ({"embedding": dimensions} if dimensions else {})
+    if sum(widths.values()) != dimensions:
+        raise InputError(
+            f"The widths in [parts] of {card.path} do not add up to the embedding.",
+            expected=f"{dimensions} in all",
+            got=" + ".join(map(str, widths.values())),
+            hint=f"correct [parts] in {card.path.name}, or leave it out",
+        )
+    ends = accumulate(widths.values())
+    return {name: slice(end - width, end) for (name, width), end in zip(widths.items(), ends, strict=True)}
 
 
 def _dimensions(card: Card) -> int:

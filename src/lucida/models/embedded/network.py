@@ -3,6 +3,8 @@
 Dense convolutions of few channels with an early stride train several times faster on a CPU than the
 depthwise layers of mobile networks, whose operation count flatters them. Widths are multiples of 32: one
 register of bf16 values with AVX-512; other widths fall off the fast path.
+
+Needs PyTorch. The package runs the exported file; this is for the recipe, and for tuning.
 """
 
 # Where PyTorch is not installed its classes are unknown to mypy.
@@ -13,10 +15,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-WIDTHS = (32, 64, 160, 320)
-DEPTHS = (1, 2, 2, 1)
+WIDTHS = (32, 96, 192, 384)
+DEPTHS = (1, 1, 2, 1)
 
 
 def convolve(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -67,10 +70,46 @@ class Encoder(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(inputs, classes)
 
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Return the feature map at the end of each stage, (n, width, height, width) in falling resolution."""
+        features = torch.relu(self.stem(x))
+        found: list[Tensor] = []
+        for block in self.blocks:
+            features = block(features)
+            if found and features.shape[1] == found[-1].shape[1]:
+                found[-1] = features
+            else:
+                found.append(features)
+        return found
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.blocks(torch.relu(self.stem(x)))
-        embedding = features.mean(dim=(2, 3))
+        embedding = self.maps(x)[-1].mean(dim=(2, 3))
         return embedding, self.head(embedding)
+
+
+class Described(nn.Module):
+    """What is exported: the encoder, its embedding widened by where in the picture things are.
+
+    Args:
+        encoder: A trained encoder.
+        directions: Principal directions of a stage's features, float32 (d, channels), to squeeze them by.
+        stage: Which stage's map is described, from the end: -1 is the last.
+        cells: Rows and columns that the map is averaged over.
+    """
+
+    directions: Tensor
+
+    def __init__(self, encoder: Encoder, directions: Tensor, stage: int, cells: int) -> None:
+        super().__init__()
+        self.encoder, self.stage, self.cells = encoder, stage, cells
+        self.register_buffer("directions", directions[:, :, None, None].contiguous())
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the embedding (n, width + d * cells * cells) and the logits of a batch."""
+        maps = self.encoder.maps(x)
+        shape = maps[-1].mean(dim=(2, 3))
+        layout = functional.conv2d(functional.adaptive_avg_pool2d(maps[self.stage], self.cells), self.directions)
+        return torch.cat([shape, layout.flatten(1)], dim=1), self.encoder.head(shape)
 
 
 def fold_batch_norm(module: nn.Module) -> None:
