@@ -58,7 +58,7 @@ def test_a_tuned_encoder_that_helps_is_used_and_found_again(place, few, monkeypa
     result = label(examples=place.examples, question="kind", adapt=True, catalog=place.catalog)
     assert result.adapted["kept"] is True
     assert result.adapted["before"] == result.adapted["after"] == 0.75
-    assert "Adapted to your 24 images" in result.notes[0]
+    assert "Adapted to your 24 images" in result.notes[-1]
     assert result.to_json()["adapted"] == result.adapted
     with Catalog.open(place.catalog) as catalog:
         run = catalog.runs.get(result.run)
@@ -76,7 +76,7 @@ def test_one_that_does_not_help_is_left_out(place, few, monkeypatch):
     losses(monkeypatch, 1.0, 1.0)
     result = label(examples=place.examples, question="kind", adapt=True, catalog=place.catalog)
     assert result.adapted["kept"] is False
-    assert "did not help" in result.notes[0]
+    assert "did not help" in result.notes[-1]
     with Catalog.open(place.catalog) as catalog:
         assert catalog.runs.get(result.run).model == "embedded"
 
@@ -142,7 +142,7 @@ def test_too_few_images_are_labelled_without(place):
     pytest.importorskip("torch")
     result = label(examples=place.examples, question="kind", adapt=True, catalog=place.catalog)
     assert result.adapted == {"kept": False, "before": None, "after": None}
-    assert "too few" in result.notes[0]
+    assert "too few" in result.notes[-1]
 
 
 @pytest.mark.torch

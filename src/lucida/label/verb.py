@@ -110,4 +110,4 @@ def label(
 
         adapted = adapt_to(opened, spec, source, precision)
         result = run_label(opened, adapted.spec, source, question=question, precision=precision)
-        return replace(result, adapted=adapted.to_json(), notes=(adapted.note, *result.notes))
+        return replace(result, adapted=adapted.to_json(), notes=(*result.notes, adapted.note))
