@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -63,8 +64,8 @@ def test_a_tuned_encoder_that_helps_is_used_and_found_again(place, few, monkeypa
     with Catalog.open(place.catalog) as catalog:
         run = catalog.runs.get(result.run)
         (folder,) = (place.catalog / "models").iterdir()
-        assert run.model == f"embedded:{folder}"
-    tuned, shipped = find(run.model), find("embedded")
+        assert run.model == f"embedded:{folder.name}"
+        tuned, shipped = find(run.model, catalog.models), find("embedded")
     assert (tuned.gives.dimensions, tuned.tasks) == (shipped.gives.dimensions, shipped.tasks)
     assert tuned.revision == run.revision != shipped.revision
     assert tuned.licence == shipped.licence
@@ -128,7 +129,7 @@ def test_another_model_cannot_be_adapted(place, monkeypatch):
 
     from lucida.models import registry
 
-    monkeypatch.setattr(registry, "find", lambda name: replace(find("embedded"), name="other"))
+    monkeypatch.setattr(registry, "find", lambda name, home: replace(find("embedded"), name="other"))
     assert "Only the embedded encoder" in refused(place, InputError, examples=place.examples).what
 
 
@@ -172,3 +173,23 @@ def test_an_untouched_network_is_written_as_it_came(tmp_path: Path):
     write_tuned(weights(), load_network(weights()), tmp_path)
     for name in ("encoder.onnx", "encoder.toml", "classes.json", "LICENSE"):
         assert (tmp_path / name).read_bytes() == (weights() / name).read_bytes()
+
+
+@pytest.mark.torch
+def test_a_tuned_encoder_moves_with_its_catalog(place, few, monkeypatch, tmp_path: Path):
+    from lucida.export import export
+    from lucida.review.workflow import Review
+
+    losses(monkeypatch, 2.0, 1.0)
+    assert label(examples=place.examples, question="kind", adapt=True, catalog=place.catalog).adapted["kept"]
+    moved = tmp_path / "moved"
+    shutil.move(place.catalog, moved)
+    with Catalog.open(moved) as catalog:
+        review = Review.open(catalog, question="kind")
+        card = review.next()
+        assert card is not None
+        review.answer(card.image, "right")
+        review.stop()
+    export(tmp_path / "out", question="kind", include="proposed", catalog=moved)
+    sheet = next((tmp_path / "out").glob("*.md")).read_text(encoding="utf-8")
+    assert "research use only" in sheet

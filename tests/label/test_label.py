@@ -290,7 +290,7 @@ def bright(monkeypatch) -> Spec:
         note="Knows light only.",
         build=lambda spec, precision, sample: Brightness(spec),
     )
-    monkeypatch.setattr(registry, "find", lambda name: spec)
+    monkeypatch.setattr(registry, "find", lambda name, home=None: spec)
     return spec
 
 

@@ -244,7 +244,7 @@ def test_teaching_on_labels_of_another_revision_is_refused_in_plain_words(catalo
     from lucida.models import registry
 
     find = registry.find
-    monkeypatch.setattr(registry, "find", lambda name: replace(find(name), revision="2099"))
+    monkeypatch.setattr(registry, "find", lambda name, home=None: replace(find(name, home), revision="2099"))
     with pytest.raises(InputError, match="another revision"):
         Review.open(catalog, terms=TERMS, teach=True)
     assert Review.open(catalog, terms=TERMS, teach=False).next() is not None

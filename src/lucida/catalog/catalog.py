@@ -40,6 +40,7 @@ class Catalog:
         vectors: Embeddings of the images.
         intake: What `add` writes.
         blobs: Bytes that came out of archives and Parquet files.
+        models: Folder of the models that were made from what is here.
     """
 
     def __init__(self, path: Path, store: Store) -> None:
@@ -51,6 +52,7 @@ class Catalog:
         self.runs = Runs(store, path / "runs")
         self.annotations = Annotations(store)
         self.vectors = Vectors(store, path / "vectors")
+        self.models = path / "models"
 
     @classmethod
     def open(cls, path: Path | str | None = None, *, create: bool = False) -> Catalog:

@@ -159,7 +159,7 @@ class Writing:
                 include=self.labels.include,
                 proof=self.labels.proof,
                 runs=runs,
-                licences=_licences({run.model for run in runs if run.verb in proof.LABELLING}),
+                licences=_licences({run.model for run in runs if run.verb in proof.LABELLING}, self.catalog.models),
                 answers=selection.answers_of(self.catalog, self.labels.question),
                 splits=self.labels.splits,
                 division=f"{self.ask.splits}, seed {self.ask.seed}",
@@ -253,13 +253,13 @@ def _read_certificate(path: Path) -> bytes:
         ) from error
 
 
-def _licences(models: set[str]) -> dict[str, str]:
+def _licences(models: set[str], home: Path) -> dict[str, str]:
     from lucida.models import find
 
     known = {}
     for name in sorted(models):
         try:
-            known[name] = find(name).licence
+            known[name] = find(name, home).licence
         except LucidaError:
             continue  # a model that is no longer at hand
     return known

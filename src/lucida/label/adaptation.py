@@ -86,7 +86,7 @@ def adapt_to(catalog: Catalog, spec: Spec, source: Source, precision: Precision)
         _tune(catalog, spec, ids, folder)
     from lucida.models.registry import find
 
-    tuned = find(f"embedded:{folder}")
+    tuned = find(f"embedded:{folder.name}", catalog.models)
     old, new = (_held_out(catalog, each, source, precision) for each in (spec, tuned))
     if old.accuracy is None or new.accuracy is None:
         return Adapted(spec, None, None, "Not adapted: with one example a class, whether it helps cannot be measured.")
@@ -125,7 +125,7 @@ def _folder(catalog: Catalog, spec: Spec, ids: list[str]) -> Path:
     from lucida.train.tune import Tuning
 
     about = json.dumps([spec.revision, str(Tuning()), SIDE, ids])
-    return catalog.path / "models" / f"adapted-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
+    return catalog.models / f"adapted-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
 
 
 def _tune(catalog: Catalog, spec: Spec, ids: list[str], folder: Path) -> None:

@@ -99,8 +99,8 @@ def label(
     from lucida.label.sources import choose_source
     from lucida.models.registry import find
 
-    spec = find(model)
     with Catalog.open(catalog) as opened:
+        spec = find(model, opened.models)
         source = choose_source(
             opened, spec, question=question, examples=examples, classes=classes, none_of_these=none_of_these
         )

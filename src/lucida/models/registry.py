@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from lucida.errors import UnknownName
@@ -24,19 +25,21 @@ class Family(Protocol):
         """Tell whether a name is a model of this family."""
         ...
 
-    def spec(self, name: str) -> Spec:
-        """Return the spec of a model of this family."""
+    def spec(self, name: str, home: Path | None = None) -> Spec:
+        """Return the spec of a model of this family; `home` is where a catalog keeps models of its own."""
         ...
 
 
 FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), OnnxFamily())
 
 
-def find(name: str) -> Spec:
+def find(name: str, home: Path | None = None) -> Spec:
     """Return the spec of a model.
 
     Args:
         name: "embedded", or "onnx:PATH" for a TOML beside an ONNX file (or its folder, or the ONNX file).
+        home: Folder of the models of a catalog (`catalog.models`), so that a run's model is found wherever the
+            catalog lies now; None where only models of the machine are meant.
 
     Raises:
         UnknownName: No family knows it; the nearest names are given.
@@ -44,7 +47,7 @@ def find(name: str) -> Spec:
     """
     for family in FAMILIES:
         if family.claims(name):
-            return family.spec(name)
+            return family.spec(name, home)
     known = [known for family in FAMILIES for known in family.names()]
     raise UnknownName("model", name, [*known, "onnx:PATH"], hint=hub_hint(name))
 

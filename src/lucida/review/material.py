@@ -83,7 +83,7 @@ class Material:
         ranked = [tuple((str(n), float(p)) for n, p in d.get("runner_up", ())) for d in details]
         classes = [str(c) for c in label.parameters.get("classes", ())] or sorted(set(labels))
 
-        spec = find(source.model)
+        spec = find(source.model, catalog.models)
         if spec.revision != source.revision:
             raise InputError(
                 f"The question {source.question!r} was labelled with another revision of {source.model!r}.",

@@ -102,7 +102,7 @@ def compute(
         UnknownName: No such model.
         ModelError: The model cannot run, or does not give this output.
     """
-    spec = find(spec) if isinstance(spec, str) else spec
+    spec = find(spec, catalog.models) if isinstance(spec, str) else spec
     key = vector_key(spec, output, precision)
     missing = catalog.vectors.missing(key, ids)
     total = catalog.images.count() if ids is None else len(ids)

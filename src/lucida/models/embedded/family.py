@@ -30,7 +30,7 @@ TUNED = "embedded:"
 
 
 class EmbeddedFamily:
-    """One encoder, found by its name alone, and those tuned from it: "embedded:" and their folder."""
+    """One encoder, found by its name alone, and those tuned from it: "embedded:" and their folder in a catalog."""
 
     name = "embedded"
 
@@ -40,8 +40,9 @@ class EmbeddedFamily:
     def claims(self, name: str) -> bool:
         return name == "embedded" or name.startswith(TUNED)
 
-    def spec(self, name: str) -> Spec:
-        return embedded_spec(Path(name.removeprefix(TUNED)) if name.startswith(TUNED) else weights(), name)
+    def spec(self, name: str, home: Path | None = None) -> Spec:
+        tuned = (home or Path()) / name.removeprefix(TUNED)
+        return embedded_spec(tuned if name.startswith(TUNED) else weights(), name)
 
 
 @cache

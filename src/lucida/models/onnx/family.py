@@ -36,7 +36,7 @@ class OnnxFamily:
         path = Path(name)
         return name.startswith(PREFIX) or path.suffix in (".onnx", ".toml") or (path.is_dir() and bool(_cards(path)))
 
-    def spec(self, name: str) -> Spec:
+    def spec(self, name: str, home: Path | None = None) -> Spec:
         """Return the spec of a model of this family.
 
         Raises:
