@@ -46,8 +46,7 @@ class Solution:
 
     Attributes:
         weights: float (m, classes), applied to the kernel between rows and the m landmarks.
-        bias: Added after, (classes,): without any kernel values like the average example's it would be the share of
-            each class.
+        bias: Added after, (classes,): what is then given to the average example is the share of each class.
         scale: Factor that makes the outputs the logits of truthful probabilities.
         held_out: Logits of each example by the weights fitted without it, (n, classes), scaled.
         loss: Mean log loss of those of `counted`, in nats; infinite where none counts.
