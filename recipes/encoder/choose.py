@@ -24,7 +24,7 @@ from recipes.encoder.data import ImageSet, Labels, Pixels, load_parquet
 from recipes.encoder.export import load_encoder
 from recipes.encoder.inference import Floats, fit
 from recipes.encoder.probe import draw, fit_probe
-from recipes.encoder.sampling import normalise
+from recipes.encoder.sampling import batches
 
 View = Callable[[Tensor], Tensor]
 SIZES = (56, 64, 72, 80, 96)
@@ -63,14 +63,6 @@ POOLED: dict[str, Callable[[list[Tensor]], Tensor]] = {
     "third stage, 4 x 4": lambda maps: functional.adaptive_avg_pool2d(maps[-2], 4).flatten(1),
     "third stage, mean": lambda maps: maps[-2].mean(dim=(2, 3)),
 }
-
-
-def batches(pixels: Pixels) -> list[Tensor]:
-    """Cut an array of images into normalised batches."""
-    return [
-        normalise(torch.from_numpy(pixels[i : i + 128]).permute(0, 3, 1, 2).float() / 255)
-        for i in range(0, len(pixels), 128)
-    ]
 
 
 def top_1(encoder: Encoder, images: ImageSet, views: Sequence[View]) -> float:
@@ -123,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder that holds checkpoint.safetensors")
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args(arguments)
-    encoder, _ = load_encoder(options.run / "checkpoint.safetensors")
+    encoder, _ = load_encoder(options.run)
 
     def read(name: str, part: str, size: int) -> ImageSet:
         return load_parquet(options.data / name / f"{part}.parquet", lambda image: fit(image, size, "squash"))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lucida.models.embedded.lexicon import Lexicon
+from lucida.models.embedded.lexicon import Lexicon, load_lexicon
 from recipes.encoder import inference, near_duplicates, probe, sources, zero_shot
 from recipes.encoder.data import ImageSet, Pixels, decode, load_parquet
 from recipes.encoder.inference import Floats, OnnxEncoder
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args(arguments)
     encoder = inference.load(options.weights)
-    lexicon, known = zero_shot.load_table(options.weights), zero_shot.known_classes(options.weights)
+    lexicon, known = load_lexicon(options.weights / "words"), zero_shot.known_classes(options.weights)
     result = {
         "input": {"size": encoder.size, "resize": encoder.resize},
         "parameters": parameters(options.weights / "encoder.onnx"),

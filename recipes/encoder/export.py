@@ -4,7 +4,8 @@
         --out src/lucida/models/embedded/weights --revision 2026-11-21.1
 
 The weights are stored small, see `lucida.models.embedded.storage`. The embedding is widened by where things are: the
-principal directions of the third stage's map in 8 x 8 cells. The same checkpoint and data give the same bytes.
+principal directions of the third stage's map in 8 x 8 cells.
+The same checkpoint and data give the same bytes on the same machine with as many threads.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from torch.nn import functional
 
 from lucida.models.embedded.network import Described, Encoder, fold_batch_norm
 from lucida.models.embedded.storage import shrink
-from lucida.train import checkpoint
 from recipes.encoder.classes import class_rows
 from recipes.encoder.data import Pixels, load_parquet
 from recipes.encoder.inference import fit
-from recipes.encoder.sampling import MEAN, STD, normalise
+from recipes.encoder.sampling import MEAN, STD, batches
+from recipes.encoder.train import load_average
 
 OPSET = 18
 LICENCE = "research use only: trained on Tiny ImageNet (see card.md); not covered by the code's Apache-2.0"
@@ -68,10 +69,9 @@ layout = {layout}
 def principal_directions(encoder: Encoder, images: Pixels, stage: int, dims: int, cells: int) -> Tensor:
     """Find the directions in which the features of a stage differ most, float32 (dims, channels)."""
     rows = []
-    for start in range(0, len(images), 250):
-        batch = torch.from_numpy(images[start : start + 250]).permute(0, 3, 1, 2).float() / 255
+    for batch in batches(images):
         with torch.inference_mode():
-            pooled = functional.adaptive_avg_pool2d(encoder.maps(normalise(batch))[stage], cells)
+            pooled = functional.adaptive_avg_pool2d(encoder.maps(batch)[stage], cells)
         rows.append(pooled.permute(0, 2, 3, 1).flatten(0, 2))
     features = torch.cat(rows)
     features = features - features.mean(dim=0)
@@ -80,11 +80,9 @@ def principal_directions(encoder: Encoder, images: Pixels, stage: int, dims: int
     return directions[:dims] * directions[:dims].sum(dim=1, keepdim=True).sign()
 
 
-def load_encoder(path: Path) -> tuple[Encoder, dict[str, Any]]:
-    """Load the averaged weights of a checkpoint, ready for inference, and the state of its run."""
-    groups, state = checkpoint.load(path)
-    encoder = Encoder(int(state["classes"]), state["widths"], state["depths"])
-    encoder.load_state_dict(groups["average"])
+def load_encoder(run: Path) -> tuple[Encoder, dict[str, Any]]:
+    """Load the averaged weights of a run, ready for inference with its norms folded away, and the state of the run."""
+    encoder, state = load_average(run)
     encoder.eval()
     fold_batch_norm(encoder)
     return encoder, state
@@ -167,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--directions", type=int, default=16)
     parser.add_argument("--cells", type=int, default=8, help="rows and columns of that map")
     options = parser.parse_args(arguments)
-    encoder, state = load_encoder(options.run / "checkpoint.safetensors")
+    encoder, state = load_encoder(options.run)
     images = sample(options.data, options.size)
     directions = principal_directions(encoder, images, options.stage, options.directions, options.cells)
     model = to_onnx(Described(encoder, directions, options.stage, options.cells), options.size)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from recipes.encoder.inference import Floats, OnnxEncoder
+from lucida.models.onnx.text import unit
+from recipes.encoder.inference import OnnxEncoder
 from recipes.encoder.probe import proportion
 
 Alteration = Callable[[Image.Image], Image.Image]
@@ -52,17 +53,11 @@ DEGRADED: dict[str, Alteration] = {"soft": soft, "upscaled": upscaled, "compress
 ALTERATIONS: dict[str, Alteration] = {**DEGRADED, "cropped": cropped, "brighter": brighter, "mirrored": mirrored}
 
 
-def unit(vectors: Floats) -> Floats:
-    """Centre, and scale each row to length one."""
-    centred = vectors - vectors.mean(axis=0)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9), np.float32)
-
-
 def retrieval(encoder: OnnxEncoder, photos: list[Image.Image]) -> dict[str, Any]:
     """Measure how often the original is the nearest photo to its altered copy, for each alteration."""
     originals = encoder(np.stack([encoder.fit(photo) for photo in photos]))[0]
     mean = originals.mean(axis=0)
-    gallery = unit(originals)
+    gallery = unit(originals - mean)
     result: dict[str, Any] = {"photos": len(photos)}
     for name, alter in ALTERATIONS.items():
         copies = encoder(np.stack([encoder.fit(alter(photo)) for photo in photos]))[0] - mean

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,6 +24,12 @@ def normalise(images: Tensor) -> Tensor:
     mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1)
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def batches(pixels: npt.NDArray[np.uint8], size: int = 250) -> Iterator[Tensor]:
+    """Yield uint8 (n, h, w, 3) as normalised batches of at most `size` images, in order."""
+    for start in range(0, len(pixels), size):
+        yield normalise(torch.from_numpy(pixels[start : start + size]).permute(0, 3, 1, 2).float() / 255)
 
 
 def generator_for(device: torch.device, *numbers: int) -> torch.Generator:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from lucida.models.embedded.network import DEPTHS, WIDTHS, Encoder
 from lucida.train import checkpoint
 from lucida.train.contrast import FAR, Contrast, follow
 from recipes.encoder.data import ImageSet
-from recipes.encoder.sampling import Batch, Sampler, normalise
+from recipes.encoder.sampling import Batch, Sampler, batches
 from recipes.encoder.schedule import FULL, Budget, contrast_begins, ema_decay, learning_rate, resolution
 from recipes.encoder.sources import Sources, load_sources
 
@@ -37,7 +38,7 @@ class Settings:
         batch: Images with a class a step.
         unlabelled: Images a step that are looked at in two views, without labels; 0 leaves contrast out.
         contrast: Weight of the contrastive loss, once it has begun; see `schedule.contrast_begins`.
-        words: Weight of the loss that pulls embeddings to their class's word vector; 0 leaves it out.
+        words: Weight of the loss that pulls embeddings to their class's word vector, where there are vectors.
         distil: Weight of the teacher's answers against the labels, 0 to 1.
         temperature: Softens both answers before they are compared.
     """
@@ -46,7 +47,7 @@ class Settings:
     batch: int = 128
     unlabelled: int = 64
     contrast: float = 0.5
-    words: float = 0.0
+    words: float = 1.0
     distil: float = 0.5
     temperature: float = 2.0
     peak_rate: float = 0.2
@@ -87,7 +88,7 @@ class Trainer:
         self.sampler = Sampler(sources, settings.batch, settings.unlabelled, settings.seed, self.device)
         self.related = torch.from_numpy(sources.related).to(self.device)
         self.images = len(sources.labelled[0].images)
-        self.teacher = teacher.to(self.device).eval() if teacher else None
+        self.teacher = teacher.to(self.device, memory_format=torch.channels_last).eval() if teacher else None
         torch.manual_seed(settings.seed)
         self.model = Encoder(sources.classes, settings.widths, settings.depths).to(self.device)
         for parameter in self.model.parameters():
@@ -156,7 +157,7 @@ class Trainer:
             embedding, logits = self.model(batch.images)
         embedding, logits = embedding.float(), logits[:n].float()
         loss = self._classification(batch, logits)
-        if self.vectors is not None and settings.words:
+        if self.vectors is not None:
             read = functional.cosine_similarity(self.reader(embedding[:n]), self.vectors[batch.labels])
             loss = loss + settings.words * (1 - read).mean()
         if batch.views is not None:
@@ -252,25 +253,21 @@ class Trainer:
             file.write(json.dumps(record) + "\n")
 
 
-def top_1(model: Encoder, images: ImageSet, device: torch.device, batch: int = 250) -> float:
+def top_1(model: Encoder, images: ImageSet, device: torch.device) -> float:
     """Measure top-1 accuracy, 0 to 1, among the images' own classes, which come first, at the images' own size."""
-    right, classes = 0, len(images.names)
-    for start in range(0, len(images), batch):
-        pixels = torch.from_numpy(images.pixels[start : start + batch]).to(device)
-        labels = torch.from_numpy(images.labels[start : start + batch]).to(device)
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-            logits = model(normalise(pixels.permute(0, 3, 1, 2).float() / 255))[1]
-        right += int((logits[:, :classes].argmax(1) == labels).sum())
-    return right / len(images)
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        logits = torch.cat([model(batch.to(device))[1] for batch in batches(images.pixels)])
+    found = logits[:, : len(images.names)].argmax(1).cpu().numpy()
+    return float((found == images.labels).mean())
 
 
-def load_teacher(run: Path) -> Encoder:
-    """Load the averaged weights of a finished run."""
+def load_average(run: Path) -> tuple[Encoder, dict[str, Any]]:
+    """Load the averaged weights of a run, and its state."""
     groups, state = checkpoint.load(run / "checkpoint.safetensors")
-    teacher = Encoder(int(state["classes"]), state["widths"], state["depths"])
-    teacher.load_state_dict(groups["average"])
-    teacher.requires_grad_(False).to(memory_format=torch.channels_last)
-    return teacher
+    encoder = Encoder(int(state["classes"]), state["widths"], state["depths"])
+    encoder.load_state_dict(groups["average"])
+    encoder.requires_grad_(False)
+    return encoder, state
 
 
 def class_vectors(data: Path, table: Path, cifar_labels: bool) -> Tensor:
@@ -312,13 +309,12 @@ def main(arguments: Iterable[str] | None = None) -> None:
     settings = Settings(
         Budget(options.hours, options.steps),
         unlabelled=options.unlabelled,
-        words=1.0 if options.words else 0.0,
         seed=options.seed,
         widths=tuple(options.widths),
         depths=tuple(options.depths),
     )
     options.out.mkdir(parents=True, exist_ok=True)
-    teacher = load_teacher(options.teacher) if options.teacher else None
+    teacher = load_average(options.teacher)[0] if options.teacher else None
     vectors = class_vectors(options.data, options.words, options.cifar_labels) if options.words else None
     Trainer(sources, validation, settings, options.out, teacher=teacher, vectors=vectors).run()
 

@@ -8,17 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from lucida.models.embedded.lexicon import Lexicon, load_lexicon
+from lucida.models.embedded.lexicon import Lexicon
 from lucida.models.embedded.words import WordMatcher
 from lucida.models.onnx.card import read_card
 from recipes.encoder.data import Labels
 from recipes.encoder.inference import Floats
 from recipes.encoder.probe import proportion
-
-
-def load_table(folder: Path) -> Lexicon:
-    """Load the word table of a folder of weights."""
-    return load_lexicon(folder / "words")
 
 
 def known_classes(weights: Path) -> list[list[str]]:

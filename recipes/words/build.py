@@ -23,21 +23,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lucida.models.embedded.family import weights
 from lucida.models.embedded.lexicon import forms
+from lucida.models.onnx.text import unit
 from recipes.encoder.classes import class_words
 
 Vectors = npt.NDArray[np.float32]
 HERE = Path(__file__).parent
+# Written by hand, and shipped as it is.
+CHINESE = weights() / "words" / "chinese.tsv"
 # A word alone is read as any part of speech, in a sentence about a picture as the thing; and the teacher cuts some
 # words into misleading pieces in the singular ("sand-al"), others in the plural.
 PROMPTS = ("{}", "a photo of a {}")
-
-
-def unit(vectors: npt.NDArray[Any]) -> Vectors:
-    """Scale each row to length one."""
-    values: Vectors = vectors.astype(np.float32)
-    lengths: Vectors = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.divide(values, np.maximum(lengths, 1e-9))
 
 
 def ranks(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -91,7 +88,7 @@ def entries(data: Path, nouns: int, adjectives: int) -> list[str]:
 
 def chinese_pairs() -> list[tuple[str, str]]:
     """Read the Chinese words and the English each is read as."""
-    lines = (HERE / "chinese.tsv").read_text(encoding="utf-8").splitlines()
+    lines = CHINESE.read_text(encoding="utf-8").splitlines()
     return [(pair[0], pair[1]) for pair in (line.split("\t") for line in lines)]
 
 
@@ -144,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for dims in options.dims:
         stored = squeeze(vectors, dims)
-        student = unit(stored[rows])
+        student = unit(stored[rows].astype(np.float32))
         result = {
             "dimensions": dims,
             "bytes": stored.nbytes,
@@ -154,7 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(result), flush=True)
     np.save(options.out / "vectors.npy", stored)
     (options.out / "english.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
-    shutil.copyfile(HERE / "chinese.tsv", options.out / "chinese.tsv")
+    if options.out.resolve() != CHINESE.parent:
+        shutil.copyfile(CHINESE, options.out / CHINESE.name)
 
 
 if __name__ == "__main__":

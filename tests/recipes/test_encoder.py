@@ -45,9 +45,7 @@ def sources(related: tuple[int, int] | None = None) -> Sources:
 
 
 def trainer(out: Path, steps: int = 8, **options: Any) -> Trainer:
-    settings = Settings(
-        Budget(steps=steps), batch=16, unlabelled=8, widths=(8, 16), depths=(1, 1), save_every=1e9, words=1.0
-    )
+    settings = Settings(Budget(steps=steps), batch=16, unlabelled=8, widths=(8, 16), depths=(1, 1), save_every=1e9)
     return Trainer(sources(), coloured_images(seed=1), settings, out, **options)
 
 
@@ -230,7 +228,7 @@ def test_the_exported_file_agrees_with_torch(tmp_path: Path) -> None:
 
     run = trainer(tmp_path, steps=4)
     run.run()
-    encoder, _ = export.load_encoder(tmp_path / "checkpoint.safetensors")
+    encoder, _ = export.load_encoder(tmp_path)
     directions = export.principal_directions(encoder, coloured_images().pixels, -2, 5, 4)
     torch.testing.assert_close(directions @ directions.T, torch.eye(5), atol=1e-4, rtol=0)
     described = Described(encoder, directions, stage=-2, cells=4)
@@ -277,7 +275,7 @@ def test_top_1_counts_every_image_once() -> None:
             level = (x.mean(dim=(1, 2, 3)) * 0.226 + 0.449) * 255
             return level, -((level[:, None] - (40 + 55 * torch.arange(4.0))) ** 2)
 
-    assert top_1(Darkness(4, (8,), (1,)), coloured_images(10), CPU, batch=4) == 1.0
+    assert top_1(Darkness(4, (8,), (1,)), coloured_images(260), CPU) == 1.0
 
 
 def test_what_is_chosen_afterwards_is_compared_on_one_network() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from lucida.images import decode
 from lucida.label.examples import Taught
 from lucida.label.head import Head
 from lucida.progress import track
-from lucida.runs.vectors import vector_key
+from lucida.runs.vectors import compute, vector_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def adapt_to(catalog: Catalog, spec: Spec, source: Source, precision: Precision)
     """Tune the embedded encoder on the catalog's images and measure what it gives on the examples.
 
     No label is looked at while tuning, so that examples held out afterwards are a fair test. The same call again goes
-    on where it was stopped; once done, it returns at once.
+    on where it was stopped, and once done does not tune again.
 
     Raises:
         InputError: The model is not the embedded one, or labels do not come from examples.
@@ -145,26 +145,24 @@ def _tune(catalog: Catalog, spec: Spec, ids: list[str], folder: Path) -> None:
 
 
 def _pixels(catalog: Catalog, spec: Spec, ids: list[str]) -> NDArray[np.uint8]:
-    """Read images as uint8 (n, SIDE, SIDE, 3), squashed as the encoder sees them; unreadable ones fall out."""
-    import PIL.Image
-
-    read = catalog.images.reader(ids)
+    """Read images as uint8 (n, SIDE, SIDE, 3), fitted as the encoder sees them; unreadable ones fall out."""
+    needs, read = replace(spec.needs, size=SIDE), catalog.images.reader(ids)
     found: list[NDArray[np.uint8]] = []
     with track("Reading images", len(ids)) as step:
         for image in ids:
             try:
-                pixels = decode(read(image), cover=SIDE).rgb8()
+                found.append(needs.fit(decode(read(image), cover=needs.cover)))
             except ImageError:
                 continue
             finally:
                 step(1)
-            squashed = PIL.Image.fromarray(pixels).resize((SIDE, SIDE), PIL.Image.Resampling.BOX)
-            found.append(np.asarray(squashed, np.uint8))
     return np.stack(found)
 
 
 def _held_out(catalog: Catalog, spec: Spec, source: Taught, precision: Precision) -> Head:
     """Fit the head to the examples as a model sees them; its leave-one-out figures are what is compared."""
+    # Answers are about images of the catalog, which a tuned encoder has not seen yet.
+    compute(catalog, spec, list(source.taught(catalog)), precision=precision)
     ids = list(source.labels)
     vectors = source.vectors(catalog, spec, precision, ids, vector_key(spec, "embedding", precision))
     labels = [source.labels[image] for image in ids]

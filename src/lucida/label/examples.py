@@ -14,7 +14,7 @@ from lucida.label.head import Head
 from lucida.models.threads import available_cores
 from lucida.progress import track
 from lucida.runs.local import map_batches
-from lucida.runs.vectors import BATCH, SAMPLE, compute, sample, worker
+from lucida.runs.vectors import BATCH, SAMPLE, sample, worker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,7 +158,6 @@ class AnswerSource(Taught):
     def vectors(
         self, catalog: Catalog, spec: Spec, precision: Precision, ids: list[str], key: str
     ) -> NDArray[np.float32]:
-        compute(catalog, spec, ids, precision=precision)
         known = set(ids) - set(catalog.vectors.missing(key, ids))
         gone = [image for image in ids if image not in known]
         for image in gone:

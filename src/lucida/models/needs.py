@@ -85,8 +85,11 @@ class ImageNeeds:
         Returns:
             float32 (channels, height, width), scaled and normalised; the image is not changed.
         """
-        pixels = self._fit(PIL.Image.fromarray(image.rgb8()))
-        return self._normalise(np.asarray(pixels))
+        return self._normalise(self.fit(image))
+
+    def fit(self, image: Image) -> NDArray[np.uint8]:
+        """Bring an image to the model's size, not normalised yet: uint8 (height, width, 3), or (height, width) grey."""
+        return np.asarray(_FITS[self.resize](PIL.Image.fromarray(image.rgb8()), self))
 
     def check(self, batch: NDArray[np.float32]) -> None:
         """Refuse anything but a finite float32 batch (n, channels, height, width).
@@ -105,9 +108,6 @@ class ImageNeeds:
             )
         if not np.isfinite(batch).all():
             raise InputError("The batch holds values that are not finite.", expected=expected, got="NaN or inf")
-
-    def _fit(self, picture: PIL.Image.Image) -> PIL.Image.Image:
-        return _FITS[self.resize](picture, self)
 
     def _resample(self, picture: PIL.Image.Image, width: int, height: int) -> PIL.Image.Image:
         filters = _SHRINK if width <= picture.width and height <= picture.height else _ENLARGE

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lucida.errors import ModelError
+from lucida.models.onnx.text import unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -191,6 +192,4 @@ def load_lexicon(folder: Path) -> Lexicon:
             got=str(error)[:200],
             hint="install camera-lucida again; labels by example work without it",
         ) from error
-    vectors = stored.astype(np.float32)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return Lexicon(entries, vectors, chinese)
+    return Lexicon(entries, unit(stored.astype(np.float32)), chinese)
