@@ -28,7 +28,7 @@ from lucida.env import versions
 from lucida.models.registry import find
 from lucida.models.threads import available_cores
 from lucida.runs.local import map_batches
-from lucida.runs.vectors import BATCH, compute, sample, worker
+from lucida.runs.vectors import BATCH, compute, trial, worker
 
 WEIGHTS = Path(__file__).parents[1] / "src/lucida/models/embedded/weights/encoder.onnx"
 
@@ -94,7 +94,7 @@ def executor(paths: list[Path]) -> None:
         return Path(name).read_bytes()
 
     names = [str(p) for p in paths]
-    model = spec.load("auto", sample=sample(spec, names[:16], read))
+    model = spec.load("auto", trial=trial(spec, names, lambda _: read))
     for _ in map_batches(worker(model, lambda _: read), names, batch=BATCH, workers=available_cores()):
         pass
 

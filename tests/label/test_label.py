@@ -306,7 +306,7 @@ def test_by_classes_of_the_model(place, bright):
 
 def test_examples_need_vectors(place, bright):
     error = refused(place, ModelError, examples=place.examples, model="bright")
-    assert "cannot give vectors" in error.what
+    assert "cannot learn from examples" in error.what
 
 
 # Refused, and nothing has changed

@@ -111,12 +111,12 @@ def test_a_file_that_is_not_there(tmp_path: Path):
 def test_a_model_that_cannot_match_words():
     spec = Spec("plain", "test", ("encode",), ImageNeeds(8), Gives(4), "none", "a test", "1")
     with pytest.raises(ModelError, match="cannot match words") as caught:
-        WordSource(spec, "dress,hat")
+        WordSource(spec, read_vocabulary("dress,hat"))
     assert all((caught.value.expected, caught.value.got, caught.value.hint))
 
 
 def test_classes_and_parameters():
-    source = WordSource(find("embedded"), "dress,hat", none_of_these=True)
+    source = WordSource(find("embedded"), read_vocabulary("dress,hat", none_of_these=True))
     assert source.classes == ["dress", "hat", NONE]
     assert source.parameters() == {"mode": "words", "descriptions": [["dress"], ["hat"]]}
     assert source.accuracy is None
@@ -175,7 +175,7 @@ def test_a_person_is_told_that_words_are_weak_and_how_strange_ones_are_read():
 
 
 def test_chinese_names_are_understood_by_the_shipped_model():
-    matcher = find("embedded").load("fp32").matcher([["飞机"], ["青蛙"], ["卡车"]])
+    matcher = find("embedded").matcher([["飞机"], ["青蛙"], ["卡车"]])
     assert len(list(matcher.notes)) == 1
     classes = find("embedded").gives.classes
     logits = np.zeros((3, len(classes)), np.float32)

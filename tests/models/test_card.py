@@ -50,7 +50,12 @@ def test_what_a_card_says(copy):
         ('resize = "crop"', 'resize = "cut"', "resize", "one of 'squash', 'crop', 'pad'"),
         ('resize = "crop"', "channels = 3", "channels", "one of 'RGB', 'BGR', 'L'"),
         ('resize = "crop"', 'layout = "HWC"', "layout", "one of 'NCHW', 'NHWC'"),
-        ('resize = "crop"', 'interpolation = "cubic"', "interpolation", "one of 'area', 'bilinear', 'bicubic'"),
+        (
+            'resize = "crop"',
+            'interpolation = "cubic"',
+            "interpolation",
+            "one of 'area', 'bilinear', 'bicubic', 'lanczos', 'nearest'",
+        ),
         ('resize = "crop"', "scale = 0", "scale", "a number greater than 0"),
         ("mean = [0.5, 0.4, 0.3]", "mean = 0.5", "mean", "a list of numbers, one a channel"),
         ("mean = [0.5, 0.4, 0.3]", "mean = []", "mean", "a list of numbers, one a channel"),

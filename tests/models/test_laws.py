@@ -11,6 +11,7 @@ from lucida.errors import InputError, ModelError
 from lucida.images import Image
 from lucida.models import Model, Spec, find, specs
 from lucida.models.precision import centred_cosine, made_sample
+from lucida.models.spec import Trial
 
 TINY = ("encoder", "classifier", "clip")
 
@@ -77,14 +78,14 @@ def test_parts_cover_the_vector_without_a_gap(spec):
 def test_words_are_matched_whatever_their_number(model, batch):
     if "words" not in model.spec.tasks:
         with pytest.raises(ModelError) as caught:
-            model.matcher([["red"], ["blue"]])
+            model.spec.matcher([["red"], ["blue"]])
         assert "'words'" in caught.value.expected
         assert caught.value.got
         assert caught.value.hint
         return
     found = model.embed(batch) if model.spec.gives.words == "embedding" else model.logits(batch)
     for none in (False, True):
-        matcher = model.matcher([["red"], ["blue", "azure"], ["green"]], none=none)
+        matcher = model.spec.matcher([["red"], ["blue", "azure"], ["green"]], none=none)
         scores = matcher.logits(found)
         assert scores.shape == (5, 3 + none)
         assert np.isfinite(scores).all()
@@ -133,7 +134,7 @@ def test_the_key_is_the_name_and_the_revision(spec):
 
 def test_the_precision_that_is_picked_is_faithful(spec, model):
     images = made_sample(spec.needs)
-    picked = spec.load("auto", sample=images)
+    picked = spec.load("auto", trial=Trial(lambda n: images[:n]))
     assert picked.engine.split()[1] in ("fp32", "bf16")
     assert centred_cosine(outputs(picked, images), outputs(model, images)) >= 0.985
 
@@ -143,7 +144,7 @@ def test_a_pair_finds_the_colour_that_a_word_names(written):
     pictures = [Image(np.full((20, 30, 3), np.eye(3, dtype=np.uint8)[i] * 200 + 20, np.uint8), "RGB") for i in range(3)]
     model = spec.load("fp32")
     vectors = model.embed(np.stack([spec.needs.prepare(picture) for picture in pictures]))
-    scores = model.matcher([["blue"], ["red"], ["something green here"]]).logits(vectors)
+    scores = model.spec.matcher([["blue"], ["red"], ["something green here"]]).logits(vectors)
     assert scores.argmax(axis=1).tolist() == [1, 2, 0]
     # Cosines, times the scale of the card: by hand, (220, 20, 20) against (1, 0, 0).
     assert scores[0, 1] == pytest.approx(20 * 220 / np.sqrt(220**2 + 2 * 20**2), rel=1e-4)

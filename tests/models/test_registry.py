@@ -133,9 +133,7 @@ def test_a_tuned_encoder_is_found_by_its_folder(tmp_path: Path):
     assert (tuned.family, tuned.tasks, tuned.gives) == (shipped.family, shipped.tasks, shipped.gives)
     batch = np.zeros((1, *tuned.needs.shape), np.float32)
     np.testing.assert_allclose(tuned.load("fp32").embed(batch), shipped.load("fp32").embed(batch), atol=1e-5)
-    assert (
-        tuned.load("fp32").matcher([["dog"], ["cat"]]).logits(np.zeros((1, len(tuned.gives.classes)), np.float32)).size
-    )
+    assert tuned.matcher([["dog"], ["cat"]]).logits(np.zeros((1, len(tuned.gives.classes)), np.float32)).size
     with pytest.raises(ModelError):
         find(f"embedded:{tmp_path / 'gone'}")
 

@@ -205,12 +205,15 @@ def test_unknown_names(catalog):
 
 def test_the_precision_is_measured_on_images_of_the_catalog(catalog, model):
     shown = []
-    spec = replace(model.spec, build=lambda spec, precision, sample: shown.append((precision, sample)) or model)
+    spec = replace(model.spec, build=lambda spec, precision, trial: shown.append((precision, trial)) or model)
     compute(catalog, spec, precision="fp32")
-    ((precision, sample),) = shown
+    ((precision, trial),) = shown
     assert precision == "fp32"
+    assert trial.count == catalog.images.count()
+    ids = catalog.images.ids()
+    sample = trial.images(16)
     assert sample.shape == (16, 3, 8, 8)
-    ids = catalog.images.ids()[:16]
+    ids = [ids[i] for i in np.linspace(0, len(ids) - 1, 16).astype(int)]
     np.testing.assert_allclose(sample.mean(axis=(2, 3)), [by_hand(catalog, model, image) for image in ids], atol=1e-6)
 
 

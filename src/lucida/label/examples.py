@@ -14,12 +14,13 @@ from lucida.label.head import Head
 from lucida.models.threads import available_cores
 from lucida.progress import track
 from lucida.runs.local import map_batches
-from lucida.runs.vectors import BATCH, SAMPLE, sample, worker
+from lucida.runs.vectors import BATCH, trial, worker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lucida.catalog import Catalog
+    from lucida.label.sources import Decide
     from lucida.models.spec import Output, Precision, Spec
 
 
@@ -30,6 +31,7 @@ class Taught:
     """What both kinds of examples share: a head fitted once, kept with the run."""
 
     output: Output = "embedding"
+    decide: Decide | None = None
     origin = ""
 
     def __init__(self, labels: dict[str, str]) -> None:
@@ -47,6 +49,10 @@ class Taught:
             "examples": len(self.labels),
             "digest": hashlib.sha256(pairs.encode()).hexdigest(),
         }
+
+    def ready(self, spec: Spec) -> None:
+        if "encode" not in spec.tasks:
+            raise spec.cannot("encode", "learn from examples")
 
     def learn(self, catalog: Catalog, spec: Spec, precision: Precision, folder: Path, key: str) -> None:
         kept = folder / "head.npz"
@@ -114,10 +120,11 @@ class ExampleSource(Taught):
         def read(image: str) -> bytes:
             return self._files[image].read_bytes()
 
-        model = spec.load(precision, sample=sample(spec, ids[:SAMPLE], read))
+        model = spec.load(precision, trial=trial(spec, ids, lambda _: read))
+        work = worker(model, lambda _: read, whole=precision == "fp32")
         with track("Seeing examples", len(ids)) as step:
             parts = []
-            for found in map_batches(worker(model, lambda _: read), ids, batch=BATCH, workers=available_cores()):
+            for found in map_batches(work, ids, batch=BATCH, workers=available_cores()):
                 if found.failed:
                     image, reason = next(iter(found.failed.items()))
                     raise InputError(

@@ -33,6 +33,12 @@ class OwnSource:
     def parameters(self) -> dict[str, Any]:
         return {"mode": "own"}
 
+    def ready(self, spec: Spec) -> None:
+        return
+
+    def decide(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.predict(outputs)
+
     def learn(self, catalog: Catalog, spec: Spec, precision: Precision, folder: Path, key: str) -> None:
         return
 

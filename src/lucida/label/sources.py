@@ -8,14 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lucida.errors import InputError
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from lucida.catalog import Catalog
     from lucida.models.spec import Output, Precision, Spec
+
+    Decide = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class Source(Protocol):
@@ -24,6 +26,7 @@ class Source(Protocol):
     Attributes:
         classes: Names of the classes, in the order of the probabilities.
         output: Which of the model's outputs it reads.
+        decide: Turns outputs into probabilities before anything is learned; None where that cannot be.
         accuracy: Expected share of right labels with its interval, known after `learn`; None where unknown.
         notes: Sentences for people.
     """
@@ -33,8 +36,20 @@ class Source(Protocol):
     accuracy: tuple[float, float, float] | None
     notes: list[str]
 
+    @property
+    def decide(self) -> Decide | None: ...
+
     def parameters(self) -> dict[str, Any]:
         """Return all that decides the outcome, as plain JSON values."""
+        ...
+
+    def ready(self, spec: Spec) -> None:
+        """Get ready before any image is seen.
+
+        Raises:
+            ModelError: The model cannot do what this source needs.
+            InputError: The classes are not what the model can take.
+        """
         ...
 
     def learn(self, catalog: Catalog, spec: Spec, precision: Precision, folder: Path, key: str) -> None:
@@ -57,51 +72,3 @@ class Source(Protocol):
     def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return probabilities float32 (n, classes); rows sum to 1."""
         ...
-
-
-def choose_source(
-    catalog: Catalog,
-    spec: Spec,
-    *,
-    question: str,
-    examples: Path | None,
-    classes: str | None,
-    none_of_these: bool,
-) -> Source:
-    """Return what the arguments ask for.
-
-    Raises:
-        InputError: They ask for two things at once, or for nothing, or cannot be used.
-    """
-    from lucida.label.examples import AnswerSource, ExampleSource
-    from lucida.label.own import OwnSource
-    from lucida.label.words import WordSource
-
-    if examples is not None and classes is not None:
-        raise InputError(
-            "Examples and class words cannot be used together.",
-            expected="--examples FOLDER or --classes WORDS",
-            got="both",
-            hint="the names of the example folders are the classes: leave --classes out",
-        )
-    if none_of_these and classes is None:
-        raise InputError(
-            '"None of these" needs classes given as words.',
-            expected="--classes WORDS --none-of-these",
-            got="no --classes",
-            hint="by example, add a folder of examples that are none of the others",
-        )
-    if not catalog.images.count():
-        raise InputError(
-            "There are no images in this catalog.",
-            expected="images to label",
-            got=f"an empty catalog at {catalog.path}",
-            hint="lucida add FOLDER",
-        )
-    if examples is not None:
-        return ExampleSource(examples)
-    if classes is not None:
-        return WordSource(spec, classes, none_of_these=none_of_these)
-    if spec.tasks == ("classify",):
-        return OwnSource(spec)
-    return AnswerSource.of(catalog, question)

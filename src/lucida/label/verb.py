@@ -21,6 +21,7 @@ class LabelResult:
         taught: Added images whose label an example with the same bytes gives.
         skipped: Images that cannot be read any more.
         accuracy: Expected share of right labels with its 95 % interval, from cross-validation; None by words.
+        cost: US dollars that this call has spent on a model that is paid for; None where none was.
         adapted: With `adapt`: whether the tuned model is "kept", and the share of examples named rightly when held out
             "before" and "after".
         notes: What a person should know, a sentence each.
@@ -35,6 +36,7 @@ class LabelResult:
     taught: int = 0
     skipped: int = 0
     accuracy: tuple[float, float, float] | None = None
+    cost: float | None = None
     adapted: dict[str, Any] | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -69,7 +71,8 @@ def label(
     model: str = "embedded",
     none_of_these: bool = False,
     adapt: bool = False,
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    template: list[str] | None = None,
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     catalog: Path | None = None,
 ) -> LabelResult:
     """Label every image of the catalog: by examples, by words, or by the answers given so far.
@@ -84,6 +87,8 @@ def label(
         none_of_these: By words only: also propose "none of these".
         adapt: By example only: first tune the embedded encoder on the images of the catalog, without labels, for a few
             minutes; it is used only if the examples are then named better. Needs PyTorch.
+        template: By words only: a wording with {} for the class, such as "a satellite photo of a {}", instead of the
+            usual ones; may be given several times.
         precision: Arithmetic of the model; "auto" measures which is faithful and fast.
         catalog: Folder of the catalog; LUCIDA_CATALOG or ./lucida-catalog by default.
 
@@ -95,19 +100,26 @@ def label(
         MissingExtra: `adapt` without PyTorch.
     """
     from lucida.catalog import Catalog
+    from lucida.label.choice import choose_source, read_asked
     from lucida.label.job import run_label
-    from lucida.label.sources import choose_source
+    from lucida.label.vectors import VectorLabeller
     from lucida.models.registry import find
 
     with Catalog.open(catalog) as opened:
-        spec = find(model, opened.models)
-        source = choose_source(
-            opened, spec, question=question, examples=examples, classes=classes, none_of_these=none_of_these
+        asked = read_asked(
+            opened,
+            question=question,
+            examples=examples,
+            classes=classes,
+            none_of_these=none_of_these,
+            templates=template or (),
         )
+        spec = find(model, opened.models)
+        source = choose_source(opened, spec, asked)
         if not adapt:
-            return run_label(opened, spec, source, question=question, precision=precision)
+            return run_label(opened, VectorLabeller(spec, source, precision), question=question)
         from lucida.label.adaptation import adapt_to
 
         adapted = adapt_to(opened, spec, source, precision)
-        result = run_label(opened, adapted.spec, source, question=question, precision=precision)
+        result = run_label(opened, VectorLabeller(adapted.spec, source, precision), question=question)
         return replace(result, adapted=adapted.to_json(), notes=(*result.notes, adapted.note))

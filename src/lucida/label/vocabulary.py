@@ -30,6 +30,11 @@ class Vocabulary:
     descriptions: list[list[str]]
     none_of_these: bool = False
 
+    @property
+    def labels(self) -> list[str]:
+        """All labels that may be given: the names, and "none of these" where an image may be that."""
+        return [*self.names, *([NONE] if self.none_of_these else [])]
+
 
 def read_vocabulary(classes: str, *, none_of_these: bool = False) -> Vocabulary:
     """Read classes.

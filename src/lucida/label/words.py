@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lucida.errors import ModelError
+from lucida.errors import InputError
 from lucida.label import kernel
-from lucida.label.vocabulary import NONE, read_vocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lucida.catalog import Catalog
+    from lucida.label.vocabulary import Vocabulary
     from lucida.models.spec import Matcher, Output, Precision, Spec
 
 
@@ -23,41 +24,53 @@ class WordSource:
 
     Args:
         spec: The model that matches.
-        classes: Comma list, or the path of a YAML file.
-        none_of_these: Also propose "none of these".
+        vocabulary: The classes.
+        templates: Wordings with {} for the class, instead of the model's own.
 
     Raises:
-        InputError: The classes are not clear.
+        InputError: A template has no place for the class.
         ModelError: The model cannot match words.
     """
 
     accuracy: tuple[float, float, float] | None = None
 
-    def __init__(self, spec: Spec, classes: str, *, none_of_these: bool = False) -> None:
-        if "words" not in spec.tasks:
-            raise ModelError(
-                f"The model {spec.name!r} cannot match words.",
-                expected="a model with the task 'words'",
-                got=f"tasks {', '.join(spec.tasks)}",
-                hint="--model embedded, or label by --examples",
-            )
-        self._vocabulary = read_vocabulary(classes, none_of_these=none_of_these)
-        self.classes = [*self._vocabulary.names, *([NONE] if self._vocabulary.none_of_these else [])]
+    def __init__(self, spec: Spec, vocabulary: Vocabulary, *, templates: Sequence[str] = ()) -> None:
+        if spec.match is None:
+            raise spec.cannot("words", "match words")
+        for template in templates:
+            if "{}" not in template:
+                raise InputError(
+                    "A template has no place for the class.",
+                    expected="a text with {} in it",
+                    got=repr(template),
+                    hint='--template "a photo of a {}"',
+                )
+        self._vocabulary = vocabulary
+        self._templates = list(templates)
+        self.classes = vocabulary.labels
         self.output: Output = spec.gives.words
         self.notes: list[str] = []
         self._matcher: Matcher | None = None
 
     def parameters(self) -> dict[str, Any]:
-        return {"mode": "words", "descriptions": self._vocabulary.descriptions}
+        own = {"templates": self._templates} if self._templates else {}
+        return {"mode": "words", "descriptions": self._vocabulary.descriptions, **own}
+
+    def ready(self, spec: Spec) -> None:
+        if self._matcher is None:
+            words = self._vocabulary
+            self._matcher = spec.matcher(words.descriptions, none=words.none_of_these, templates=self._templates)
+            self.notes = list(self._matcher.notes)
+
+    def decide(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.predict(outputs)
 
     def learn(self, catalog: Catalog, spec: Spec, precision: Precision, folder: Path, key: str) -> None:
-        matcher = spec.load(precision).matcher(self._vocabulary.descriptions, none=self._vocabulary.none_of_these)
-        self._matcher = matcher
-        self.notes = list(matcher.notes)
+        self.ready(spec)
 
     def taught(self, catalog: Catalog) -> dict[str, str]:
         return {}
 
     def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        assert self._matcher is not None, "learn comes first"
+        assert self._matcher is not None, "it must be ready first"
         return np.asarray(kernel.softmax(self._matcher.logits(outputs)), np.float32)

@@ -15,21 +15,25 @@ if TYPE_CHECKING:
 
     from lucida.images import Image
 
-Resize = Literal["squash", "crop", "pad"]
-Interpolation = Literal["area", "bilinear", "bicubic"]
+Resize = Literal["squash", "crop", "pad", "fit"]
+Interpolation = Literal["area", "bilinear", "bicubic", "lanczos", "nearest"]
+Centre = Literal["floor", "round"]
 Channels = Literal["RGB", "BGR", "L"]
 Layout = Literal["NCHW", "NHWC"]
 
-RESIZES: tuple[str, ...] = get_args(Resize)
+RESIZES: tuple[str, ...] = ("squash", "crop", "pad")  # those that give every image the same shape
 INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 CHANNELS: tuple[str, ...] = get_args(Channels)
 LAYOUTS: tuple[str, ...] = get_args(Layout)
+CENTRES: tuple[str, ...] = get_args(Centre)
 
 # Pillow's filters average over the whole source pixel when shrinking, as `antialias=True` does elsewhere.
 _SHRINK = {
     "area": PIL.Image.Resampling.BOX,
     "bilinear": PIL.Image.Resampling.BILINEAR,
     "bicubic": PIL.Image.Resampling.BICUBIC,
+    "lanczos": PIL.Image.Resampling.LANCZOS,
+    "nearest": PIL.Image.Resampling.NEAREST,
 }
 # A box filter that enlarges repeats pixels: hard edges that no photo has.
 _ENLARGE = {**_SHRINK, "area": PIL.Image.Resampling.BILINEAR}
@@ -43,7 +47,10 @@ class ImageNeeds:
     Attributes:
         size: Height and width in pixels of the square input.
         resize: "squash" ignores the aspect ratio; "crop" scales the shorter side and cuts the middle out;
-            "pad" scales the longer side and fills with grey.
+            "pad" scales the longer side and fills with grey; "fit" scales the longer side down and keeps the shape,
+            for models that take images of any shape one at a time.
+        edge: With "crop": pixels that the shorter side is scaled to before the middle is cut out; 0 for `size`.
+        centre: With "crop": how half a pixel is rounded when the middle is found, as the libraries differ in it.
         interpolation: How pixels are resampled; all of them average over the source when shrinking.
         channels: Order of the colour channels; "L" is one channel of grey.
         layout: Order of the axes of the batch that the file takes.
@@ -60,6 +67,8 @@ class ImageNeeds:
     scale: float = 1 / 255
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    edge: int = 0
+    centre: Centre = "floor"
 
     @property
     def depth(self) -> int:
@@ -74,7 +83,7 @@ class ImageNeeds:
     @property
     def cover(self) -> int:
         """Shorter side in pixels that a decoder may shrink to without loss to this model."""
-        return self.size
+        return max(self.size, self.edge)
 
     def prepare(self, image: Image) -> NDArray[np.float32]:
         """Bring an image to what the model takes.
@@ -122,7 +131,7 @@ class ImageNeeds:
         std = np.asarray(self.std, np.float64)
         gain = (self.scale / std).astype(np.float32)
         shift = (np.asarray(self.mean) / std).astype(np.float32)
-        out = np.empty(self.shape, np.float32)
+        out = np.empty((self.depth, *planes.shape[:2]), np.float32)
         np.multiply(planes.transpose(2, 0, 1), gain[:, None, None], out=out)
         out -= shift[:, None, None]
         return out
@@ -144,12 +153,20 @@ def _squash(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
 
 
 def _crop(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
-    width, height, size = picture.width, picture.height, needs.size
-    ratio = size / min(width, height)
-    width, height = max(size, round(width * ratio)), max(size, round(height * ratio))
+    short, long = sorted(picture.size)
+    edge = max(needs.edge, needs.size)
+    # Whole pixels are cut off, not rounded, as in torchvision and transformers.
+    scaled = max(edge, edge * long // short)
+    width, height = (edge, scaled) if picture.width <= picture.height else (scaled, edge)
     picture = needs._resample(picture, width, height)
-    left, top = (width - size) // 2, (height - size) // 2
-    return picture.crop((left, top, left + size, top + size))
+    halves = ((width - needs.size) / 2, (height - needs.size) / 2)
+    left, top = (round(half) if needs.centre == "round" else int(half) for half in halves)
+    return picture.crop((left, top, left + needs.size, top + needs.size))
+
+
+def _fit(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
+    ratio = min(1.0, needs.size / max(picture.size))
+    return needs._resample(picture, max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio)))
 
 
 def _pad(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
@@ -161,4 +178,4 @@ def _pad(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
     return square
 
 
-_FITS = {"squash": _squash, "crop": _crop, "pad": _pad}
+_FITS = {"squash": _squash, "crop": _crop, "pad": _pad, "fit": _fit}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lucida.errors import ModelError
 from lucida.models import engine
+from lucida.models.cache import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +22,18 @@ if TYPE_CHECKING:
 
     from lucida.models.engine import Session
     from lucida.models.needs import ImageNeeds
-    from lucida.models.spec import Precision
+    from lucida.models.spec import Output, Precision, Trial
 
-    Read = Callable[[Session, NDArray[np.float32]], NDArray[np.float32]]
+    Read = Callable[[Session, NDArray[np.float32], Output], NDArray[np.float32]]
+    Images = Callable[[int], NDArray[np.float32]]
 
-FAITHFUL = 0.99
-SAMPLE = 16
+Concrete = Literal["fp32", "bf16", "int8"]
+
+FAITHFUL = 0.99  # centred cosine
+AGREEING = 0.95  # share of labels that stay
+NEAR = 0.05  # of probability: closer than this, fp32 itself is undecided
+SAMPLE = 32
+MANY = 500  # images from which making int8 pays for itself
 
 
 def centred_cosine(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
@@ -62,58 +70,176 @@ def made_sample(needs: ImageNeeds, n: int = SAMPLE) -> NDArray[np.float32]:
     return np.stack([needs.prepare(Image(p.transpose(1, 2, 0).copy(), "RGB")) for p in pixels])
 
 
-def choose(
-    path: Path,
-    wanted: Precision,
-    needs: ImageNeeds,
-    read: Read,
-    *,
-    identity: str,
-    sample: NDArray[np.float32] | None = None,
-) -> Session:
-    """Load an ONNX file at the precision that was asked for, or that proves faithful.
+@dataclass(frozen=True)
+class Weights:
+    """An ONNX file that may be run at several precisions.
+
+    Attributes:
+        path: The file, float32.
+        input: Name of its image input.
+        needs: What that takes.
+        read: Runs a session on prepared images and returns the output of this kind, float32 (n, d), or the other where
+            there is only one.
+        identity: What changes whenever the file does.
+    """
+
+    path: Path
+    input: str
+    needs: ImageNeeds
+    read: Read
+    identity: str
+
+    def open(self, precision: Concrete, images: Images | None = None) -> Session:
+        """Load it; int8 is made from float32 the first time, on images."""
+        if precision != "int8":
+            return engine.open_session(self.path, precision)
+        from lucida.models.quantise import quantised
+
+        return engine.open_session(quantised(self, images or self.sample), "int8")
+
+    def sample(self, n: int) -> NDArray[np.float32]:
+        """Return images made up for the purpose."""
+        return made_sample(self.needs, n)
+
+
+def choose(weights: Weights, wanted: Precision, trial: Trial | None = None) -> Session:
+    """Load a model at the precision that was asked for, or at the fastest that proves faithful.
 
     Args:
-        path: The ONNX file.
-        wanted: "fp32", "bf16" or "auto".
-        needs: The model's input, to make a sample where none is given.
-        read: Runs a session on prepared images and returns the output to compare, float32 (n, d).
-        identity: What changes whenever the file does.
-        sample: Prepared images to measure on, float32 (n, channels, height, width).
+        weights: The model.
+        wanted: "fp32", "bf16", "int8" or "auto".
+        trial: What to measure on; made images where it is None.
 
     Raises:
-        ModelError: bf16 was asked for where the machine has none.
+        ModelError: A precision was asked for by name that the machine does not have.
+        MissingExtra: int8 was asked for, and has to be made first, where NNCF is not installed.
     """
-    if wanted == "bf16" and not engine.has_bf16():
-        raise ModelError(
-            "This machine cannot run bf16.",
-            expected="OpenVINO on a processor with AVX-512 BF16 or AMX",
-            got=engine.describe(),
-            hint="--precision auto picks what the machine has",
-        )
-    if wanted != "auto" or not engine.has_bf16():
-        return engine.open_session(path, "fp32" if wanted == "auto" else wanted)
-    key = f"{identity} on {engine.describe()}"
-    known = _recall().get(key)
-    if known is not None:
-        return engine.open_session(path, "bf16" if known >= FAITHFUL else "fp32")
-    exact, fast = engine.open_session(path, "fp32"), engine.open_session(path, "bf16")
-    images = sample if sample is not None and len(sample) >= SAMPLE // 2 else made_sample(needs)
-    cosine = centred_cosine(read(fast, images), read(exact, images))
-    _remember(key, cosine)
-    return fast if cosine >= FAITHFUL else exact
+    images = _images(weights, trial)
+    if wanted != "auto":
+        _refuse_missing(wanted)
+        return weights.open(wanted, images)
+    able = [p for p in _fast() if p != "int8" or _worth_int8(weights, trial)]
+    if not able:
+        return weights.open("fp32")
+    where, about = engine.describe(), f" {trial.about}" if trial and trial.decide else ""
+    keys: dict[Concrete, str] = {p: f"{weights.identity}{about} {p} on {where}" for p in able}
+    known = {p: found for p, key in keys.items() if (found := Measured.from_json(_recall().get(key))) is not None}
+    opened: dict[Concrete, Session] = {}
+    if len(known) < len(able):
+        opened = {p: weights.open(p, images) for p in ("fp32", *able)}
+        known = _measure(weights, opened, images(SAMPLE), trial)
+        _remember({keys[p]: found.to_json() for p, found in known.items()})
+    faithful = [p for p in able if known[p].faithful]
+    best: Concrete = min(faithful, key=lambda p: known[p].seconds, default="fp32")
+    return opened.get(best) or weights.open(best, images)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a fast precision did on a sample, beside fp32.
+
+    Attributes:
+        cosine: Centred cosine of its outputs.
+        agreement: Share of images with the same label, near ties aside; 1 where there are no labels.
+        seconds: Time of one image on one core.
+    """
+
+    cosine: float
+    agreement: float
+    seconds: float
+
+    @property
+    def faithful(self) -> bool:
+        return self.cosine >= FAITHFUL and self.agreement >= AGREEING
+
+    def to_json(self) -> list[float]:
+        """Return plain values."""
+        return [round(self.cosine, 5), round(self.agreement, 4), round(self.seconds, 6)]
+
+    @classmethod
+    def from_json(cls, found: Any) -> Measured | None:
+        """Return what was kept, None for anything else."""
+        return cls(*found) if isinstance(found, list) and len(found) == 3 else None
+
+
+def agreement(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+    """Return the share of rows with the same best column, float32 (n, classes) each.
+
+    A reference that is itself undecided between the two, by less than NEAR, counts as agreeing.
+    """
+    rows = np.arange(len(reference))
+    mine, theirs = ours.argmax(axis=1), reference.argmax(axis=1)
+    lost = reference[rows, theirs] - reference[rows, mine]
+    return float(np.mean(lost < NEAR))
+
+
+def _measure(
+    weights: Weights, opened: dict[Concrete, Session], pictures: NDArray[np.float32], trial: Trial | None
+) -> dict[Concrete, Measured]:
+    def labels(session: Session) -> NDArray[np.float32] | None:
+        return trial.decide(weights.read(session, pictures, trial.output)) if trial and trial.decide else None
+
+    reference, labelled = weights.read(opened["fp32"], pictures, "embedding"), labels(opened["fp32"])
+    found: dict[Concrete, Measured] = {}
+    for precision, session in opened.items():
+        if precision == "fp32":
+            continue
+        weights.read(session, pictures[:1], "embedding")
+        began = time.perf_counter()
+        outputs = weights.read(session, pictures, "embedding")
+        seconds = (time.perf_counter() - began) / len(pictures)
+        ours = labels(session)
+        agree = 1.0 if ours is None or labelled is None else agreement(ours, labelled)
+        found[precision] = Measured(centred_cosine(outputs, reference), agree, seconds)
+    return found
+
+
+def _images(weights: Weights, trial: Trial | None) -> Images:
+    def images(n: int) -> NDArray[np.float32]:
+        found = trial.images(n) if trial else None
+        return found if found is not None and len(found) >= min(n, SAMPLE) // 2 else weights.sample(n)
+
+    return images
+
+
+def _fast() -> list[Concrete]:
+    """Return the precisions below fp32 that this machine has."""
+    able: list[Concrete] = ["bf16"] if engine.has_bf16() else []
+    return [*able, "int8"] if engine.engine_name() == "openvino" else able
+
+
+def _refuse_missing(wanted: Concrete) -> None:
+    if wanted == "fp32" or wanted in _fast():
+        return
+    raise ModelError(
+        f"This machine cannot run {wanted}.",
+        expected={
+            "bf16": "OpenVINO on a processor with AVX-512 BF16 or AMX",
+            "int8": "OpenVINO, on an x86 processor",
+        }[wanted],
+        got=engine.describe(),
+        hint="--precision auto picks what the machine has",
+    )
+
+
+def _worth_int8(weights: Weights, trial: Trial | None) -> bool:
+    """Tell whether int8 is worth a try: it is made already, or is made for a transformer that has much to see.
+
+    Small CNNs lose more by it than they win: bf16 is both faster and more faithful there.
+    """
+    from lucida.models.quantise import can_quantise, is_quantised, is_transformer
+
+    if is_quantised(weights):
+        return True
+    return trial is not None and trial.count >= MANY and can_quantise() and is_transformer(weights.path)
 
 
 def cache_file() -> Path:
-    """Return where choices are kept: LUCIDA_CACHE, else the user's cache folder."""
-    own = os.environ.get("LUCIDA_CACHE")
-    if own:
-        return Path(own) / "precision.json"
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else Path.home() / ".cache") / "camera-lucida" / "precision.json"
+    """Return where choices are kept."""
+    return cache_folder() / "precision.json"
 
 
-def _recall() -> dict[str, float]:
+def _recall() -> dict[str, Any]:
     try:
         known = json.loads(cache_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -121,9 +247,9 @@ def _recall() -> dict[str, float]:
     return known if isinstance(known, dict) else {}
 
 
-def _remember(key: str, cosine: float) -> None:
+def _remember(found: dict[str, Any]) -> None:
     file = cache_file()
-    text = json.dumps({**_recall(), key: round(cosine, 5)}, indent=1)
+    text = json.dumps({**_recall(), **found}, indent=1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as partial:

@@ -13,10 +13,11 @@ from lucida.errors import InputError, ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lucida.models.chat import Prompt, Reply, Usage
     from lucida.models.needs import ImageNeeds
 
-Precision = Literal["auto", "fp32", "bf16"]
-Task = Literal["encode", "classify", "words"]
+Precision = Literal["auto", "fp32", "bf16", "int8"]
+Task = Literal["encode", "classify", "words", "ask"]
 Output = Literal["embedding", "logits"]
 
 
@@ -38,20 +39,41 @@ class Gives:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What a fast precision is tried on before it is used: a few real images, and the labels they get.
+
+    Attributes:
+        images: Gives up to so many prepared images, float32 (n, channels, height, width); None where there are none.
+        count: How many images are to be seen afterwards.
+        output: Which output `decide` reads.
+        decide: Turns that output into probabilities float32 (n, classes), where labels are known already.
+        about: What changes whenever `decide` does.
+    """
+
+    images: Callable[[int], NDArray[np.float32] | None]
+    count: int = 0
+    output: Output = "embedding"
+    decide: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
 class Spec:
     """One model: its tasks, needs, gives, licence and source.
 
     Attributes:
         name: Name under which it is found again: "embedded", "onnx:/models/encoder.toml".
         family: The folder of `lucida.models` that builds it.
-        tasks: What it can do: "encode" (vectors), "classify" (its own classes), "words" (any words).
+        tasks: What it can do: "encode" (vectors), "classify" (its own classes), "words" (any words),
+            "ask" (questions in words, answered with a reason).
         needs: What it needs of an image.
         gives: What it gives.
         licence: Licence of its weights.
         source: Where it comes from.
         revision: What changes whenever its results may change.
         note: What a person must know before relying on it; with measured figures where there are some.
-        build: Makes the running model of this spec, a precision, and a few prepared images (or None).
+        match: Makes what scores images against words; None where it cannot.
+        build: Makes the running model of this spec, a precision, and what to try it on (or None).
     """
 
     name: str
@@ -63,8 +85,11 @@ class Spec:
     source: str
     revision: str
     note: str = ""
-    build: Callable[[Spec, Precision, NDArray[np.float32] | None], Model] = field(
-        repr=False, compare=False, default=lambda spec, precision, sample: Model(spec)
+    match: Callable[[Sequence[Sequence[str]], bool, Sequence[str]], Matcher] | None = field(
+        repr=False, compare=False, default=None
+    )
+    build: Callable[[Spec, Precision, Trial | None], Model] = field(
+        repr=False, compare=False, default=lambda spec, precision, trial: Model(spec)
     )
 
     @property
@@ -72,18 +97,46 @@ class Spec:
         """Name and revision: equal keys mean interchangeable vectors."""
         return f"{self.name}@{self.revision}"
 
-    def load(self, precision: Precision = "auto", *, sample: NDArray[np.float32] | None = None) -> Model:
+    def load(self, precision: Precision = "auto", *, trial: Trial | None = None) -> Model:
         """Make the model run.
 
         Args:
-            precision: "fp32", "bf16", or "auto": bf16 where the processor has it and a check on a few images
-                finds the result faithful.
-            sample: A few prepared images, float32 (n, channels, height, width), to check the precision on.
+            precision: "fp32", "bf16", "int8", or "auto": the fastest that the machine has and that a check on a few
+                images finds faithful.
+            trial: What to check the precision on; images made up for the purpose where it is None.
 
         Raises:
             ModelError: Its files are damaged or no engine can run them.
+            MissingExtra: It needs a package that is not installed.
         """
-        return self.build(self, precision, sample)
+        return self.build(self, precision, trial)
+
+    def matcher(
+        self, descriptions: Sequence[Sequence[str]], *, none: bool = False, templates: Sequence[str] = ()
+    ) -> Matcher:
+        """Return what scores images against words; the image half is not loaded for it.
+
+        Args:
+            descriptions: For each class, one or more words or phrases that stand for it.
+            none: Score "none of these" as well, as one more class at the end.
+            templates: Wordings with {} for the class, instead of the model's own.
+
+        Raises:
+            ModelError: The model cannot match words.
+            InputError: A description is longer than the model reads.
+        """
+        if self.match is None:
+            raise self.cannot("words", "match words")
+        return self.match(descriptions, none, templates)
+
+    def cannot(self, task: Task, what: str) -> ModelError:
+        """Return the error for a task that is not among those of this model."""
+        return ModelError(
+            f"The model {self.name!r} cannot {what}.",
+            expected=f"a model with the task {task!r}",
+            got=f"tasks {', '.join(self.tasks)}",
+            hint=f"lucida models --task {task} lists them; --model embedded works offline",
+        )
 
 
 class Model:
@@ -102,28 +155,38 @@ class Model:
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return vectors float32 (n, dimensions)."""
-        raise self._cannot("encode", "give vectors of images")
+        raise self.spec.cannot("encode", "give vectors of images")
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return unnormalised log-probabilities float32 (n, classes) of the model's own classes."""
-        raise self._cannot("classify", "name classes of its own")
+        raise self.spec.cannot("classify", "name classes of its own")
 
-    def matcher(self, descriptions: Sequence[Sequence[str]], *, none: bool = False) -> Matcher:
-        """Return what scores images against words.
+    def ask(self, prompt: Prompt, images: Sequence[bytes]) -> list[Reply]:
+        """Answer a question about each of a few images, at most `together`.
 
         Args:
-            descriptions: For each class, one or more words or phrases that stand for it.
-            none: Score "none of these" as well, as one more class at the end.
-        """
-        raise self._cannot("words", "match words")
+            prompt: What is asked.
+            images: Encoded image files.
 
-    def _cannot(self, task: Task, what: str) -> ModelError:
-        return ModelError(
-            f"The model {self.spec.name!r} cannot {what}.",
-            expected=f"a model with the task {task!r}",
-            got=f"tasks {', '.join(self.spec.tasks)}",
-            hint="--model embedded, or see `lucida models`",
-        )
+        Raises:
+            ModelError: The model cannot be reached or will answer no image at all; what is wrong with one image is
+                in its reply.
+        """
+        raise self.spec.cannot("ask", "answer questions")
+
+    @property
+    def together(self) -> int:
+        """How many images one call of `ask` takes."""
+        return 1
+
+    @property
+    def workers(self) -> int:
+        """How many calls of `ask` may run at a time with profit."""
+        return 1
+
+    def quote(self, prompt: Prompt, images: int = 1) -> Usage:
+        """Return what asking about so many images in one call takes at most, before anything is sent."""
+        raise self.spec.cannot("ask", "answer questions")
 
 
 class Matcher:

@@ -11,6 +11,7 @@ import numpy as np
 from lucida.errors import ImageError
 from lucida.images import decode
 from lucida.models.registry import find
+from lucida.models.spec import Trial
 from lucida.models.threads import available_cores
 from lucida.progress import track
 from lucida.runs.local import map_batches
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.models.spec import Model, Output, Precision, Spec
 
+    Decide = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
 # The names of one batch to what turns each of them into bytes.
 Reader = Callable[[Sequence[str]], Callable[[str], bytes]]
 BATCH = 64
-SAMPLE = 16
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def compute(
     *,
     output: Output = "embedding",
     precision: Precision = "auto",
+    decide: Decide | None = None,
+    about: str = "",
 ) -> Computed:
     """Compute what is missing of a model's output, and say what was done.
 
@@ -96,7 +100,11 @@ def compute(
         spec: The model, or its name.
         ids: Content ids of the images; None for all.
         output: "embedding", or "logits" of the model's own classes.
-        precision: "auto", "fp32" or "bf16".
+        precision: "auto", "fp32", "bf16" or "int8". At "fp32" images are decoded whole; else no larger than they
+            are looked at.
+        decide: Turns outputs into probabilities, where labels are known already: a fast precision must then give the
+            same labels on a sample.
+        about: What changes whenever `decide` does.
 
     Raises:
         UnknownName: No such model.
@@ -108,10 +116,9 @@ def compute(
     total = catalog.images.count() if ids is None else len(ids)
     if not missing:
         return Computed(key, total, 0)
-    few = missing[:SAMPLE]
-    model = spec.load(precision, sample=sample(spec, few, catalog.images.reader(few)))
+    model = spec.load(precision, trial=trial(spec, missing, catalog.images.reader, output, decide, about))
     skipped: dict[str, str] = {}
-    work = worker(model, catalog.images.reader, output)
+    work = worker(model, catalog.images.reader, output, whole=precision == "fp32")
     with track("Seeing images", total, done=total - len(missing)) as step:
         for found in map_batches(work, missing, batch=BATCH, workers=available_cores()):
             if found.ids:
@@ -121,7 +128,9 @@ def compute(
     return Computed(key, total, len(missing) - len(skipped), skipped, model.engine)
 
 
-def worker(model: Model, reader: Reader, output: Output = "embedding") -> Callable[[tuple[str, ...]], Batch]:
+def worker(
+    model: Model, reader: Reader, output: Output = "embedding", *, whole: bool = False
+) -> Callable[[tuple[str, ...]], Batch]:
     """Return a function that reads, decodes, prepares and runs one batch of images.
 
     Args:
@@ -129,6 +138,7 @@ def worker(model: Model, reader: Reader, output: Output = "embedding") -> Callab
         reader: Called once a batch with its names; gives what turns a name into bytes, and raises ImageError
             where it cannot.
         output: "embedding" or "logits".
+        whole: Decode images at their full size.
     """
     run = {"embedding": model.embed, "logits": model.logits}[output]
 
@@ -139,7 +149,7 @@ def worker(model: Model, reader: Reader, output: Output = "embedding") -> Callab
         prepared = np.empty((len(names), *model.spec.needs.shape), np.float32)
         for name in names:
             try:
-                prepared[len(ids)] = prepare(model.spec, read(name))
+                prepared[len(ids)] = prepare(model.spec, read(name), whole=whole)
                 ids.append(name)
             except ImageError as error:
                 failed[name] = error.what
@@ -149,8 +159,8 @@ def worker(model: Model, reader: Reader, output: Output = "embedding") -> Callab
     return work
 
 
-def prepare(spec: Spec, data: bytes) -> NDArray[np.float32]:
-    """Decode an image no larger than the model needs, and prepare it.
+def prepare(spec: Spec, data: bytes, *, whole: bool = False) -> NDArray[np.float32]:
+    """Decode an image no larger than the model needs, or whole, and prepare it.
 
     Returns:
         float32 (channels, height, width).
@@ -158,15 +168,36 @@ def prepare(spec: Spec, data: bytes) -> NDArray[np.float32]:
     Raises:
         ImageError: The bytes are no image.
     """
-    return spec.needs.prepare(decode(data, cover=spec.needs.cover))
+    return spec.needs.prepare(decode(data, cover=None if whole else spec.needs.cover))
 
 
-def sample(spec: Spec, names: Sequence[str], read: Callable[[str], bytes]) -> NDArray[np.float32] | None:
-    """Return a few prepared images to measure a precision on, None where none can be read."""
-    prepared = []
-    for name in names:
-        try:
-            prepared.append(prepare(spec, read(name)))
-        except ImageError:
-            continue
-    return np.stack(prepared) if prepared else None
+def trial(
+    spec: Spec,
+    names: Sequence[str],
+    reader: Reader,
+    output: Output = "embedding",
+    decide: Decide | None = None,
+    about: str = "",
+) -> Trial:
+    """Return what to try a precision on before these images are seen: some of them, from first to last.
+
+    Args:
+        spec: The model.
+        names: All that are to be seen.
+        reader: As of `worker`.
+        output: Which output `decide` reads.
+        decide: Turns it into probabilities.
+        about: What changes whenever `decide` does.
+    """
+
+    def images(n: int) -> NDArray[np.float32] | None:
+        drawn = [names[i] for i in np.linspace(0, len(names) - 1, min(n, len(names))).astype(int)] if names else []
+        read, prepared = reader(drawn), []
+        for name in drawn:
+            try:
+                prepared.append(prepare(spec, read(name)))
+            except ImageError:
+                continue
+        return np.stack(prepared) if prepared else None
+
+    return Trial(images, len(names), output, decide, about)

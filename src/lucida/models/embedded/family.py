@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from lucida.models.embedded import edges, pixels
 from lucida.models.onnx.card import read_card
 from lucida.models.onnx.family import card_spec
-from lucida.models.spec import Gives, Model, Precision, Spec
+from lucida.models.spec import Gives, Matcher, Model, Precision, Spec, Trial
 
 # Raised whenever edges or pixels are computed otherwise: old vectors must not be mixed with new ones.
 FEATURES = "f2"
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
 
 def weights() -> Path:
@@ -58,16 +57,24 @@ def embedded_spec(folder: Path, name: str = "embedded") -> Spec:
     for part, width in (("edges", edges.DIMENSIONS), ("pixels", pixels.DIMENSIONS)):
         parts[part], end = slice(end, end + width), end + width
 
-    def build(spec: Spec, precision: Precision, sample: NDArray[np.float32] | None) -> Model:
+    def build(spec: Spec, precision: Precision, trial: Trial | None) -> Model:
         from lucida.models.embedded.model import EmbeddedModel
 
+        return EmbeddedModel(spec, card, precision, trial)
+
+    def match(descriptions: Sequence[Sequence[str]], none: bool, templates: Sequence[str]) -> Matcher:
+        from lucida.models.embedded.lexicon import load_lexicon
+        from lucida.models.embedded.words import WordMatcher
+
         # A tuned encoder knows the same words.
-        return EmbeddedModel(spec, card, weights() / "words", precision, sample)
+        lexicon = load_lexicon(weights() / "words")
+        return WordMatcher(lexicon, card.synonyms, descriptions, none=none, templates=templates, measured=card.measured)
 
     return replace(
         inner,
         tasks=("encode", "words"),
         gives=Gives(end, parts, card.classes, words="logits"),
         revision=f"{inner.revision}.{FEATURES}",
+        match=match,
         build=build,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lucida.models.hub import BETTER_WITH_WORDS
+from lucida.errors import InputError
 from lucida.models.spec import Matcher, check_rows
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class WordMatcher(Matcher):
         known: For each class the encoder knows, its name and synonyms.
         wanted: For each class asked for, the words or phrases that stand for it.
         none: Whether one more class stands for anything else.
+        templates: Must be empty: the table knows words, not sentences.
         measured: Figures of the encoder's card, for the notes.
     """
 
@@ -65,8 +66,16 @@ class WordMatcher(Matcher):
         wanted: Sequence[Sequence[str]],
         *,
         none: bool = False,
+        templates: Sequence[str] = (),
         measured: Mapping[str, Any] | None = None,
     ) -> None:
+        if templates:
+            raise InputError(
+                "The embedded model reads words, not sentences: a template says nothing to it.",
+                expected="no --template",
+                got=", ".join(map(repr, templates)),
+                hint="leave it out, or --model siglip2",
+            )
         read = [[lexicon.read(word) for word in words] for words in wanted]
         classes = [[lexicon.read(word).vector for word in words] for words in known]
         vectors = [[reading.vector for reading in readings] for readings in read]
@@ -107,8 +116,8 @@ def posterior(
 def _notes(measured: Mapping[str, Any], readings: Sequence[Reading]) -> Iterator[str]:
     yield (
         "Labels by words are weak with the embedded model outside the 210 everyday classes it was trained on"
-        f"{_figure(measured)}: check them, or label by --examples. {BETTER_WITH_WORDS}, a hub model of a later"
-        " version, does far better."
+        f"{_figure(measured)}: check them, or label by --examples. A hub model does far better: --model"
+        " siglip2 (see `lucida models`)."
     )
     strange = [reading for reading in readings if not reading.known]
     if strange:

@@ -1,6 +1,7 @@
 """The small TOML beside an ONNX model: what it is, what it takes, what comes out.
 
 name = "my-encoder"                 # any name
+digest = ""                         # of a program that wrote the model: what changes whenever the files do
 task = "encode"                     # encode | classify | clip
 file = "encoder.onnx"               # beside this file
 licence = "MIT"                     # and source, revision, note: for people and records
@@ -8,7 +9,9 @@ licence = "MIT"                     # and source, revision, note: for people and
 name = "image"                      # name of the input in the file
 size = 224                          # pixels, square
 resize = "crop"                     # squash | crop | pad
-interpolation = "bicubic"           # area | bilinear | bicubic
+edge = 256                          # crop only: the shorter side before the middle is cut out; else as the size
+centre = "floor"                    # crop only: floor | round, how half a pixel is rounded
+interpolation = "bicubic"           # area | bilinear | bicubic | lanczos | nearest
 channels = "RGB"                    # RGB | BGR | L
 layout = "NCHW"                     # NCHW | NHWC
 scale = 0.00392156862745098         # on 0..255, before mean and std
@@ -17,6 +20,7 @@ std = [0.229, 0.224, 0.225]
 [output]
 embedding = "embedding"             # encode and clip
 logits = "logits"                   # classify
+dimensions = 512                    # of the embedding; found by running the model where it is left out
 classes = "classes.txt"             # one a line; or JSON: names, or {"name": …, "synonyms": […]}
 [text]                              # clip only
 file = "text.onnx"
@@ -44,7 +48,7 @@ from pathlib import Path
 from typing import Any
 
 from lucida.errors import InputError, ModelError
-from lucida.models.needs import CHANNELS, INTERPOLATIONS, LAYOUTS, RESIZES, ImageNeeds
+from lucida.models.needs import CENTRES, CHANNELS, INTERPOLATIONS, LAYOUTS, RESIZES, ImageNeeds
 from lucida.models.onnx.rules import Rule, read_table
 
 TASKS = ("encode", "classify", "clip")
@@ -57,6 +61,7 @@ _TOP = {
     "source": Rule(str, "not stated"),
     "revision": Rule(str, ""),
     "note": Rule(str, ""),
+    "digest": Rule(str, ""),
     "input": Rule(dict, {}),
     "output": Rule(dict, {}),
     "text": Rule(dict, {}),
@@ -73,8 +78,15 @@ _INPUT = {
     "scale": Rule(float, 1 / 255, above=0),
     "mean": Rule(tuple, ()),
     "std": Rule(tuple, (), above=0),
+    "edge": Rule(int, 0),
+    "centre": Rule(str, "floor", allowed=CENTRES),
 }
-_OUTPUT = {"embedding": Rule(str, ""), "logits": Rule(str, ""), "classes": Rule(str, "")}
+_OUTPUT = {
+    "embedding": Rule(str, ""),
+    "logits": Rule(str, ""),
+    "classes": Rule(str, ""),
+    "dimensions": Rule(int, 0, above=0),
+}
 _TEXT = {
     "file": Rule(str),
     "tokenizer": Rule(str),
@@ -115,6 +127,7 @@ class Card:
     Attributes:
         path: The TOML itself.
         parts: Widths of the named parts of the embedding, in order; empty where it is of one kind.
+        dimensions: Length of the embedding; 0 where it is not stated.
         classes: Names in the order of the logits.
         synonyms: For each class its name and what else it is called.
         digest: First 12 hex digits of a SHA-256 over all that its results depend on: the files that the TOML
@@ -137,6 +150,7 @@ class Card:
     text: Text | None
     digest: str
     parts: dict[str, int] = field(default_factory=dict)
+    dimensions: int = 0
     measured: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -184,7 +198,8 @@ def read_card(path: Path) -> Card:
         synonyms=_read_classes(classes_file) if classes_file else (),
         text=text,
         parts=tables["parts"],
-        digest=_digest(files, {"task": top["task"], **tables}),
+        dimensions=tables["output"]["dimensions"],
+        digest=top["digest"] or _digest(files, {"task": top["task"], **_counting(tables)}),
     )
 
 
@@ -271,6 +286,18 @@ def _words(entry: Any) -> tuple[str, ...]:
     if not all(isinstance(word, str) and word.strip() for word in words):
         raise TypeError(f"{entry!r} is not a name")
     return tuple(word.strip() for word in words)
+
+
+def _counting(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Leave out keys that came later and are not used: older models keep their digest."""
+    later = {"input": {"edge": 0, "centre": "floor"}, "output": {"dimensions": tables["output"]["dimensions"]}}
+    return {
+        name: {key: value for key, value in table.items() if later.get(name, {}).get(key, _NEVER) != value}
+        for name, table in tables.items()
+    }
+
+
+_NEVER = object()
 
 
 def _digest(files: list[Path], use: dict[str, Any]) -> str:

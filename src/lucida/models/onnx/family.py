@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from lucida.errors import InputError, ModelError
 from lucida.models.onnx.card import Card, read_card
-from lucida.models.spec import Gives, Model, Precision, Spec, Task
+from lucida.models.spec import Gives, Matcher, Model, Precision, Spec, Task, Trial
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
 PREFIX = "onnx:"
 _TASKS: dict[str, tuple[Task, ...]] = {
@@ -50,12 +49,18 @@ class OnnxFamily:
 def card_spec(card: Card, *, name: str, family: str) -> Spec:
     """Return the spec that a card describes."""
     own: tuple[Task, ...] = ("classify",) if card.task == "encode" and card.logits and card.classes else ()
-    dimensions = _dimensions(card) if card.embedding else 0
+    dimensions = (card.dimensions or _dimensions(card)) if card.embedding else 0
 
-    def build(spec: Spec, precision: Precision, sample: NDArray[np.float32] | None) -> Model:
+    def build(spec: Spec, precision: Precision, trial: Trial | None) -> Model:
         from lucida.models.onnx.model import OnnxModel
 
-        return OnnxModel(spec, card, precision, sample)
+        return OnnxModel(spec, card, precision, trial)
+
+    def match(descriptions: Sequence[Sequence[str]], none: bool, templates: Sequence[str]) -> Matcher:
+        from lucida.models.onnx.text import TextMatcher
+
+        assert card.text is not None, "only a card with a text half gets this"
+        return TextMatcher(card.text, descriptions, none=none, templates=templates)
 
     return Spec(
         name=name,
@@ -67,6 +72,7 @@ def card_spec(card: Card, *, name: str, family: str) -> Spec:
         source=card.source,
         revision="+".join(part for part in (card.revision, card.digest) if part),
         note=card.note,
+        match=match if card.text else None,
         build=build,
     )
 

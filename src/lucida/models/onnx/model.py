@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lucida.errors import ModelError
-from lucida.models.precision import choose
-from lucida.models.spec import Matcher, Model, Precision, Spec
+from lucida.models.precision import Weights, choose
+from lucida.models.spec import Model, Output, Precision, Spec, Trial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,21 +24,18 @@ class OnnxModel(Model):
     Args:
         spec: What it promises.
         card: Its files and the names of their inputs and outputs.
-        precision: "auto", "fp32" or "bf16".
-        sample: Prepared images to check the precision on.
+        precision: "auto", "fp32", "bf16" or "int8".
+        trial: What to check the precision on.
 
     Raises:
         ModelError: The file lacks an input or output that the card names, or no engine can run it.
     """
 
-    def __init__(
-        self, spec: Spec, card: Card, precision: Precision = "auto", sample: NDArray[np.float32] | None = None
-    ) -> None:
+    def __init__(self, spec: Spec, card: Card, precision: Precision = "auto", trial: Trial | None = None) -> None:
         super().__init__(spec)
         self._card = card
-        self._session = choose(
-            card.file, precision, card.needs, self._main_output, identity=f"{card.name} {card.digest}", sample=sample
-        )
+        weights = Weights(card.file, card.input, card.needs, self._read, f"{card.name} {card.digest}")
+        self._session = choose(weights, precision, trial)
         self._check_names(self._session)
 
     @property
@@ -55,13 +52,6 @@ class OnnxModel(Model):
             return super().logits(batch)
         return self.outputs(batch, (self._card.logits,))[0]
 
-    def matcher(self, descriptions: Sequence[Sequence[str]], *, none: bool = False) -> Matcher:
-        if self._card.text is None:
-            return super().matcher(descriptions)
-        from lucida.models.onnx.text import TextMatcher
-
-        return TextMatcher(self._card.text, descriptions, none=none)
-
     def outputs(self, batch: NDArray[np.float32], names: Sequence[str]) -> list[NDArray[np.float32]]:
         """Return several outputs of one pass, each float32 (n, size).
 
@@ -72,9 +62,10 @@ class OnnxModel(Model):
         self.spec.needs.check(batch)
         return run_batch(self._session, self._card, batch, names)
 
-    def _main_output(self, session: Session, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _read(self, session: Session, images: NDArray[np.float32], output: Output) -> NDArray[np.float32]:
         self._check_names(session)
-        return run_batch(session, self._card, images, (self._card.embedding or self._card.logits,))[0]
+        names = {"embedding": self._card.embedding, "logits": self._card.logits}
+        return run_batch(session, self._card, images, (names[output] or max(names.values()),))[0]
 
     def _check_names(self, session: Session) -> None:
         card = self._card

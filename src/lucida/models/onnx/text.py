@@ -35,12 +35,20 @@ class TextMatcher(Matcher):
         text: The text half.
         descriptions: For each class the words or phrases that stand for it.
         none: Whether one more class stands for anything else.
+        templates: Wordings with {} for the class, instead of the usual ones.
     """
 
-    def __init__(self, text: Text, descriptions: Sequence[Sequence[str]], *, none: bool = False) -> None:
+    def __init__(
+        self,
+        text: Text,
+        descriptions: Sequence[Sequence[str]],
+        *,
+        none: bool = False,
+        templates: Sequence[str] = (),
+    ) -> None:
         encode = TextEncoder(text)
         descriptions = [*descriptions, *([ANYTHING] if none else [])]
-        templates = list(dict.fromkeys((text.template, *TEMPLATES)))
+        templates = list(templates) or list(dict.fromkeys((text.template, *TEMPLATES)))
         self._classes = unit(np.stack([unit(encode(prompts(words, templates))).mean(axis=0) for words in descriptions]))
         self._scale = np.float32(text.logit_scale)
 

@@ -1,0 +1,82 @@
+"""What is asked of a model that talks, and what it answers: classes of images, each with a probability and a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Basis = Literal["log-probabilities", "votes", "self-report"]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """An image shown before the question, with its right answer.
+
+    Attributes:
+        image: The encoded image file.
+        answer: The class that it is.
+    """
+
+    image: bytes = field(repr=False)
+    answer: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked of every image of a run.
+
+    Attributes:
+        question: What is asked, in words: "What kind of clothing is this?".
+        classes: The answers that are allowed.
+        definitions: What a class means; classes without a definition are left out.
+        rules: Further instructions, as a person wrote them; "" for none.
+        shots: Images with their right answers.
+    """
+
+    question: str
+    classes: tuple[str, ...]
+    definitions: dict[str, str] = field(default_factory=dict)
+    rules: str = ""
+    shots: tuple[Shot, ...] = ()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What requests took.
+
+    Attributes:
+        input_tokens: Tokens sent, images included.
+        output_tokens: Tokens received.
+        cost: US dollars; None where the price is not known.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        known = [cost for cost in (self.cost, other.cost) if cost is not None]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            sum(known) if known else None,
+        )
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model answers about one image.
+
+    Attributes:
+        probabilities: For classes of the prompt, how likely each is; sums to 1. Empty where there is no answer.
+        reason: One sentence why, in the model's words; "" where it gave none. Not to be trusted as markup.
+        basis: What the probabilities rest on.
+        problem: Why there is no answer; "" where there is one.
+        usage: What it took, votes and repeated questions included.
+    """
+
+    probabilities: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    basis: Basis = "self-report"
+    problem: str = ""
+    usage: Usage = Usage()
