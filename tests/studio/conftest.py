@@ -26,6 +26,10 @@ class FakeCard:
     score: float
     runner_ups: tuple[tuple[str, float], ...]
     phase: str
+    reason: str = ""
+    by: str = ""
+    agree: tuple[int, int] | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class FakeReview:
     ends: int = 100
     log: list[tuple[Any, ...]] = field(default_factory=list)
     before_answer: Callable[[], None] = lambda: None
+    beside: dict[str, dict[str, Any]] = field(default_factory=dict)
     _given: list[tuple[str, str, str | None]] = field(default_factory=list)
     _taught: int = 0
     _from: int = 0
@@ -78,7 +83,8 @@ class FakeReview:
         proposal = self.classes[place % 3]
         others = [c for c in self.classes if c != proposal][:2]
         ups = ((others[0], 0.2), (others[1], 0.07)) if len(others) == 2 else ()
-        return FakeCard(image, f"shapes/{image} a.png", proposal, 0.73, ups, self.phase)
+        beside = self.beside.get(image, {})
+        return FakeCard(image, f"shapes/{image} a.png", proposal, 0.73, ups, self.phase, **beside)
 
     def next(self) -> FakeCard | None:
         place = self._from + len(self._given)

@@ -122,6 +122,24 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+def test_the_reason_stands_under_the_proposal_as_text(served: Served) -> None:
+    evil = "<img src=x onerror=alert(1)> it is round, & <b>has no corner</b>"
+    served.review.beside = {
+        "id00": {"reason": evil, "by": "gpt-x", "agree": (2, 3)},
+        "id01": {"reason": "It has four equal sides.", "said": "triangle"},
+    }
+    page = served.open()
+    assert page.locator(".reason").inner_text() == f"2 of 3 labellers agree · gpt-x: {evil}"
+    assert page.locator(".reason *").count() == 0
+    press(page, "Enter")
+    turn(page, 1)
+    assert page.locator(".reason").inner_text() == "The model said “triangle”: It has four equal sides."
+    press(page, "Enter")
+    turn(page, 2)
+    assert page.locator(".reason").is_hidden()
+    assert served.complaints == []
+
+
 def test_a_whole_review_by_keyboard(served: Served) -> None:
     review, page = served.review, served.open()
     review.ends = 8

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Phase = Literal["teach", "check", "done"]
 Verdict = Literal["right", "wrong", "unsure"]
+
+LONGEST_REASON = 400  # characters: a sentence; what a model goes on to say is no help beside an image
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,10 @@ class Card:
         score: Calibrated probability that the proposal is right, in [0, 1].
         runner_ups: The next best labels with their probabilities, best first.
         phase: The phase that asks.
+        reason: Why the model says so, one sentence; "" where it gave none. Plain text that is not to be trusted.
+        by: Name of the model that decided, where several labelled together; else "".
+        agree: (k, n) where k of n labellers gave this label; None where one labelled alone.
+        said: The label that `reason` is for, where teaching has changed the proposal since; else "".
     """
 
     image: str
@@ -28,6 +35,69 @@ class Card:
     score: float
     runner_ups: tuple[tuple[str, float], ...]
     phase: Phase
+    reason: str = ""
+    by: str = ""
+    agree: tuple[int, int] | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model gave beside its label.
+
+    Attributes:
+        label: The label it is for.
+        reason: One sentence, plain text in one line; "" for none.
+        by: Name of the model that decided; "" where the run has but one.
+        agree: (k, n): k of n labellers gave this label; None for one alone.
+    """
+
+    label: str
+    reason: str = ""
+    by: str = ""
+    agree: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, label: str, detail: Mapping[str, Any]) -> Said:
+        """Read the details of a proposal; what is not as it should be is left out, since models wrote it.
+
+        Args:
+            label: The label of the proposal.
+            detail: Its details: {"reason": text, "by": text, "agree": [k, n], "said": label the reason is for}.
+        """
+        return cls(
+            label=_line(detail.get("said")) or label,
+            reason=_line(detail.get("reason")),
+            by=_line(detail.get("by")),
+            agree=_counts(detail.get("agree")),
+        )
+
+    def beside(self, proposal: str) -> dict[str, Any]:
+        """Return the fields of a card that proposes this label: how many agree holds for the model's own label only."""
+        if self.label == proposal:
+            return {"reason": self.reason, "by": self.by, "agree": self.agree}
+        return {"reason": self.reason, "by": self.by, "said": self.label} if self.reason else {}
+
+    def detail(self, proposal: str) -> dict[str, Any]:
+        """Return the details to keep with a later proposal for the same image, as plain JSON values; see `of`."""
+        kept = self.beside(proposal)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in kept.items() if v}
+
+
+def _counts(pair: object) -> tuple[int, int] | None:
+    """Return k of n, or None for what is no such pair."""
+    if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(type(count) is int for count in pair):
+        return None
+    k, n = pair
+    return (k, n) if 0 <= k <= n else None
+
+
+def _line(text: object) -> str:
+    """Return text as one line without control characters, cut where it is longer than a sentence."""
+    if not isinstance(text, str):
+        return ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1].rstrip() + "…"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lucida.review.cards import Card, ReviewStatus, Verdict
+from lucida.review.cards import Card, ReviewStatus, Said, Verdict
 from lucida.review.journal import Entry, Journal, spoken, standing
 from lucida.review.population import Population
 
@@ -69,14 +69,15 @@ class Checking:
     def card_of(self, image: str) -> Card:
         """Return the card of one image of the population."""
         rows = self.catalog.annotations.rows(image=image, run=self.run.parent, kind="proposal")
-        ranked = rows[0].detail.get("runner_up", ()) if rows else ()
+        detail = rows[0].detail if rows else {}
         return Card(
             image=image,
             path=self.catalog.images.name(image),
             proposal=self.predicted[image],
             score=float(self.scores[image]),
-            runner_ups=tuple((str(n), float(p)) for n, p in ranked),
+            runner_ups=tuple((str(n), float(p)) for n, p in detail.get("runner_up", ())),
             phase="check",
+            **Said.of(str(rows[0].label) if rows else "", detail).beside(self.predicted[image]),
         )
 
     # ---- answering ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lucida.errors import InputError
+from lucida.review.cards import Said
 from lucida.review.journal import Journal, spoken, standing
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Material:
     Attributes:
         ids: Images that the source run made a proposal for.
         labels, scores, runner_ups: Its proposals.
+        said: What the models gave beside them.
         features: (n, d) float32.
         directions: (n, d) float32, the same at unit length around the mean: for distances.
         parts: Slices of the features that the head may choose among.
@@ -54,6 +56,7 @@ class Material:
     labels: list[str]
     scores: np.ndarray
     runner_ups: list[tuple[tuple[str, float], ...]]
+    said: list[Said]
     features: np.ndarray
     directions: np.ndarray
     parts: dict[str, slice]
@@ -117,6 +120,7 @@ class Material:
             labels=labels,
             scores=np.asarray(scores, dtype=np.float64),
             runner_ups=ranked,
+            said=[Said.of(name, d) for name, d in zip(labels, details, strict=True)],
             features=features,
             directions=(centred / np.maximum(norms, 1e-9)).astype(np.float32),
             parts=parts,

@@ -99,7 +99,8 @@ class Teaching:
     def _card(self, i: int) -> Card:
         image, fit = self.material.ids[i], self._fit
         name = self.catalog.images.name(image)
-        return Card(image, name, fit.labels[i], float(fit.scores[i]), self._runner_ups(i), "teach")
+        beside = self.material.said[i].beside(fit.labels[i])
+        return Card(image, name, fit.labels[i], float(fit.scores[i]), self._runner_ups(i), "teach", **beside)
 
     # ---- answering ------------------------------------------------------------------------------------------------
 
@@ -266,7 +267,10 @@ class Teaching:
                     kind="proposal",
                     label=self._fit.labels[i],
                     score=float(self._fit.scores[i]),
-                    detail={"runner_up": [[name, round(p, 6)] for name, p in self._runner_ups(i)]},
+                    detail={
+                        "runner_up": [[name, round(p, 6)] for name, p in self._runner_ups(i)],
+                        **self.material.said[i].detail(self._fit.labels[i]),
+                    },
                     time=now,
                 )
                 for i in map(int, rows[first : first + 5000])

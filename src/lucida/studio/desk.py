@@ -252,6 +252,10 @@ def _card(card: Card, classes: list[str]) -> dict[str, Any]:
         "proposal": card.proposal,
         "score": float(card.score),
         "choices": choices(card, classes),
+        "reason": card.reason,
+        "by": card.by,
+        "agree": card.agree,
+        "said": card.said,
     }
 
 

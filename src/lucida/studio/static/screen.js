@@ -3,7 +3,7 @@ import { h, keyButton, painted } from "/static/dom.js";
 import { drawEnd } from "/static/end.js";
 import { drawPanel } from "/static/panel.js";
 import { hold, prepare } from "/static/pictures.js";
-import { percent, say, sure } from "/static/words.js";
+import { number, percent, say, sure } from "/static/words.js";
 
 const KEYS = 9;
 const TINY = 48; // pixels: below, an image is shown in squares, since blurring would invent what is not there
@@ -22,6 +22,7 @@ export class Screen {
     this.label = h("h1", { class: "label", id: "proposal" });
     this.score = h("span", { class: "score" });
     this.meter = h("i");
+    this.reason = h("p", { class: "reason" });
     this.choices = Array.from({ length: KEYS }, (_, i) => this.choiceButton(i));
     this.undo = keyButton({ text: "", key: "Z", shortcut: "Z Backspace", onclick: () => act({ kind: "undo" }) });
     this.panel = h("aside", { class: "panel", "aria-label": say("steps.label") });
@@ -43,6 +44,7 @@ export class Screen {
       { class: "question" },
       h("p", { class: "asks" }, say("review.asks")),
       h("div", { class: "line" }, this.label, this.score, h("span", { class: "meter", "aria-hidden": "true" }, this.meter)),
+      this.reason,
     );
   }
 
@@ -119,8 +121,19 @@ export class Screen {
     this.label.textContent = card.proposal;
     this.score.textContent = say("review.score", { score: sure(card.score) });
     this.meter.style.width = percent(card.score, 1).replace(",", ".");
+    this.drawReason(card);
     this.choices.forEach((button, i) => this.drawChoice(button, i, card));
     this.live.textContent = say("review.next", { label: card.proposal, score: sure(card.score) });
+  }
+
+  // Why the model says so, and how many agree. One that argues for another label says which, and whose words it is.
+  drawReason({ reason, by, agree, said }) {
+    const parts = [];
+    if (agree) parts.push(say("review.agree", { k: number(agree[0]), n: number(agree[1]) }));
+    const words = { by: by || say("review.the_model"), label: said, reason };
+    if (reason) parts.push(said ? say("review.said", words) : by ? say("review.reason_by", words) : reason);
+    this.reason.textContent = parts.join(" · ");
+    this.reason.title = reason;
   }
 
   drawChoice(button, i, card) {
