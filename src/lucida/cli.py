@@ -35,6 +35,7 @@ VERBS = (
     Verb("add", "lucida.catalog.verb:add", "Add images to the catalog: files, folders, archives, Parquet."),
     Verb("label", "lucida.label.verb:label", "Label every image: by examples, by words, or by earlier answers."),
     Verb("review", "lucida.studio.verb:review", "Teach and check in a page, until the promise is proven."),
+    Verb("compare", "lucida.studio.verb:compare", "Say which of two label runs is better, and show where they differ."),
     Verb("export", "lucida.export.verb:export", "Write labels, images and the certificate for others to use."),
     Verb("verify", "lucida.review.verb:verify", "Recheck a certificate: replay it, and check its signature."),
     Verb("models", "lucida.models.verb:models", "List the models at hand, and what each is for."),

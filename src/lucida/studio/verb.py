@@ -1,4 +1,4 @@
-"""The verb `review`: a review in the studio's page, or answered by a file."""
+"""The verbs `review` and `compare`: what can open a page of the studio."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lucida.review.certificate import Certificate
+    from lucida.review.compare import Compared
     from lucida.review.plan import Quote
 
 
@@ -140,3 +141,48 @@ def review(
 
             sign_certificate(path, sign)
         return ReviewResult(certificate, path)
+
+
+def compare(
+    run_a: str | None = None,
+    run_b: str | None = None,
+    *,
+    question: str | None = None,
+    confidence: float = 0.95,
+    fresh: bool = False,
+    page: bool = False,
+    port: int = 0,
+    no_browser: bool = False,
+    catalog: Path | None = None,
+) -> Compared:
+    """Say which of two label runs is right more often, by the answers that people gave.
+
+    Without runs, the two latest label runs of the question that differ in model or in instructions are compared; the
+    earlier is A. What it says holds whenever and however often you look.
+
+    Args:
+        run_a: A run, as `lucida label` printed it.
+        run_b: Another run of the same question.
+        question: The question; the latest by default.
+        confidence: With this confidence, between 0 and 1.
+        fresh: Leave out images that were answered before both runs had begun: for instructions that were written with
+            these answers in view.
+        page: Open a page that shows the images on which the two differ.
+        port: Port of the page; a free one by default.
+        no_browser: Only print the address of the page; open no browser.
+        catalog: The catalog's folder.
+
+    Raises:
+        InputError: If there are no two runs, they cannot be compared, or nobody has reviewed an image of both.
+        UnknownName: If a run or the question is unknown.
+    """
+    from lucida.catalog import Catalog
+    from lucida.review.compare import compare_runs, refuse_unreviewed
+    from lucida.review.pairing import choose_runs, pair_up
+
+    with Catalog.open(catalog) as opened:
+        names = [name for name in (run_a, run_b) if name is not None]
+        pairing = pair_up(opened, *choose_runs(opened, names, question), fresh=fresh)
+        if not page:
+            refuse_unreviewed(pairing)
+        return compare_runs(opened, pairing, confidence=confidence, fresh=fresh)
