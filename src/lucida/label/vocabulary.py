@@ -12,6 +12,7 @@ from lucida.errors import InputError
 
 NONE = "none of these"
 _SWITCH = "none_of_these"
+_LINES = "a list of names, or name: description lines"
 _COMMAS = re.compile("[,，、]")
 _HINT = 'lucida label --classes "dress,hat,shoes", or --classes classes.yaml'
 
@@ -50,53 +51,48 @@ def read_vocabulary(classes: str, *, none_of_these: bool = False) -> Vocabulary:
     if Path(classes).suffix.lower() in (".yaml", ".yml"):
         table = _read_yaml(Path(classes))
         none_of_these = bool(table.pop(_SWITCH, False)) or none_of_these
-        pairs = [(_clean(name), _descriptions(name, value)) for name, value in table.items()]
+        pairs = [(clean(name), _descriptions(name, value)) for name, value in table.items()]
     else:
-        pairs = [(_clean(name), [_clean(name)]) for name in _COMMAS.split(classes)]
-    _check([name for name, _ in pairs], classes)
+        pairs = [(clean(name), [clean(name)]) for name in _COMMAS.split(classes)]
+    check_names([name for name, _ in pairs], classes)
     return Vocabulary([name for name, _ in pairs], [words for _, words in pairs], none_of_these)
 
 
-def _clean(name: object) -> str:
-    return unicodedata.normalize("NFC", " ".join(str(name).split()))
+def clean(name: object) -> str:
+    """Return a name as it is kept: composed characters, single spaces; "" for None."""
+    return "" if name is None else unicodedata.normalize("NFC", " ".join(str(name).split()))
 
 
 def _read_yaml(path: Path) -> dict[Any, Any]:
-    import yaml
+    from lucida.label.plain_yaml import load_words, read_text, switch
 
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"The file of classes {path} cannot be read.",
-            expected="a YAML file",
-            got=error.strerror or str(error),
-            hint=_HINT,
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is not valid YAML.",
-            expected="a list of names, or name: description lines",
-            got=" ".join(str(error).split())[:200],
-            hint="quote names with colons or other signs in them",
-        ) from error
+    found = load_words(read_text(path, "file of classes", _HINT), str(path), _LINES)
     if isinstance(found, list):
-        names = [name for name in found if name != {_SWITCH: True}]
-        _check([_clean(name) for name in names], str(path))
-        return {**dict.fromkeys(names), **({_SWITCH: True} if len(names) < len(found) else {})}
+        switches = [each[_SWITCH] for each in found if isinstance(each, dict) and list(each) == [_SWITCH]]
+        names = [name for name in found if not (isinstance(name, dict) and list(name) == [_SWITCH])]
+        odd = next((name for name in names if isinstance(name, dict | list)), None)
+        if odd is not None:
+            raise InputError(
+                f"A class in {path} is no plain name.",
+                expected=_LINES,
+                got=repr(odd)[:80],
+                hint="leave the dashes out where classes have descriptions",
+            )
+        check_names([clean(name) for name in names], str(path))
+        found = {**dict.fromkeys(names), **({_SWITCH: switches[-1]} if switches else {})}
     if not isinstance(found, dict):
         raise InputError(
             f"{path} names no classes.",
-            expected="a list of names, or name: description lines",
-            got=type(found).__name__,
+            expected=_LINES,
+            got="nothing" if found is None else type(found).__name__,
             hint=_HINT,
         )
-    return found
+    return {**found, **({_SWITCH: switch(found[_SWITCH], _SWITCH, str(path))} if _SWITCH in found else {})}
 
 
 def _descriptions(name: object, value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    given = [_clean(v) for v in values if v is not None and _clean(v)]
+    given = [clean(v) for v in values if v is not None and clean(v)]
     if any(isinstance(v, dict | list) for v in values):
         raise InputError(
             f"The class {name!r} is not described by plain text.",
@@ -104,10 +100,19 @@ def _descriptions(name: object, value: object) -> list[str]:
             got=repr(value)[:80],
             hint="name: [first description, second description]",
         )
-    return given or [_clean(name)]
+    return given or [clean(name)]
 
 
-def _check(names: list[str], classes: str) -> None:
+def check_names(names: list[str], classes: str) -> None:
+    """Refuse names that are not clear.
+
+    Args:
+        names: The names, cleaned.
+        classes: Where they come from, for messages.
+
+    Raises:
+        InputError: A name is empty, appears twice, is the only one, or is kept for an option.
+    """
     folded = [name.casefold() for name in names]
     twice = next((name for name in names if folded.count(name.casefold()) > 1 and name), None)
     problem = (

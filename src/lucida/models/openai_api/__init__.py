@@ -1,0 +1,1 @@
+"""Models behind an OpenAI-compatible address: commercial ones, and those that vLLM, Ollama or others serve."""

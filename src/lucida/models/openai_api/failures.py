@@ -1,0 +1,202 @@
+"""What a server's refusal means: wait and try again, ask in a plainer way, give up on this image, or stop."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from lucida.errors import ModelError
+from lucida.models.openai_api.answers import one_line
+
+if TYPE_CHECKING:
+    import openai
+
+    from lucida.models.openai_api.address import Address
+
+LONGEST_WAIT = 300.0  # seconds that a server may ask to wait; more is a quota that has run out
+_BUSY = {408, 409, 425, 429}
+_EXHAUSTED = ("insufficient_quota", "billing", "credit balance", "exceeded your current quota", "payment")
+_TOO_LONG = (
+    "context_length_exceeded", "context length", "context window", "maximum context", "prompt is too long",
+    "too many tokens", "input token count", "max_model_len",
+)  # fmt: skip
+
+
+class Next(Enum):
+    """What to do after a failure."""
+
+    WAIT = "try again after a while"
+    PLAINER = "leave out what the server does not know"
+    SKIP = "give this image up"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed request.
+
+    Attributes:
+        next: What to do.
+        what: What happened, in words without secrets.
+        wait: Seconds that the server asks to wait; None where it says nothing.
+        sent: The server may have answered, and so have to be paid.
+        error: Where to stop: what to raise.
+    """
+
+    next: Next
+    what: str
+    wait: float | None = None
+    sent: bool = False
+    error: ModelError | None = None
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """Return a text without keys, as one line."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, "…")
+    return one_line(text)
+
+
+def status_failure(
+    error: openai.APIStatusError, address: Address, key: str, classes: int, listed: Callable[[], list[str]]
+) -> Failure:
+    """Return what an answer with an error status means.
+
+    Args:
+        error: What came.
+        address: Whom we asked.
+        key: The key, to be kept out of messages.
+        classes: How many classes the question has.
+        listed: Gives the models that the server lists.
+    """
+    status = error.status_code
+    said = scrub(_words(error), [key])
+    if "text/html" in error.response.headers.get("content-type", "") and status < 500:
+        return Failure(Next.STOP, said, error=no_api(address, f"status {status} and a web page"))
+    if status in (401, 403):
+        return Failure(Next.STOP, said, error=_refused(address, status, said))
+    if status == 402 or (status == 429 and any(word in said.lower() for word in _EXHAUSTED)):
+        return Failure(Next.STOP, said, error=_exhausted(address, said))
+    if status == 404:
+        return Failure(Next.STOP, said, error=_unknown(address, said, listed()))
+    if status in _BUSY or status >= 500:
+        wait = retry_after(error.response.headers)
+        if wait is not None and wait > LONGEST_WAIT:
+            return Failure(Next.STOP, said, error=_exhausted(address, f"it asks to wait {wait:,.0f} s: {said}"))
+        return Failure(Next.WAIT, f"status {status}: {said}", wait)
+    if any(word in said.lower() for word in _TOO_LONG):
+        return Failure(Next.STOP, said, error=_too_long(address, classes, said))
+    return Failure(Next.PLAINER if status in (400, 415, 422) else Next.SKIP, said)
+
+
+def _words(error: openai.APIStatusError) -> str:
+    """Return what the server says, with its code: servers name a cause in one or the other."""
+    message = error.body.get("message") if isinstance(error.body, dict) else None
+    said = message if isinstance(message, str) else error.message
+    return said if not error.code or error.code in said else f"{said} ({error.code})"
+
+
+def retry_after(headers: object) -> float | None:
+    """Return the seconds that a server asks to wait. Source: RFC 9110, section 10.2.3."""
+    get = getattr(headers, "get", dict[str, str]().get)
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = get(name)
+        if value is None:
+            continue
+        try:
+            seconds = float(value) * scale
+        except ValueError:
+            moment = email.utils.parsedate_tz(value)
+            if moment is None:
+                continue
+            seconds = email.utils.mktime_tz(moment) - time.time()
+        return max(0.0, seconds) if seconds == seconds else None
+    return None
+
+
+def no_api(address: Address, got: str) -> ModelError:
+    """Return the error for an address that answers, but not as this protocol does."""
+    return ModelError(
+        f"{address.url} does not answer as an OpenAI-compatible server does.",
+        expected="JSON of a chat completion",
+        got=got,
+        hint="give the base URL, which mostly ends in /v1: --model api:MODEL@http://host:8000/v1",
+    )
+
+
+def unreachable(address: Address, what: str, attempts: int) -> ModelError:
+    """Return the error for a server that cannot be reached."""
+    return ModelError(
+        f"The model cannot be reached at {address.url}.",
+        expected="a server that answers",
+        got=f"{what}, {attempts} times",
+        hint="start the server, or correct the address: --model api:MODEL@http://host:8000/v1"
+        if address.local
+        else "check the connection; the same command goes on where it stopped",
+    )
+
+
+def too_busy(address: Address, what: str, attempts: int) -> ModelError:
+    """Return the error for a server that stays busy."""
+    return ModelError(
+        f"{address.host} is too busy for so many requests.",
+        expected="an answer",
+        got=f"{what}, {attempts} times",
+        hint="fewer --workers, or the same command later: it goes on where it stopped",
+    )
+
+
+def missing_key(address: Address) -> ModelError:
+    """Return the error for a key that is not set."""
+    return ModelError(
+        f"There is no key for {address.host}.",
+        expected=f"the environment variable {address.key}",
+        got="it is not set",
+        hint=f"export {address.key}=…; keys are never written to a file",
+    )
+
+
+def _refused(address: Address, status: int, said: str) -> ModelError:
+    variable = address.key or "the server's own settings"
+    return ModelError(
+        f"{address.host} refuses the key." if status == 401 else f"{address.host} does not allow {address.model!r}.",
+        expected=f"a valid key in {variable}",
+        got=f"status {status}: {said}",
+        hint=f"export {variable}=…" if address.key else "look into the server's settings",
+    )
+
+
+def _exhausted(address: Address, said: str) -> ModelError:
+    return ModelError(
+        f"The quota at {address.host} is used up.",
+        expected="credit for another request",
+        got=said,
+        hint="raise it there, then run the same command: it goes on where it stopped",
+    )
+
+
+def _unknown(address: Address, said: str, listed: list[str]) -> ModelError:
+    import difflib
+
+    nearest = [] if address.model in listed else difflib.get_close_matches(address.model, listed, n=3, cutoff=0.3)
+    shown = nearest or listed[:8]
+    return ModelError(
+        f"{address.host} has no model {address.model!r}.",
+        expected=f"one of {', '.join(shown)}{' …' if len(listed) > len(shown) else ''}" if listed else "a known model",
+        got=f"status 404: {said}",
+        hint=f"did you mean {nearest[0]!r}?" if nearest else f"check the name, and that {address.url} is the base URL",
+    )
+
+
+def _too_long(address: Address, classes: int, said: str) -> ModelError:
+    return ModelError(
+        f"The question with its {classes} classes is longer than {address.model!r} reads.",
+        expected="a question that fits its context",
+        got=said,
+        hint="fewer classes or shorter definitions, fewer examples, a smaller --together, or a model that reads more",
+    )

@@ -1,0 +1,217 @@
+"""One address, many threads: send a request, wait where it is busy, learn what it does not understand."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lucida.errors import MissingExtra
+from lucida.models.chat import Prompt, Usage
+from lucida.models.openai_api import failures
+from lucida.models.openai_api.completion import Choice, read_completion
+from lucida.models.openai_api.cost import answer_tokens, request_usage
+from lucida.models.openai_api.dialect import Dialect
+from lucida.models.openai_api.failures import Failure, Next
+
+if TYPE_CHECKING:
+    from lucida.models.openai_api.address import Address
+    from lucida.models.openai_api.options import ApiOptions
+    from lucida.models.openai_api.providers import Price
+    from lucida.models.openai_api.wording import Message
+
+FIRST_WAIT, LAST_WAIT = 1.0, 60.0  # seconds; doubled at each attempt
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one request.
+
+    Attributes:
+        choices: The answers.
+        usage: What it took; where the server may have answered but nothing came, what that takes at most.
+        problem: Why there are none; "" where there are some.
+        hopeless: Asking the same again would not help.
+    """
+
+    choices: tuple[Choice, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    problem: str = ""
+    hopeless: bool = False
+
+
+class Server:
+    """A client of one address; safe to be called from several threads.
+
+    The client's own attempts are switched off: it would wait on a used-up quota as on a busy server, and hide requests
+    that may have to be paid.
+
+    Args:
+        address: Whom to ask.
+        options: Time-outs and attempts.
+        price: What tokens cost.
+        sleep: Waits so many seconds.
+
+    Raises:
+        MissingExtra: The package `openai` is not installed.
+        ModelError: A key is needed and not there.
+    """
+
+    def __init__(
+        self, address: Address, options: ApiOptions, price: Price | None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        try:
+            import openai
+        except ImportError as error:
+            raise MissingExtra("openai", "vlm", f"Asking {address.model!r}") from error
+        self._key = os.environ.get(address.key, "").strip() if address.key else ""
+        if address.needs_key and not self._key:
+            raise failures.missing_key(address)
+        self.address, self._options, self._price, self._sleep = address, options, price, sleep
+        self._openai = openai
+        # Images for this machine must not take the way over a proxy.
+        direct = openai.DefaultHttpxClient(trust_env=False) if address.local else None
+        self._client = openai.OpenAI(
+            api_key=self._key or "none",
+            base_url=address.url,
+            timeout=options.timeout,
+            max_retries=0,
+            organization="",
+            project="",
+            http_client=direct,
+        )
+        self._dialect = Dialect.of(address)
+        self._lock = threading.Lock()
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the server is known to understand by now."""
+        return self._dialect
+
+    def complete(
+        self,
+        prompt: Prompt,
+        messages: Sequence[Message],
+        images: int,
+        *,
+        answers: int = 1,
+        heat: float = 0.0,
+        longest: int | None = None,
+    ) -> Outcome:
+        """Send one request, and again for as long as nothing of it can have been answered.
+
+        Args:
+            prompt: What is asked.
+            messages: The messages.
+            images: Images asked about.
+            answers: Answers wanted; fewer may come.
+            heat: Randomness of the answers, 0 for none.
+            longest: Tokens that an answer may have; None for the usual.
+
+        Raises:
+            ModelError: The server cannot be reached, refuses the key or the model, has no quota left, reads no such
+                question, or is none.
+        """
+        longest = longest or answer_tokens(images, thinks=self.address.offer.thinks)
+        guess = request_usage(self.address, self._price, prompt, images, answers=answers, longest=longest)
+        tried, used, trial = 0, self._dialect, False
+        while True:
+            parameters = used.parameters(prompt, images, longest=longest, answers=answers, heat=heat)
+            found = self._send(messages, parameters, len(prompt.classes))
+            if not isinstance(found, Failure):
+                if trial:
+                    self._learn(used)
+                usage = self._usage(found[1]) or guess
+                return Outcome(found[0], usage)
+            if found.error is not None:
+                raise found.error from None
+            if found.next is Next.PLAINER and not trial:
+                used, trial = self._plainer(used, found.what)
+                continue
+            if found.next is not Next.WAIT:
+                return Outcome(problem=f"The server refused it: {found.what}", hopeless=True)
+            tried += 1
+            if not found.sent and tried >= self._options.attempts:
+                return self._gave_up(found)
+            self._sleep(_wait(tried, found.wait))
+            if found.sent:
+                return Outcome(usage=guess, problem=found.what)
+
+    def models(self) -> list[str]:
+        """Return the models that the server lists; none where it lists none."""
+        try:
+            return sorted(model.id for model in self._client.models.list())[:1000]
+        except Exception:
+            return []
+
+    def _send(
+        self, messages: Sequence[Message], parameters: dict[str, Any], classes: int
+    ) -> tuple[tuple[Choice, ...], tuple[int, int] | None] | Failure:
+        openai = self._openai
+        create: Any = self._client.chat.completions.with_raw_response.create
+        try:
+            raw = create(model=self.address.model, messages=list(messages), **parameters)
+            return self._read(raw.content, raw.headers.get("content-type", ""))
+        except openai.APITimeoutError as error:
+            return Failure(Next.WAIT, "no answer in time", sent=not _never_sent(error))
+        except openai.APIConnectionError as error:
+            cause = type(error.__cause__).__name__
+            return Failure(Next.WAIT, f"the connection failed ({cause})", sent=not _never_sent(error))
+        except openai.APIStatusError as error:
+            return failures.status_failure(error, self.address, self._key, classes, self.models)
+        except openai.OpenAIError as error:
+            return Failure(Next.WAIT, failures.scrub(str(error), [self._key]), sent=True)
+
+    def _read(self, content: bytes, kind: str) -> tuple[tuple[Choice, ...], tuple[int, int] | None] | Failure:
+        if "html" in kind or content.lstrip()[:1] == b"<":
+            return Failure(Next.STOP, "", error=failures.no_api(self.address, "a web page"))
+        try:
+            return read_completion(json.loads(content))
+        except (ValueError, RecursionError) as error:
+            said = failures.scrub(str(error), [self._key])
+            return Failure(Next.WAIT, f"the server's answer could not be read ({said})", sent=True)
+
+    def _gave_up(self, failure: Failure) -> Outcome:
+        attempts = self._options.attempts
+        if failure.what.startswith("status 429"):
+            raise failures.too_busy(self.address, failure.what, attempts)
+        if not failure.what.startswith("status"):
+            raise failures.unreachable(self.address, failure.what, attempts)
+        # A server that breaks at one image may answer about the next.
+        return Outcome(problem=f"The server failed {attempts} times: {failure.what}", hopeless=True)
+
+    def _plainer(self, used: Dialect, said: str) -> tuple[Dialect, bool]:
+        """Return the dialect to try next, and whether it is only a trial: the refusal named nothing that we know."""
+        with self._lock:
+            if self._dialect != used:
+                return self._dialect, False
+            plainer = used.plainer(said)
+            if plainer is None:
+                return used.plainest, True
+            self._dialect = plainer
+            return plainer, False
+
+    def _learn(self, dialect: Dialect) -> None:
+        with self._lock:
+            self._dialect = dialect
+
+    def _usage(self, tokens: tuple[int, int] | None) -> Usage | None:
+        if tokens is None:
+            return None
+        return Usage(*tokens, None if self._price is None else self._price.of(*tokens))
+
+
+def _never_sent(error: Exception) -> bool:
+    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
+
+
+def _wait(tried: int, asked: float | None) -> float:
+    """Return how long to wait: as asked and a little more, else doubled each time, less a random part."""
+    if asked is not None:
+        return asked * (1 + 0.1 * random.random())
+    return min(LAST_WAIT, FIRST_WAIT * 2.0 ** min(tried - 1, 10)) * (0.5 + 0.5 * random.random())
