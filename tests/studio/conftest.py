@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import colorsys
 import io
+import os
+import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -15,6 +17,10 @@ from PIL import Image, ImageDraw
 
 from lucida.errors import InputError
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CLASSES = ("circle", "square", "triangle")
 
 
@@ -225,3 +231,82 @@ def serve() -> type[Served]:
 def shape() -> Callable[[int], bytes]:
     """Draw the PNG of a shape: `shape(i)`; circles, squares and triangles by turns."""
     return draw
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium of this machine; the tests skip where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(
+            "no Chromium on this machine (looked for " + ", ".join(NAMES) + ", and CHROMIUM in the environment)"
+        )
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class FakeDifferences:
+    """Where two runs differ, in memory: as many images of each kind as `counts` says."""
+
+    counts: dict[str, int] = field(default_factory=lambda: {"a": 30, "b": 50, "neither": 6, "open": 114})
+    asked: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def look(self) -> dict[str, Any]:
+        told = {"name": "shapes", "version": 2, "digest": "d"}
+        run = {"verb": "label", "revision": "1", "mode": "", "excluded": 0}
+        return {
+            "question": "shape",
+            "a": {"run": "label-20261121-a", "model": "qwen2.5-vl-7b", "instructions": None, "cost": None, "right": 210}
+            | run,
+            "b": {"run": "label-20261121-b", "model": "gpt-5", "instructions": told, "cost": 3.2, "right": 230} | run,
+            "images": 4000,
+            "differ": sum(self.counts.values()),
+            "open": self.counts["open"],
+            "reviewed": {"images": 250, "checked": 200, "taught": 50, "unsure": 2, "drawn": 61},
+            "excluded": 12,
+            "early": 3,
+            "pairs": {"both": 180, "only_a": 30, "only_b": 50, "neither": 6},
+            "difference": {"low": 0.003, "high": 0.071, "confidence": 0.95},
+            "evidence": {"a": 1.0, "b": 44.0},
+            "verdict": "B better",
+            "differing": [],
+            "simulation": False,
+            "notes": [],
+            "counts": {"": sum(self.counts.values())} | self.counts,
+        }
+
+    def rows(self, kind: str, start: int, count: int) -> list[dict[str, Any]]:
+        self.asked.append((kind, start, count))
+        kinds = [one for one, n in self.counts.items() if kind in ("", one) for _ in range(n)]
+        return [self._row(i, kinds[i]) for i in range(start, min(start + count, len(kinds)))]
+
+    def _row(self, i: int, kind: str) -> dict[str, Any]:
+        shapes = [CLASSES[i % 3], CLASSES[(i + 1) % 3]]
+        label = {"a": shapes[0], "b": shapes[1], "neither": CLASSES[(i + 2) % 3], "open": None}[kind]
+        reason = "It has no corner & <b>one</b> closed line, filled in a single colour on a white ground."
+        said = {"by": "", "agree": None, "said": "", "reason": ""}
+        return {
+            "image": f"id{i:04d}",
+            "url": f"/image/id{i:04d}",
+            "path": f"photos/some folder/{i:04d} {CLASSES[i % 3]}.png",
+            "kind": kind,
+            "label": label,
+            "a": said | {"label": shapes[0], "score": 0.83, "reason": reason if i % 2 == 0 else ""},
+            "b": said
+            | {"label": shapes[1], "score": 0.999, "reason": "It has corners.", "by": "gpt-5", "agree": (2, 3)},
+        }
+
+    def image(self, image: str) -> tuple[bytes, str]:
+        if not image.startswith("id"):
+            raise InputError(f"No image {image}.")
+        return draw(int(image[2:]), 240), "image/png"
+
+
+@pytest.fixture
+def differences() -> FakeDifferences:
+    """Two hundred images on which two runs differ."""
+    return FakeDifferences()

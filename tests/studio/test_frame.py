@@ -25,7 +25,7 @@ def other() -> Iterator[Page]:
 
 
 def visit(language: str) -> Visit:
-    return Visit(Site(desk=None), words(language), "auto")  # type: ignore[arg-type]
+    return Visit(Site(desk=object()), words(language), "auto")  # type: ignore[arg-type]
 
 
 def test_a_registered_page_stands_in_the_navigation_in_the_visitors_words(other: Page) -> None:

@@ -170,6 +170,7 @@ class Compared:
                 "drawn": self.drawn,
             },
             "excluded": self.excluded,
+            "early": self.early,
             "pairs": self.pairs.to_json(),
             "difference": {"low": found.low, "high": found.high, "confidence": found.confidence},
             "evidence": {"a": min(found.for_a, CERTAIN), "b": min(found.for_b, CERTAIN)},

@@ -251,18 +251,7 @@ class Review:
 
     def image(self, image: str) -> tuple[bytes, str]:
         """Return the bytes of an image and their media type, as a browser can show them."""
-        record = self.catalog.images.get(image)
-        data = self.catalog.images.read(image)
-        media = BROWSER_FORMATS.get(record.format.upper())
-        if media is not None and record.mode != "CMYK":
-            return data, media
-        from PIL import Image as Pillow
-
-        from lucida.images import decode
-
-        out = io.BytesIO()
-        Pillow.fromarray(decode(data).rgb8()).save(out, "PNG", compress_level=1)
-        return out.getvalue(), "image/png"
+        return browser_image(self.catalog, image)
 
     # ---- beginning and ending the check ---------------------------------------------------------------------------
 
@@ -328,6 +317,27 @@ class Review:
         assert self._checking is not None
         self._final = self._checking.finish()
         self._done = True
+
+
+def browser_image(catalog: Catalog, image: str) -> tuple[bytes, str]:
+    """Return the bytes of an image and their media type, as every browser can show them.
+
+    Raises:
+        InputError: No image has this id.
+        ImageError: It cannot be read any more.
+    """
+    record = catalog.images.get(image)
+    data = catalog.images.read(image)
+    media = BROWSER_FORMATS.get(record.format.upper())
+    if media is not None and record.mode != "CMYK":
+        return data, media
+    from PIL import Image as Pillow
+
+    from lucida.images import decode
+
+    out = io.BytesIO()
+    Pillow.fromarray(decode(data).rgb8()).save(out, "PNG", compress_level=1)
+    return out.getvalue(), "image/png"
 
 
 def find_source(catalog: Catalog, question: str | None) -> Run:

@@ -5,6 +5,6 @@ The web framework takes most of a second to import, so it is imported when a pag
 
 from __future__ import annotations
 
-from lucida.studio.serve import serve_review
+from lucida.studio.serve import serve_differences, serve_review
 
-__all__ = ["serve_review"]
+__all__ = ["serve_differences", "serve_review"]

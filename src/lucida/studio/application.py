@@ -9,19 +9,21 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from lucida.errors import LucidaError
-from lucida.studio import frame, review_page
+from lucida.studio import compare_page, frame, review_page
 from lucida.studio.desk import Act, Desk
 
 if TYPE_CHECKING:
     from nicegui.page import page as NicePage  # noqa: N812
+
+    from lucida.studio.protocol import Differences
 
 STATUS = {"done": 200, "again": 200, "stale": 409, "failed": 422}
 IMAGE_HEADERS = {
@@ -37,12 +39,14 @@ class Site:
     """What is served at the moment.
 
     Attributes:
-        desk: The review.
-        seen: Called when a browser has shown the end of the review.
+        desk: The review; None when only differences are shown.
+        seen: Called when a browser has shown the end of the review, or is done with the differences.
+        differences: Where two label runs differ; None where there are no two.
     """
 
-    desk: Desk
+    desk: Desk | None
     seen: Callable[[], None] = field(default=lambda: None)
+    differences: Differences | None = None
 
 
 class ActBody(BaseModel):
@@ -72,6 +76,20 @@ def current() -> Site:
     return _Holder.site
 
 
+def _desk() -> Desk:
+    desk = current().desk
+    if desk is None:
+        raise HTTPException(404)
+    return desk
+
+
+def _differences() -> Differences:
+    differences = current().differences
+    if differences is None:
+        raise HTTPException(404)
+    return differences
+
+
 @cache
 def application() -> FastAPI:
     """Return the application; built at the first call, which imports the web framework."""
@@ -79,6 +97,7 @@ def application() -> FastAPI:
 
     app = FastAPI(title="Camera Lucida", docs_url=None, redoc_url=None, openapi_url=None)
     _review_routes(app)
+    _compare_routes(app)
     app.mount("/static", _Revalidated(directory=frame.STATIC), name="studio-static")
     for page in frame.PAGES.values():
         _serve(page, ui.page)
@@ -99,12 +118,14 @@ def _serve(page: frame.Page, route: type[NicePage]) -> None:
     """Give a page its route, and the frame around its content."""
     from nicegui import ui
 
-    async def show(request: Request) -> None:
+    async def show(request: Request):  # type: ignore[no-untyped-def]  # the framework makes a model of what is stated
+        if not page.available(current()):
+            return RedirectResponse(next(p.path for p in frame.PAGES.values() if p.available(current())))
         here = frame.visit(current(), request)
         ui.page_title(f"{here.words(page.title)} · {here.words('frame.brand')}")
         ui.add_head_html(frame.head(page, here))
         ui.add_body_html(frame.header(page, here))
-        await page.build(here)
+        return await page.build(here)
 
     # A page may have to wait for a refit under way.
     route(page.path, response_timeout=60)(show)
@@ -126,33 +147,32 @@ def _review_routes(app: FastAPI) -> None:
 
     @app.get("/api/review")
     async def view() -> JSONResponse:
-        return _json(await current().desk.view())
+        return _json(await _desk().view())
 
     @app.get("/api/review/upcoming")
     async def upcoming() -> JSONResponse:
-        return _json(await current().desk.upcoming())
+        return _json(await _desk().upcoming())
 
     @app.get("/api/review/classes")
     async def classes() -> JSONResponse:
-        return _json(await current().desk.classes())
+        return _json(await _desk().classes())
 
     @app.post("/api/review")
     async def act(body: ActBody) -> JSONResponse:
         # The act is done even when the browser goes away meanwhile.
-        reply = await asyncio.shield(current().desk.act(Act(**body.model_dump())))
+        reply = await asyncio.shield(_desk().act(Act(**body.model_dump())))
         return _json({"outcome": reply.outcome, "view": reply.view, "error": reply.error}, STATUS[reply.outcome])
 
     @app.post("/api/review/seen", status_code=204)
     async def seen() -> Response:
-        site = current()
-        if site.desk.over:
-            site.seen()
+        if _desk().over:
+            current().seen()
         return Response(status_code=204)
 
     @app.get("/image/{image}")
     async def image(image: str) -> Response:
         try:
-            content, media_type = await current().desk.image(image)
+            content, media_type = await _image(image)
         except (LucidaError, KeyError):
             return Response("no such image", status_code=404, media_type="text/plain")
         if not media_type.startswith("image/"):
@@ -160,8 +180,31 @@ def _review_routes(app: FastAPI) -> None:
         return Response(content, media_type=media_type, headers=IMAGE_HEADERS)
 
 
+async def _image(image: str) -> tuple[bytes, str]:
+    site = current()
+    if site.desk is not None:
+        return await site.desk.image(image)
+    return await asyncio.to_thread(_differences().image, image)
+
+
+def _compare_routes(app: FastAPI) -> None:
+    @app.get("/api/compare")
+    async def rows(
+        kind: Literal["", "a", "b", "neither", "open"] = "",
+        start: Annotated[int, Query(ge=0)] = 0,
+        count: Annotated[int, Query(ge=1, le=200)] = 40,
+    ) -> JSONResponse:
+        return _json(await asyncio.to_thread(_differences().rows, kind, start, count))
+
+    @app.post("/api/compare/end", status_code=204)
+    async def end() -> Response:
+        if current().desk is None:
+            current().seen()
+        return Response(status_code=204)
+
+
 def _json(content: Any, status: int = 200) -> JSONResponse:
     return JSONResponse(content, status_code=status, headers={"cache-control": "no-store"})
 
 
-__all__ = ["Site", "application", "current", "open_site", "review_page"]
+__all__ = ["Site", "application", "compare_page", "current", "open_site", "review_page"]

@@ -1,4 +1,4 @@
-"""The element of the review page. Imported when a page is built: it needs the web framework."""
+"""The elements of the pages. Imported when a page is built: they need the web framework."""
 
 from __future__ import annotations
 
@@ -23,3 +23,7 @@ class Board(ui.element, component="static/board.js"):
         """Tell the browser that the review has moved on to another turn."""
         self.props["turn"] = turn
         self.update()
+
+
+class Gallery(ui.element, component="static/gallery.js"):
+    """Draw where two label runs differ, in the browser."""

@@ -44,6 +44,7 @@ class Page:
         title: Key of its title among the words.
         icon: Inner part of a 24 x 24 SVG, drawn with the text's colour.
         build: Builds the page's content; called within the frame, once a visit.
+        available: Whether there is such a page for what is served.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Page:
     title: str
     icon: str
     build: Callable[[Visit], Awaitable[None]]
+    available: Callable[[Site], bool] = lambda site: True
 
 
 PAGES: dict[str, Page] = {}
@@ -107,6 +109,7 @@ def header(page: Page, here: Visit) -> str:
         f'<a class="place" href="{p.path}"{" aria-current=page" if p is page else ""}>{icon(p.icon)}'
         f"<span>{escape(say(p.title))}</span></a>"
         for p in PAGES.values()
+        if p.available(here.site)
     )
     themes = "".join(f'<span data-for="{t}">{icon(_THEME_ICONS[t])}</span>' for t in THEMES)
     names = "".join(f' data-{t}="{escape(say("frame.theme", name=say(f"frame.theme_{t}")))}"' for t in THEMES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Phase = Literal["teach", "check", "done"]
 Verdict = Literal["right", "wrong", "unsure"]
@@ -98,6 +98,19 @@ class Review(Protocol):
 
     def status(self) -> Status:
         """Return where the review stands."""
+
+    def image(self, image: str, /) -> tuple[bytes, str]:
+        """Return the bytes of an image and their media type, as a browser can show them."""
+
+
+class Differences(Protocol):
+    """Where two label runs differ; see `lucida.review.differences.Differences`."""
+
+    def look(self) -> dict[str, Any]:
+        """Read the catalog anew and return what there is to see, as plain JSON values."""
+
+    def rows(self, kind: str, start: int, count: int, /) -> list[dict[str, Any]]:
+        """Return some of the images of one kind, or of all kinds ("")."""
 
     def image(self, image: str, /) -> tuple[bytes, str]:
         """Return the bytes of an image and their media type, as a browser can show them."""

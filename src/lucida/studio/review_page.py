@@ -21,9 +21,9 @@ def data(name: str, value: Any) -> str:
     return f'<script type="application/json" id="{name}">{text.replace("<", chr(92) + "u003c")}</script>'
 
 
-def browser_words(say: Words) -> dict[str, Any]:
-    """Return the words that the page's own script needs."""
-    table = {key: text for key, text in say.items() if key.split(".")[0] in SECTIONS}
+def browser_words(say: Words, sections: tuple[str, ...] = SECTIONS) -> dict[str, Any]:
+    """Return the words that a page's own script needs."""
+    table = {key: text for key, text in say.items() if key.split(".")[0] in sections}
     return {"language": say.tag, "table": table}
 
 
@@ -34,6 +34,7 @@ async def build(visit: Visit) -> None:
     from lucida.studio.board import Board
 
     desk = visit.site.desk
+    assert desk is not None, "this page is there for a review only"
     view = await desk.view()
     if view["card"] is not None:
         ui.add_head_html(f'<link rel="preload" as="image" href="{view["card"]["url"]}">')
@@ -43,4 +44,4 @@ async def build(visit: Visit) -> None:
     ui.context.client.on_delete(lambda: desk.listeners.discard(board.changed))
 
 
-PAGE = register(Page("review", "/", "frame.review", ICON, build))
+PAGE = register(Page("review", "/", "frame.review", ICON, build, available=lambda site: site.desk is not None))

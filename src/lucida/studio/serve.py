@@ -7,14 +7,14 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lucida.errors import InputError
 from lucida.studio.desk import Desk
 
 if TYPE_CHECKING:
-    from lucida.studio.protocol import Review
+    from lucida.studio.protocol import Differences, Review
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 AFTER_SEEN = 0.8  # seconds: other tabs get the news, and the page its last files
@@ -31,6 +31,7 @@ def serve_review(
     open_browser: bool = True,
     on_url: Callable[[str], None] | None = None,
     answers: int | None = None,
+    differences: Differences | None = None,
 ) -> None:
     """Serve a review as a page until it is done, paused, or stopped with Ctrl-C.
 
@@ -43,10 +44,41 @@ def serve_review(
         open_browser: Open the page in the browser; otherwise the address is only printed, to standard error.
         on_url: Called with the page's address, whose token works once, when the server answers.
         answers: Return after so many answers, whatever is left to ask; for a demonstration.
+        differences: Where two label runs of the question differ: a page of its own beside the review.
 
     Raises:
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
+    with _alone():
+        _serve(Desk(review, answers=answers), differences, host, port, open_browser, on_url)
+
+
+def serve_differences(
+    differences: Differences,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_browser: bool = True,
+    on_url: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a page that shows where two label runs differ, until it is closed, or stopped with Ctrl-C.
+
+    Args:
+        differences: What is shown.
+        host: Address to listen on; the default is reachable from this machine only.
+        port: Port; 0 for a free one.
+        open_browser: Open the page in the browser; otherwise the address is only printed, to standard error.
+        on_url: Called with the page's address, whose token works once, when the server answers.
+
+    Raises:
+        InputError: If the address cannot be listened on, or this process serves a page already.
+    """
+    with _alone():
+        _serve(None, differences, host, port, open_browser, on_url)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
     if not _only_one.acquire(blocking=False):
         raise InputError(
             "A page is being served by this process already.",
@@ -55,12 +87,19 @@ def serve_review(
             hint="end the first, or use another process",
         )
     try:
-        _serve(Desk(review, answers=answers), host, port, open_browser, on_url)
+        yield
     finally:
         _only_one.release()
 
 
-def _serve(desk: Desk, host: str, port: int, open_browser: bool, on_url: Callable[[str], None] | None) -> None:
+def _serve(
+    desk: Desk | None,
+    differences: Differences | None,
+    host: str,
+    port: int,
+    open_browser: bool,
+    on_url: Callable[[str], None] | None,
+) -> None:
     listener = _listen(host, port)
     # The web framework is imported here: most of a second that nobody else has to wait.
     from lucida.studio.application import Site, application, open_site
@@ -75,22 +114,25 @@ def _serve(desk: Desk, host: str, port: int, open_browser: bool, on_url: Callabl
     def ready() -> None:
         url = base + gate.link()
         opened = open_browser and _open(url)
-        _say(f"The review is open in your browser. If it is not, open {url}" if opened else f"Open {url}")
-        _say("Ctrl-C stops; all answers are kept.")
+        what = "review" if desk is not None else "comparison"
+        _say(f"The {what} is open in your browser. If it is not, open {url}" if opened else f"Open {url}")
+        _say("Ctrl-C stops; all answers are kept." if desk is not None else "Ctrl-C stops.")
         if host not in LOOPBACK:
             _say(f"Others in the network can reach {host}; the link is the only key, and it is sent unencrypted.")
         if on_url is not None:
             on_url(url)
 
     server = PageServer(gate, ready=ready)
-    desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
-    open_site(Site(desk, seen=lambda: server.end_in(AFTER_SEEN)))
+    if desk is not None:
+        desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
+    open_site(Site(desk, seen=lambda: server.end_in(AFTER_SEEN), differences=differences))
     try:
         # The server takes Ctrl-C, finishes what is under way, and raises it again.
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     finally:
-        desk.close()
+        if desk is not None:
+            desk.close()
         open_site(None)
         listener.close()
 

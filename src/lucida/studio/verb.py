@@ -126,11 +126,14 @@ def review(
             check_labels(given, session.classes, answers)
             answer_all(session, given, teach=teach or 0)
         else:
+            from lucida.review.differences import differences_of
             from lucida.studio import serve_review
 
             if teach is None:
                 session.refuse_too_small()
-            serve_review(session, port=port, open_browser=not no_browser)
+            serve_review(
+                session, port=port, open_browser=not no_browser, differences=differences_of(opened, session.question)
+            )
         certificate = session.certificate
         if certificate is None or session.certificate_path is None:
             status = session.status()
@@ -183,6 +186,13 @@ def compare(
     with Catalog.open(catalog) as opened:
         names = [name for name in (run_a, run_b) if name is not None]
         pairing = pair_up(opened, *choose_runs(opened, names, question), fresh=fresh)
-        if not page:
-            refuse_unreviewed(pairing)
+        if page:
+            from lucida.review.differences import Differences
+            from lucida.studio import serve_differences
+
+            compared = compare_runs(opened, pairing, confidence=confidence, fresh=fresh)
+            shown = Differences(opened, pairing.a.run, pairing.b.run, confidence=confidence, fresh=fresh)
+            serve_differences(shown, port=port, open_browser=not no_browser)
+            return compared
+        refuse_unreviewed(pairing)
         return compare_runs(opened, pairing, confidence=confidence, fresh=fresh)
