@@ -103,7 +103,7 @@ def _numbered(entries: list[Any], known: dict[str, str], images: int) -> list[An
 
 def _counted(entries: list[Any], images: int) -> str:
     return (
-        f"The answer held {len(entries)} entries for {images} image{'s' if images > 1 else ''}, or lacked its number."
+        f"The answer held {len(entries)} entries for {images} image{'s' if images > 1 else ''}, or lacked the number of one."
     )
 
 

@@ -81,10 +81,11 @@ class Server:
             base_url=address.url,
             timeout=options.timeout,
             max_retries=0,
-            organization="",
-            project="",
             http_client=direct,
         )
+        if address.provider.name != "openai":
+            # Read from the environment for OpenAI; nobody else is to know them.
+            self._client.organization = self._client.project = None
         self._dialect = Dialect.of(address)
         self._lock = threading.Lock()
 
