@@ -16,9 +16,20 @@ from lucida.models.spec import Trial
 TINY = ("encoder", "classifier", "clip")
 
 
-@pytest.fixture(scope="module", params=[*(spec.name for spec in specs()), *TINY])
-def spec(request: pytest.FixtureRequest, written: Path) -> Spec:
-    return find(f"onnx:{written / request.param}" if request.param in TINY else request.param)
+# Hub models with random weights, built by the tests that have PyTorch.
+HUB = ("clip", "siglip", "siglip2", "chinese-clip", "vit", "resnet", "dinov2", "mae", "timm-classifier", "timm-encoder")
+OWN = [spec.name for spec in specs() if "ask" not in spec.tasks]
+
+
+@pytest.fixture(scope="module", params=[*OWN, *TINY, *(pytest.param(n, marks=pytest.mark.torch) for n in HUB)])
+def spec(request: pytest.FixtureRequest, written: Path, tmp_path_factory: pytest.TempPathFactory) -> Spec:
+    if request.param in TINY:
+        return find(f"onnx:{written / request.param}")
+    if request.param in HUB:
+        from models.tiny_hub import build
+
+        return find(str(build(request.param, tmp_path_factory.mktemp(request.param))))
+    return find(request.param)
 
 
 @pytest.fixture(scope="module")

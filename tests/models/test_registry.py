@@ -11,7 +11,6 @@ import pytest
 from lucida.errors import InputError, ModelError, UnknownName
 from lucida.models import find, specs
 from lucida.models.embedded.family import weights
-from lucida.models.hub import HUB
 from lucida.models.verb import models
 
 
@@ -28,14 +27,6 @@ def test_an_unknown_name_is_answered_with_the_nearest(name):
         find(name)
     assert "'embedded'" in caught.value.hint
     assert all((caught.value.what, caught.value.expected, caught.value.got))
-
-
-@pytest.mark.parametrize("name", [*HUB, "SigLIP2", "google/siglip2-base-patch16-224", "facebook/dinov2-small", "x/y"])
-def test_a_name_from_a_hub_says_what_works_offline(name):
-    with pytest.raises(UnknownName) as caught:
-        find(name)
-    assert "embedded works offline" in caught.value.hint
-    assert ("later version" in caught.value.hint) == (name != "x/y")
 
 
 def test_a_model_is_found_by_toml_onnx_and_folder(written: Path, monkeypatch: pytest.MonkeyPatch):

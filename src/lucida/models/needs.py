@@ -49,8 +49,9 @@ class ImageNeeds:
         resize: "squash" ignores the aspect ratio; "crop" scales the shorter side and cuts the middle out;
             "pad" scales the longer side and fills with grey; "fit" scales the longer side down and keeps the shape,
             for models that take images of any shape one at a time.
-        edge: With "crop": pixels that the shorter side is scaled to before the middle is cut out; 0 for `size`.
-        centre: With "crop": how half a pixel is rounded when the middle is found, as the libraries differ in it.
+        edge: Pixels that the shorter side ("crop") or both sides ("squash") are scaled to before the middle is cut
+            out; 0 for `size`.
+        centre: With an edge: how half a pixel is rounded when the middle is found, as the libraries differ in it.
         interpolation: How pixels are resampled; all of them average over the source when shrinking.
         channels: Order of the colour channels; "L" is one channel of grey.
         layout: Order of the axes of the batch that the file takes.
@@ -149,7 +150,8 @@ class ImageNeeds:
 
 
 def _squash(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
-    return needs._resample(picture, needs.size, needs.size)
+    edge = max(needs.edge, needs.size)
+    return _middle(needs._resample(picture, edge, edge), needs)
 
 
 def _crop(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
@@ -158,8 +160,11 @@ def _crop(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
     # Whole pixels are cut off, not rounded, as in torchvision and transformers.
     scaled = max(edge, edge * long // short)
     width, height = (edge, scaled) if picture.width <= picture.height else (scaled, edge)
-    picture = needs._resample(picture, width, height)
-    halves = ((width - needs.size) / 2, (height - needs.size) / 2)
+    return _middle(needs._resample(picture, width, height), needs)
+
+
+def _middle(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
+    halves = ((picture.width - needs.size) / 2, (picture.height - needs.size) / 2)
     left, top = (round(half) if needs.centre == "round" else int(half) for half in halves)
     return picture.crop((left, top, left + needs.size, top + needs.size))
 

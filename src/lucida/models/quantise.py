@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
+import io
 import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,13 +93,15 @@ def quantised(weights: Weights, images: Callable[[int], NDArray[np.float32]]) ->
     return file
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep NNCF's reports of every layer, and its telemetry, away."""
     os.environ.setdefault("NNCF_CI", "1")
     logger = logging.getLogger("nncf")
     before, logger.level = logger.level, logging.ERROR
     try:
-        yield
+        # Its bars go to standard output, which may hold one JSON object and nothing else.
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         logger.level = before

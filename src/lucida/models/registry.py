@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lucida.errors import UnknownName
 from lucida.models.embedded.family import EmbeddedFamily
-from lucida.models.hub import hub_hint
+from lucida.models.hub.family import HubFamily
 from lucida.models.onnx.family import OnnxFamily
 from lucida.models.spec import Spec
 
@@ -21,6 +21,10 @@ class Family(Protocol):
         """Return the names of the models that are at hand by name."""
         ...
 
+    def suggestions(self) -> list[str]:
+        """Return further names that may be asked for, whose models are not at hand yet."""
+        ...
+
     def claims(self, name: str) -> bool:
         """Tell whether a name is a model of this family."""
         ...
@@ -30,14 +34,17 @@ class Family(Protocol):
         ...
 
 
-FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), OnnxFamily())
+FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), OnnxFamily(), HubFamily())
+
+_HINT = "lucida models lists them; hf:org/name, timm:name, onnx:PATH and folders work as well"
 
 
 def find(name: str, home: Path | None = None) -> Spec:
     """Return the spec of a model.
 
     Args:
-        name: "embedded", or "onnx:PATH" for a TOML beside an ONNX file (or its folder, or the ONNX file).
+        name: "embedded"; "onnx:PATH" for a TOML beside an ONNX file (or its folder, or the ONNX file); an alias such as
+            "siglip2"; "hf:org/name" or "timm:name" from the hub or its cache; a folder with a config.json.
         home: Folder of the models of a catalog (`catalog.models`), so that a run's model is found wherever the
             catalog lies now; None where only models of the machine are meant.
 
@@ -48,8 +55,8 @@ def find(name: str, home: Path | None = None) -> Spec:
     for family in FAMILIES:
         if family.claims(name):
             return family.spec(name, home)
-    known = [known for family in FAMILIES for known in family.names()]
-    raise UnknownName("model", name, [*known, "onnx:PATH"], hint=hub_hint(name))
+    known = [known for family in FAMILIES for known in (*family.names(), *family.suggestions())]
+    raise UnknownName("model", name, known, hint=_HINT)
 
 
 def specs() -> list[Spec]:

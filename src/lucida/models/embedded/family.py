@@ -36,6 +36,10 @@ class EmbeddedFamily:
     def names(self) -> list[str]:
         return ["embedded"]
 
+    def suggestions(self) -> list[str]:
+        """Return none."""
+        return []
+
     def claims(self, name: str) -> bool:
         return name == "embedded" or name.startswith(TUNED)
 

@@ -30,6 +30,10 @@ class OnnxFamily:
         """Return the names known without looking at the disk: none."""
         return []
 
+    def suggestions(self) -> list[str]:
+        """Return none."""
+        return []
+
     def claims(self, name: str) -> bool:
         """Tell whether a name is a model of this family."""
         path = Path(name)

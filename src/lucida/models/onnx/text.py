@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lucida.errors import ModelError
+from lucida.errors import InputError, ModelError
 from lucida.models import engine
 from lucida.models.spec import Matcher, check_rows
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # An average over a few wordings is steadier than any one of them (Radford et al. 2021, section 3.1.4).
 TEMPLATES = ("{}", "a photo of a {}.", "a close-up photo of a {}.", "a photo of the {}.", "a picture of {}.")
+
+BATCH = 32  # texts a call, where the file takes any number
 
 # What an image that is none of the classes may be called; its mean vector lies between most things.
 ANYTHING = ("something", "an object", "a thing", "a scene", "a background", "a texture")
@@ -48,8 +50,10 @@ class TextMatcher(Matcher):
     ) -> None:
         encode = TextEncoder(text)
         descriptions = [*descriptions, *([ANYTHING] if none else [])]
-        templates = list(templates) or list(dict.fromkeys((text.template, *TEMPLATES)))
-        self._classes = unit(np.stack([unit(encode(prompts(words, templates))).mean(axis=0) for words in descriptions]))
+        own = list(dict.fromkeys((text.template, *TEMPLATES)))
+        # Of our own wordings those that are too long for a model are left out; what a person wrote is never.
+        wordings = [prompts(words, templates) if templates else encode.fitting(words, own) for words in descriptions]
+        self._classes = unit(np.stack([unit(encode(texts)).mean(axis=0) for texts in wordings]))
         self._scale = np.float32(text.logit_scale)
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -81,9 +85,12 @@ class TextEncoder:
                 hint="export it again, with save_pretrained of a fast tokenizer",
             ) from error
         padding = self._tokenizer.padding or {}
-        self._tokenizer.enable_truncation(text.context)
+        self._tokenizer.no_truncation()
         self._tokenizer.enable_padding(
-            length=text.context, pad_id=padding.get("pad_id", 0), pad_token=padding.get("pad_token", "[PAD]")
+            direction=padding.get("direction", "right"),
+            length=text.context,
+            pad_id=padding.get("pad_id", 0),
+            pad_token=padding.get("pad_token", "[PAD]"),
         )
         self._text = text
         self._session = engine.open_session(text.file, "fp32")
@@ -100,12 +107,35 @@ class TextEncoder:
                     hint="correct [text] in the model's TOML",
                 )
 
+    def fitting(self, words: Sequence[str], templates: Sequence[str]) -> list[str]:
+        """Return the wordings of some phrases that the model can read, and the phrases themselves in any case."""
+        found = prompts(words, templates)
+        encoded = self._tokenizer.encode_batch(found)
+        short = [text for text, e in zip(found, encoded, strict=True) if len(e.ids) <= self._text.context]
+        return list(dict.fromkeys((*short, *words)))
+
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts.
+
+        Raises:
+            InputError: One is longer than the model reads.
+        """
+        encoded = self._tokenizer.encode_batch(list(texts))
+        longest = max(encoded, key=lambda e: len(e.ids), default=None)
+        if longest is not None and len(longest.ids) > self._text.context:
+            raise InputError(
+                "The description of a class is longer than the model reads.",
+                expected=f"at most {self._text.context} tokens, about {self._text.context * 2 // 3} words",
+                got=f"{len(longest.ids)} tokens: {texts[encoded.index(longest)][:80]!r} …",
+                hint="shorten it, or give several short descriptions: name: [first, second]",
+            )
+        fixed = self._session.inputs[self._text.name][0]
         rows = []
-        # One text at a time: many exported text models have a fixed batch of 1, and there are few texts.
-        for encoded in self._tokenizer.encode_batch(list(texts)):
-            feeds = {self._text.name: np.array([encoded.ids], np.int64)}
+        for start in range(0, len(encoded), fixed or BATCH):
+            chunk = encoded[start : start + (fixed or BATCH)]
+            filled = [*chunk, *([chunk[-1]] * ((fixed or 0) - len(chunk)))]
+            feeds = {self._text.name: np.array([e.ids for e in filled], np.int64)}
             if self._text.mask:
-                feeds[self._text.mask] = np.array([encoded.attention_mask], np.int64)
-            rows.append(self._session(feeds, (self._text.output,))[0].reshape(-1))
-        return np.stack(rows)
+                feeds[self._text.mask] = np.array([e.attention_mask for e in filled], np.int64)
+            rows.append(self._session(feeds, (self._text.output,))[0].reshape(len(filled), -1)[: len(chunk)])
+        return np.concatenate(rows)

@@ -1,0 +1,99 @@
+"""Models by alias, URI or folder: "siglip2", "hf:org/name", "timm:name", "photos/my-model"."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from lucida.errors import ModelError
+from lucida.models.hub.aliases import ALIASES, alias_of
+from lucida.models.hub.snapshot import Snapshot, from_hub, local
+
+if TYPE_CHECKING:
+    from lucida.models.spec import Spec
+
+HUB, TIMM = "hf:", "timm:"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w.-]+)?")
+
+
+class Reader(Protocol):
+    """Makes a spec of a snapshot of one kind."""
+
+    name: str
+
+    def reads(self, snapshot: Snapshot) -> bool:
+        """Tell whether a snapshot is of this kind."""
+        ...
+
+    def spec(self, snapshot: Snapshot) -> Spec:
+        """Return its spec; its model is converted here, the first time.
+
+        Raises:
+            ModelError: It is of a wrong task, in pickle, needs code of its own, or cannot be converted.
+            MissingExtra: Converting it needs packages that are not installed.
+        """
+        ...
+
+
+def readers() -> tuple[Reader, ...]:
+    """Return all readers; the first that reads a snapshot takes it."""
+    from lucida.models.onnx.pair import ExportedReader
+    from lucida.models.timm.reader import TimmReader
+    from lucida.models.transformers.reader import TransformersReader
+
+    return TimmReader(), ExportedReader(), TransformersReader()
+
+
+class HubFamily:
+    """Whatever the hub, its cache, or a folder with a config.json holds."""
+
+    name = "hub"
+
+    def names(self) -> list[str]:
+        """Return none: which of the aliases are at hand is not known without looking."""
+        return []
+
+    def suggestions(self) -> list[str]:
+        """Return names that may be asked for."""
+        return [alias.name for alias in ALIASES]
+
+    def claims(self, name: str) -> bool:
+        """Tell whether a name is a model of this family."""
+        known = name.startswith((HUB, TIMM)) or alias_of(name) is not None or (Path(name) / "config.json").is_file()
+        # "org/name", as people write models of the hub, unless something lies there on this disk.
+        return known or (bool(_HUB_NAME.fullmatch(name)) and not Path(name).exists())
+
+    def spec(self, name: str, home: Path | None = None) -> Spec:
+        """Return the spec of a model.
+
+        Raises:
+            ModelError: It is not to be had, or cannot be used.
+            MissingExtra: Converting it needs packages that are not installed.
+        """
+        snapshot = locate(name)
+        for reader in readers():
+            if reader.reads(snapshot):
+                return reader.spec(snapshot)
+        raise ModelError(
+            f"{snapshot.folder} is no model that is known here.",
+            expected='a config.json with "model_type" (transformers) or "architecture" (timm)',
+            got=f"keys {', '.join(list(snapshot.config)[:8]) or '(none)'}",
+            hint="lucida models lists what works",
+        )
+
+
+def locate(name: str) -> Snapshot:
+    """Find the files of a model.
+
+    Args:
+        name: An alias, "hf:org/name[@revision]" with or without the prefix, "timm:name", or a folder with a config.json.
+
+    Raises:
+        ModelError: There is no such folder, or the hub cannot be reached and its cache does not hold the model.
+    """
+    if (Path(name) / "config.json").is_file():
+        return local(Path(name))
+    alias = alias_of(name)
+    uri = alias.uri if alias else name
+    return from_hub(f"timm/{uri.removeprefix(TIMM)}" if uri.startswith(TIMM) else uri.removeprefix(HUB))

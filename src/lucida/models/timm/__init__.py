@@ -1,0 +1,1 @@
+"""Models of timm: any classifier or encoder."""

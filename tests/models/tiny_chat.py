@@ -1,0 +1,101 @@
+"""Tiny chat models that see, with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import transformers as t
+
+from models.tiny_hub import SIDE, byte_tokenizer
+
+TEMPLATE = (
+    "{% for m in messages %}<|startoftext|>{{ m['role'] }}: {% if m['content'] is string %}{{ m['content'] }}"
+    "{% else %}{% for c in m['content'] %}{% if c['type'] in ['image', 'image_url'] %}IMAGE"
+    "{% else %}{{ c['text'] }}{% endif %}{% endfor %}{% endif %}<|endoftext|>\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+LENGTH = 2048
+
+
+def _tokenizer(*special: str) -> t.PreTrainedTokenizerFast:
+    tokenizer = byte_tokenizer(LENGTH)
+    tokenizer._tokenizer.post_processor = None
+    tokenizer.add_special_tokens({"additional_special_tokens": list(special)})
+    return tokenizer
+
+
+def _language(tokenizer: t.PreTrainedTokenizerFast, **more: object) -> dict[str, object]:
+    return {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": LENGTH,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        **more,
+    }
+
+
+def smolvlm(folder: Path) -> None:
+    torch.manual_seed(0)
+    rows = [f"<row_{i}_col_{j}>" for i in range(1, 3) for j in range(1, 3)]
+    tokenizer = _tokenizer("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>", *rows)
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = t.SmolVLMConfig(
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        pad_token_id=0,
+        scale_factor=2,
+        vision_config={**tower, "image_size": SIDE, "patch_size": 8},
+        text_config=_language(tokenizer, model_type="llama"),
+    )
+    t.SmolVLMForConditionalGeneration(config).save_pretrained(folder)
+    size = {"size": {"longest_edge": SIDE}, "max_image_size": {"longest_edge": SIDE}}
+    tokenizer.image_token = "<image>"
+    t.SmolVLMProcessor(
+        image_processor=t.SmolVLMImageProcessor(**size, do_image_splitting=False),
+        tokenizer=tokenizer,
+        video_processor=t.SmolVLMVideoProcessor(**size),
+        image_seq_len=4,
+        chat_template=TEMPLATE.replace("IMAGE", "<image>"),
+    ).save_pretrained(folder)
+
+
+def qwen2_vl(folder: Path) -> None:
+    torch.manual_seed(0)
+    tokenizer = _tokenizer("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
+    number = tokenizer.convert_tokens_to_ids
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
+    config = t.Qwen2VLConfig(
+        text_config=_language(tokenizer, rope_parameters=rope),
+        vision_config={
+            "depth": 2,
+            "embed_dim": 32,
+            "num_heads": 2,
+            "hidden_size": 32,
+            "mlp_ratio": 2,
+            "patch_size": 14,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+        },
+        image_token_id=number("<|image_pad|>"),
+        video_token_id=number("<|video_pad|>"),
+        vision_start_token_id=number("<|vision_start|>"),
+        vision_end_token_id=number("<|vision_end|>"),
+    )
+    t.Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer.image_token, tokenizer.video_token = "<|image_pad|>", "<|video_pad|>"
+    t.Qwen2VLProcessor(
+        image_processor=t.Qwen2VLImageProcessor(size={"shortest_edge": 28 * 28, "longest_edge": 56 * 56}),
+        tokenizer=tokenizer,
+        video_processor=t.Qwen2VLVideoProcessor(),
+        chat_template=TEMPLATE.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>"),
+    ).save_pretrained(folder)
+
+
+BUILDERS: dict[str, Callable[[Path], None]] = {"smolvlm": smolvlm, "qwen2-vl": qwen2_vl}
