@@ -16,8 +16,9 @@ from lucida.catalog import Annotation, Catalog, Run
 from lucida.errors import InputError, UnknownName
 from lucida.evidence.paired import compare as bound
 from lucida.review.compare import compare_runs, refuse_unreviewed
+from lucida.review.differences import differences_of
 from lucida.review.drawn import choose_sets, past_checks, samples_of, share_of
-from lucida.review.pairing import choose_runs, pair_up
+from lucida.review.pairing import KINDS, choose_runs, pair_up
 from lucida.review.session import Session
 from lucida.review.workflow import Review, Terms
 
@@ -177,6 +178,27 @@ def test_learning_within_a_committee_counts_too(catalog: Catalog, truth: dict[st
     assert pair_up(catalog, a, b).excluded[1] >= 12
 
 
+@pytest.mark.parametrize(
+    ("parameters", "learned"),
+    [
+        ({"mode": "words"}, False),
+        ({"mode": "asked"}, False),
+        ({"mode": "asked", "instructions": {"name": "kinds", "origin": "answers"}}, True),
+        ({"mode": "examples", "origin": "folder"}, False),
+        ({"mode": "examples", "origin": "answers"}, True),
+        ({"mode": "something new"}, True),
+        ({}, False),
+    ],
+)
+def test_how_a_run_labels_decides_whether_it_has_read_the_answers(
+    catalog: Catalog, truth: dict[str, str], label: Labeller, parameters: dict[str, Any], learned: bool
+) -> None:
+    a = label("small", 4)
+    check(catalog, truth, 12)
+    b = label("other", 9, **parameters)
+    assert (pair_up(catalog, a, b).excluded[1] >= 12) is learned
+
+
 def test_a_taught_run_is_not_judged_on_what_it_was_taught(catalog: Catalog, truth: dict[str, str]) -> None:
     review = Review.open(catalog, terms=TERMS, teach=True)
     for _ in range(15):
@@ -274,6 +296,58 @@ def test_comparing_writes_nothing(catalog: Catalog, truth: dict[str, str], label
     before = len(catalog.annotations.rows(question="kind")), len(catalog.runs.all())
     compared(catalog, a, b)
     assert (len(catalog.annotations.rows(question="kind")), len(catalog.runs.all())) == before
+
+
+# ---- image by image -------------------------------------------------------------------------------------------------
+
+
+def test_differences_come_reviewed_first_and_then_the_surest(
+    catalog: Catalog, truth: dict[str, str], label: Labeller
+) -> None:
+    a, b = label("small", 4), label("large", 9)
+    check(catalog, truth, 60)
+    shown = differences_of(catalog, "kind")
+    assert shown is not None
+    view = shown.look()
+    rows = shown.rows("", 0, 1000)
+    assert (view["a"]["run"], view["b"]["run"]) == (a.id, b.id)
+    assert len(rows) == view["differ"] == view["counts"][""] == sum(view["counts"][kind] for kind in KINDS)
+    kinds = [row["kind"] for row in rows]
+    assert kinds == sorted(kinds, key=KINDS.index)
+    for row in rows:
+        said = {name: row[name]["label"] for name in ("a", "b")}
+        assert said["a"] != said["b"]
+        assert row["label"] == (None if row["kind"] == "open" else truth[row["image"]])
+        if row["kind"] in said:
+            assert said[row["kind"]] == row["label"]
+        assert row["a"]["reason"] == "small saw it."
+        assert row["url"] == f"/image/{row['image']}"
+    open_ = [min(row["a"]["score"], row["b"]["score"]) for row in rows if row["kind"] == "open"]
+    assert open_ == sorted(open_, reverse=True)
+    assert shown.rows("open", 2, 3) == [row for row in rows if row["kind"] == "open"][2:5]
+    assert shown.rows("", 10_000, 40) == []
+    assert shown.image(rows[0]["image"])[1] == "image/png"
+    json.dumps([view, rows], allow_nan=False)
+    # An answer given meanwhile shows at the next look.
+    before = view["open"]
+    check(catalog, truth, 100)
+    assert shown.look()["open"] < before
+
+
+def test_there_are_no_differences_without_a_second_run(catalog: Catalog) -> None:
+    assert differences_of(catalog, "kind") is None
+
+
+def test_the_page_opens_though_nothing_is_reviewed(
+    catalog: Catalog, label: Labeller, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr("lucida.studio.serve_differences", lambda shown, **options: served.append((shown, options)))
+    a, b = label("small", 4), label("large", 9)
+    assert cli.run(["compare", "--page", "--no-browser", "--catalog", str(catalog.path)]) == cli.DONE
+    ((shown, options),) = served
+    assert (shown.a.id, shown.b.id, options) == (a.id, b.id, {"port": 0, "open_browser": False})
+    assert "Not known yet" in capsys.readouterr().out
 
 
 # ---- is it seldom wrong? -------------------------------------------------------------------------------------------

@@ -168,9 +168,10 @@ def test_filters_and_cards_by_keyboard(page: Page) -> None:
     page.keyboard.press("?")
     page.wait_for_selector("dialog.keys")
     page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")
     page.keyboard.press("5")
     page.wait_for_selector(".difference[data-kind=open]")
-    assert page.locator(".difference").first.locator(".person").inner_text() == "Your label not reviewed"
+    assert page.locator(".difference").first.locator(".person").inner_text() == "Not reviewed"
 
 
 @pytest.mark.browser

@@ -72,7 +72,7 @@ class Labeller:
         told = self.instructions or {}
         parts = [self.model or self.verb]
         if told:
-            version = f" version {told['version']}" if told.get("version") is not None else ""
+            version = f" version {told['version']}" if told.get("version") else ""
             parts.append(f"instructions {told.get('name', '')!r}{version}")
         elif self.verb == "teach":
             parts.append("taught")

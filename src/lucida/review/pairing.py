@@ -21,7 +21,7 @@ Kind = Literal["a", "b", "neither", "open"]
 KINDS: tuple[Kind, ...] = ("a", "b", "neither", "open")
 
 # These modes of labelling never look at people's answers.
-_BLIND = ("words", "own")
+_BLIND = ("words", "own", "asked")
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def learned_images(
     """Return the images whose answers a run has learned from: it must not be judged on them.
 
     A teach run learned from all that was taught, and from every answer given before it began. A label run learned from
-    the images it notes as taught, and, if its parameters say {"origin": "answers"} anywhere, from every answer given
-    before it began.
+    the images it notes as taught, and, if its parameters say {"origin": "answers"} anywhere or its mode is not known
+    here, from every answer given before it began.
 
     Args:
         catalog: Where the run is.
@@ -176,9 +176,9 @@ def _reads_answers(run: Run) -> bool:
     parameters = run.parameters
     if any(value == "answers" for value in _origins(parameters)):
         return True
-    # A kind of labelling that is not known here may have read them.
-    known = parameters.get("mode") in _BLIND or "instructions" in parameters or "origin" in parameters
-    return not known and bool(parameters.get("mode"))
+    # A way of labelling that is not known here may have read them.
+    mode = parameters.get("mode")
+    return bool(mode) and mode not in _BLIND and "origin" not in parameters
 
 
 def _origins(value: Any) -> Iterator[Any]:

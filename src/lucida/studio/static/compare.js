@@ -186,9 +186,9 @@ function card(row) {
 }
 
 function person(row) {
-  const open = row.kind === "open";
-  const text = open ? say("compare.not_reviewed") : (row.label ?? say("compare.none"));
-  return h("p", { class: open ? "person open" : "person" }, h("span", { class: "soft" }, say("compare.yours")), " ", h("strong", {}, text));
+  if (row.kind === "open") return h("p", { class: "person soft" }, say("compare.kind_open"));
+  const label = h("strong", {}, row.label ?? say("compare.none"));
+  return h("p", { class: "person" }, h("span", { class: "soft" }, say("compare.yours")), " ", label);
 }
 
 function words(side, { label, score, reason, by, agree, said }, right) {
