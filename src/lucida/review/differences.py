@@ -107,7 +107,7 @@ def _words(words: Words, i: int) -> dict[str, Any]:
     beside = said.beside(words.labels[i])
     return {
         "label": words.labels[i],
-        "score": score if score == score else None,
+        "score": None if np.isnan(score) else score,
         "reason": beside.get("reason", ""),
         "by": beside.get("by", ""),
         "agree": beside.get("agree"),
