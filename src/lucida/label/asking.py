@@ -14,6 +14,7 @@ from lucida.label.inquiry import Inquiry
 from lucida.label.instructions import agreed, definitions_of
 from lucida.label.journal import Journal
 from lucida.label.labeller import Proposal
+from lucida.label.vocabulary import NONE
 from lucida.models.chat import Prompt, Reply
 from lucida.results import Classification
 
@@ -123,35 +124,43 @@ class AskLabeller:
             ImageError: No image can be read any more.
             InputError: The limit of cost is less than one image may cost, or a price is not known.
         """
+        earlier = self._earlier(catalog)
+        journal = Journal(catalog.runs.folder(earlier) / JOURNAL) if earlier else None
+        todo = catalog.runs.missing(earlier) if earlier else catalog.images.ids()
+        known = {image for image, _ in journal.answers(todo)} if journal else set()
+        todo = [image for image in todo if image not in known]
+        if todo and self._within(journal):
+            self._ask_first(catalog, todo)
+
+    def _within(self, journal: Journal | None) -> bool:
+        """Tell whether the limit lets one more question be asked, and refuse a limit that lets none."""
+        if self._max_cost is None:
+            return True
         at_most = self._model().quote(self._prompt).cost
-        if self._max_cost is not None and at_most is None:
+        if at_most is None:
             raise InputError(
                 "A limit of cost cannot be kept: the price of this model is not known.",
                 expected="its price",
                 got=f"--max-cost {self._max_cost:g} and no price of {self.model!r}",
                 hint="--price IN/OUT, US dollars per million tokens: --price 0.15/0.60",
             )
-        earlier = self._earlier(catalog)
-        journal = Journal(catalog.runs.folder(earlier) / JOURNAL) if earlier else None
         spent = journal.tally.spent if journal else 0.0
-        if self._max_cost is not None and spent + (at_most or 0.0) > self._max_cost:
-            if journal:
-                return  # nothing is asked any more, and the notes will say so
+        if spent + at_most > self._max_cost and not journal:
             raise InputError(
                 "The limit of cost is less than one image may cost.",
                 expected=f"at least ${at_most:.4f}",
                 got=f"--max-cost {self._max_cost:g}",
-                hint=f"--max-cost {max(0.01, 100 * (at_most or 0.0)):.2g}",
+                hint=f"--max-cost {max(0.01, 100 * at_most):.2g}",
             )
-        todo = catalog.runs.missing(earlier) if earlier else catalog.images.ids()
-        known = {image for image, _ in journal.answers(todo)} if journal else set()
-        self._ask_first(catalog, [image for image in todo if image not in known])
+        return spent + at_most <= self._max_cost
 
     def learn(self, catalog: Catalog, folder: Path) -> None:
         """Open the journal of the run, and keep the first answer and the instructions in its folder."""
         self._journal = Journal(folder / JOURNAL)
         self._paid = self._journal.tally.usage.cost or 0.0
         if self._first is not None:
+            # An earlier question about it that a kill cut off stays counted.
+            self._journal.sent([self._first.image], 0.0)
             self._journal.take([(self._first.image, self._first.reply)])
         self._begun = [self._spec.note] if self._spec.note else []
         if self._instructions is not None:
@@ -184,6 +193,8 @@ class AskLabeller:
             known.update(image for image, _ in replies)
             yield [_proposal(image, reply) for image, reply in replies]
         todo = [image for image in ids if image not in known]
+        if not todo:
+            return
         inquiry = Inquiry(self._model(), self._prompt, self._journal, catalog.images.reader, self._max_cost)
         try:
             for found in inquiry.ask(todo):
@@ -266,4 +277,5 @@ def _batches(replies: Iterator[tuple[str, Reply]]) -> Iterator[list[tuple[str, R
 def _prompt(vocabulary: Vocabulary, instructions: Instructions | None, question: str) -> Prompt:
     question = question or "What does the image show?"
     prompt = instructions.prompt(vocabulary.labels, question) if instructions else Prompt(question, ())
-    return Prompt(prompt.question, tuple(vocabulary.labels), definitions_of(vocabulary), prompt.rules, prompt.shots)
+    meant = definitions_of(vocabulary) | ({NONE: "no other class fits"} if vocabulary.none_of_these else {})
+    return Prompt(prompt.question, tuple(vocabulary.labels), meant, prompt.rules, prompt.shots)

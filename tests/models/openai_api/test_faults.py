@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import logging
 import time
 
@@ -38,6 +39,22 @@ def test_retry_after_is_honoured(server, running, prompt):
     first, second = asked.waits
     assert 17 <= first <= 19
     assert 2.5 <= second <= 3
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("You exceeded your current quota, please check your plan and billing details. Please retry in 27.5s.", 27.5),
+        ("Rate limit reached. Please try again in 1m12s. Visit us.", 72),
+        ("try again in 900ms", 0.9),
+    ],
+)
+def test_a_wait_that_is_only_in_the_words(server, running, prompt, words, seconds):
+    body = json.dumps([{"error": {"code": 429, "message": words, "status": "RESOURCE_EXHAUSTED"}}])
+    server.in_turn(Raw(429, body.encode()), GOOD)
+    asked = running()
+    assert ask(asked, prompt).probabilities
+    assert seconds <= asked.waits[0] <= 1.1 * seconds
 
 
 def test_retry_after_as_a_date(server, running, prompt):
@@ -125,6 +142,7 @@ def test_nobody_there(running, prompt):
         (Raw(404, b"<html>nginx</html>", "text/html"), "OpenAI-compatible", "status 404"),
         (Raw(200, b"  <!DOCTYPE html>", "text/plain"), "OpenAI-compatible", "a web page"),
         (error(401, "bad key"), "refuses the key", "bad key"),
+        (Raw(400, b'[{"error": {"message": "API key not valid."}}]'), "refuses the key", "API key not valid"),
         (error(403, "not for you"), "does not allow 'm'", "not for you"),
         (error(402, "pay first"), "used up", "pay first"),
         (error(429, "You exceeded your current quota", code="insufficient_quota"), "used up", "quota"),
@@ -178,6 +196,26 @@ def test_a_server_of_this_machine_is_asked_directly(server, running, prompt, mon
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert ask(running(attempts=1), prompt).probabilities
+
+
+def test_a_server_that_contradicts_itself_comes_to_an_end(server, running, prompt):
+    def respond(request):
+        return error(400, "use neither max_tokens nor max_completion_tokens")
+
+    server.respond = respond
+    assert "refused" in ask(running(), prompt).problem
+    assert len(server.requests) <= 14
+
+
+def test_a_model_that_thinks_is_asked_in_its_own_way(server, running, prompt, monkeypatch):
+    from lucida.models.openai_api.address import read_address
+    from lucida.models.openai_api.dialect import Dialect
+
+    parameters = Dialect.of(read_address("gpt-5-mini")).parameters(prompt, 1, longest=9, answers=1, heat=0.0)
+    assert {"reasoning_effort", "max_completion_tokens", "response_format"} == set(parameters)
+    without = Dialect.of(read_address("gpt-5-mini")).plainer("unknown parameter: reasoning_effort")
+    assert without is not None
+    assert not without.effort
 
 
 def test_many_threads_learn_one_dialect(server, running, prompt):

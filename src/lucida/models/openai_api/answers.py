@@ -102,9 +102,7 @@ def _numbered(entries: list[Any], known: dict[str, str], images: int) -> list[An
 
 
 def _counted(entries: list[Any], images: int) -> str:
-    return (
-        f"The answer held {len(entries)} entries for {images} image{'s' if images > 1 else ''}, or lacked the number of one."
-    )
+    return f"The answer held {len(entries)} entries for {images} images, or lacked the number of one."
 
 
 def _read(entry: Any, known: dict[str, str]) -> Answer:

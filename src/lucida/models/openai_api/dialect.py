@@ -32,6 +32,7 @@ class Dialect:
         limit: Name of the parameter that limits the length; "" for none.
         logprobs: Alternatives a token with log-probabilities; 0 for none.
         samples: It gives several answers to one request.
+        effort: It lets one choose how long it thinks.
     """
 
     form: Form
@@ -39,13 +40,14 @@ class Dialect:
     limit: str
     logprobs: int
     samples: bool
+    effort: bool
 
     @classmethod
     def of(cls, address: Address) -> Dialect:
         """Return what a provider's model is known to understand."""
         who, thinks = address.provider, address.offer.thinks
         # A model that thinks first takes neither, and its class tokens are sure of what the thoughts decided.
-        return cls(who.answers, not thinks, who.limit, 0 if thinks else who.logprobs, who.samples)
+        return cls(who.answers, not thinks, who.limit, 0 if thinks else who.logprobs, who.samples, thinks)
 
     def parameters(self, prompt: Prompt, images: int, *, longest: int, answers: int, heat: float) -> dict[str, Any]:
         """Return the parameters of one request, without model and messages.
@@ -60,6 +62,8 @@ class Dialect:
         found: dict[str, Any] = {self.limit: longest} if self.limit else {}
         if self.temperature:
             found["temperature"] = heat
+        if self.effort:
+            found["reasoning_effort"] = "low"
         if self.logprobs:
             found |= {"logprobs": True, "top_logprobs": self.logprobs}
         if self.samples and answers > 1:
@@ -79,6 +83,8 @@ class Dialect:
         if self.limit and self.limit in said:
             other = _LIMITS[self.limit == _LIMITS[0]]
             return replace(self, limit="" if self.limit == _LIMITS[1] and other not in said else other)
+        if self.effort and "reasoning" in said:
+            return replace(self, effort=False)
         if self.temperature and "temperature" in said:
             return replace(self, temperature=False)
         if self.logprobs and "logprob" in said:
@@ -92,4 +98,4 @@ class Dialect:
     @property
     def plainest(self) -> Dialect:
         """What every server takes."""
-        return Dialect("text", False, _LIMITS[1], 0, False)
+        return Dialect("text", False, _LIMITS[1], 0, False, False)

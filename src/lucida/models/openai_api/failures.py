@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
     from lucida.models.openai_api.address import Address
 
-LONGEST_WAIT = 300.0  # seconds that a server may ask to wait; more is a quota that has run out
+LONGEST_WAIT = 600.0  # seconds that a server may ask to wait; more is a quota that has run out
 _BUSY = {408, 409, 425, 429}
-_EXHAUSTED = ("insufficient_quota", "billing", "credit balance", "exceeded your current quota", "payment")
+_EXHAUSTED = ("insufficient_quota", "credit balance", "billing hard limit", "billing_hard_limit", "payment required")
+_NO_KEY = ("api key", "api_key", "apikey")
+_IN_WORDS = re.compile(r"(?:retry|try again) (?:in|after) ((?:[\d.]+ ?(?:ms|s|m|h)\w*[ ,]*)+)", re.IGNORECASE)
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TOO_LONG = (
     "context_length_exceeded", "context length", "context window", "maximum context", "prompt is too long",
     "too many tokens", "input token count", "max_model_len",
@@ -78,25 +82,29 @@ def status_failure(
     said = scrub(_words(error), [key])
     if "text/html" in error.response.headers.get("content-type", "") and status < 500:
         return Failure(Next.STOP, said, error=no_api(address, f"status {status} and a web page"))
-    if status in (401, 403):
+    lower = said.lower()
+    if status in (401, 403) or (status == 400 and any(word in lower for word in _NO_KEY)):
         return Failure(Next.STOP, said, error=_refused(address, status, said))
-    if status == 402 or (status == 429 and any(word in said.lower() for word in _EXHAUSTED)):
+    if status == 402 or (status == 429 and any(word in lower for word in _EXHAUSTED)):
         return Failure(Next.STOP, said, error=_exhausted(address, said))
     if status == 404:
         return Failure(Next.STOP, said, error=_unknown(address, said, listed()))
     if status in _BUSY or status >= 500:
         wait = retry_after(error.response.headers)
+        wait = _wait_in_words(said) if wait is None else wait
         if wait is not None and wait > LONGEST_WAIT:
             return Failure(Next.STOP, said, error=_exhausted(address, f"it asks to wait {wait:,.0f} s: {said}"))
         return Failure(Next.WAIT, f"status {status}: {said}", wait)
-    if any(word in said.lower() for word in _TOO_LONG):
+    if any(word in lower for word in _TOO_LONG):
         return Failure(Next.STOP, said, error=_too_long(address, classes, said))
     return Failure(Next.PLAINER if status in (400, 415, 422) else Next.SKIP, said)
 
 
 def _words(error: openai.APIStatusError) -> str:
     """Return what the server says, with its code: servers name a cause in one or the other."""
-    message = error.body.get("message") if isinstance(error.body, dict) else None
+    body = error.body[0] if isinstance(error.body, list) and error.body else error.body
+    body = body.get("error", body) if isinstance(body, dict) else None
+    message = body.get("message") if isinstance(body, dict) else None
     said = message if isinstance(message, str) else error.message
     return said if not error.code or error.code in said else f"{said} ({error.code})"
 
@@ -117,6 +125,16 @@ def retry_after(headers: object) -> float | None:
             seconds = email.utils.mktime_tz(moment) - time.time()
         return max(0.0, seconds) if seconds == seconds else None
     return None
+
+
+def _wait_in_words(said: str) -> float | None:
+    """Return the seconds that a message asks to wait: "try again in 1m12s"."""
+    found = _IN_WORDS.search(said)
+    try:
+        parts = re.findall(r"([\d.]+) ?(ms|s|m|h)", found.group(1).lower()) if found else []
+        return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else None
+    except ValueError:
+        return None
 
 
 def no_api(address: Address, got: str) -> ModelError:
@@ -164,7 +182,7 @@ def missing_key(address: Address) -> ModelError:
 def _refused(address: Address, status: int, said: str) -> ModelError:
     variable = address.key or "the server's own settings"
     return ModelError(
-        f"{address.host} refuses the key." if status == 401 else f"{address.host} does not allow {address.model!r}.",
+        f"{address.host} refuses the key." if status != 403 else f"{address.host} does not allow {address.model!r}.",
         expected=f"a valid key in {variable}",
         got=f"status {status}: {said}",
         hint=f"export {variable}=…" if address.key else "look into the server's settings",

@@ -17,7 +17,7 @@ class ApiOptions:
         together: Images a request, 1 to 16. Several are cheaper where the instructions are long, and less exact.
         workers: Requests at a time, 1 to 64.
         price: "IN/OUT", US dollars per million tokens, instead of the table's.
-        timeout: Seconds that one request may take.
+        timeout: Seconds that one request may take; None for 120, or 600 where the model runs on this machine.
         attempts: How often a request is tried while the server is busy or broken.
 
     Raises:
@@ -28,7 +28,7 @@ class ApiOptions:
     together: int = 1
     workers: int = 8
     price: str | None = None
-    timeout: float = 120.0
+    timeout: float | None = None
     attempts: int = 7
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class ApiOptions:
                     got=str(value),
                     hint=f"--{name} {max(1, min(most, value))}",
                 )
-        if not 0 < self.timeout < float("inf"):
+        if self.timeout is not None and not 0 < self.timeout < float("inf"):
             raise InputError("The time-out is out of range.", expected="seconds above 0", got=str(self.timeout))
 
     def settings(self) -> dict[str, Any]:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from lucida.models.openai_api.providers import Price
     from lucida.models.openai_api.wording import Message
 
+TIMEOUT, LOCAL_TIMEOUT = 120.0, 600.0  # seconds; a model on a laptop takes its time
 FIRST_WAIT, LAST_WAIT = 1.0, 60.0  # seconds; doubled at each attempt
+MOST_PLAINER = 12  # times that one request is put more plainly: servers may contradict themselves
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Server:
         self._client = openai.OpenAI(
             api_key=self._key or "none",
             base_url=address.url,
-            timeout=options.timeout,
+            timeout=options.timeout or (LOCAL_TIMEOUT if address.local else TIMEOUT),
             max_retries=0,
             http_client=direct,
         )
@@ -120,7 +122,7 @@ class Server:
         """
         longest = longest or answer_tokens(images, thinks=self.address.offer.thinks)
         guess = request_usage(self.address, self._price, prompt, images, answers=answers, longest=longest)
-        tried, used, trial = 0, self._dialect, False
+        tried, plainer, used, trial = 0, 0, self._dialect, False
         while True:
             parameters = used.parameters(prompt, images, longest=longest, answers=answers, heat=heat)
             found = self._send(messages, parameters, len(prompt.classes))
@@ -131,7 +133,8 @@ class Server:
                 return Outcome(found[0], usage)
             if found.error is not None:
                 raise found.error from None
-            if found.next is Next.PLAINER and not trial:
+            if found.next is Next.PLAINER and not trial and plainer < MOST_PLAINER:
+                plainer += 1
                 used, trial = self._plainer(used, found.what)
                 continue
             if found.next is not Next.WAIT:
