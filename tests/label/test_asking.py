@@ -188,7 +188,7 @@ class Killed(BaseException):
 def test_what_is_paid_for_is_not_asked_again_after_a_kill(catalog):
     talker = Talker(workers=3)
     labeller = AskLabeller(talker.spec, read_vocabulary(CLASSES))
-    labeller.check(catalog)
+    labeller.check(catalog, catalog.images.ids(), None)
     run = catalog.runs.start("label", question="kind", model="talker", revision="1", parameters=labeller.parameters())
     labeller.learn(catalog, catalog.runs.folder(run.id))
     proposals = labeller.propose(catalog, catalog.runs.missing(run.id))
@@ -218,6 +218,19 @@ def test_a_torn_line_is_no_harm(catalog, tear):
     assert journal.tally.bases.total() == 24
     journal.take([("new", good("disc"))])
     assert Journal(path).tally.bases.total() == 25, "the line after a torn one is not lost with it"
+
+
+def test_what_a_kill_cut_off_stays_counted_when_it_is_asked_again(catalog):
+    talker = Talker()
+    labeller = AskLabeller(talker.spec, read_vocabulary(CLASSES), question="What is drawn?")
+    run = catalog.runs.start("label", question="kind", model="talker", revision="1", parameters=labeller.parameters())
+    kept(catalog, run.id).sent(catalog.images.ids()[:2], 0.5)
+    result, _ = label(catalog, talker)
+    assert result.run == run.id
+    tally = kept(catalog, run.id).tally
+    assert tally.lost == pytest.approx(0.5)
+    assert tally.spent == pytest.approx(0.5 + 24 * PRICE)
+    assert any("$0.5000 at most for questions without a reply" in note for note in result.notes)
 
 
 def test_what_was_under_way_at_a_kill_counts_as_paid(tmp_path):

@@ -115,7 +115,7 @@ class AskLabeller:
             "encoder": "embedded",
         }
 
-    def check(self, catalog: Catalog) -> None:
+    def check(self, catalog: Catalog, todo: Sequence[str], folder: Path | None) -> None:
         """Ask about one image; its answer is kept and not paid for again.
 
         Raises:
@@ -124,10 +124,9 @@ class AskLabeller:
             ImageError: No image can be read any more.
             InputError: The limit of cost is less than one image may cost, or a price is not known.
         """
-        earlier = self._earlier(catalog)
-        journal = Journal(catalog.runs.folder(earlier) / JOURNAL) if earlier else None
-        todo = catalog.runs.missing(earlier) if earlier else catalog.images.ids()
-        known = {image for image, _ in journal.answers(todo)} if journal else set()
+        journal = Journal(folder / JOURNAL) if folder else None
+        known = set(self.taught(catalog))
+        known.update(image for image, _ in (journal.answers(todo) if journal else ()))
         todo = [image for image in todo if image not in known]
         if todo and self._within(journal):
             self._ask_first(catalog, todo)
@@ -207,15 +206,6 @@ class AskLabeller:
         if self._running is None:
             self._running = self._spec.load(self._precision)
         return self._running
-
-    def _earlier(self, catalog: Catalog) -> str | None:
-        """Return the run that this one goes on, where there is one."""
-        own = self.parameters()
-        for run in reversed(catalog.runs.all()):
-            same = all(run.parameters.get(key) == value for key, value in own.items())
-            if run.verb == "label" and same and (run.model, run.revision) == (self.model, self.revision):
-                return run.id
-        return None
 
     def _ask_first(self, catalog: Catalog, todo: Sequence[str]) -> None:
         from lucida.images import check
