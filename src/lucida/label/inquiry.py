@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lucida.errors import ImageError, ModelError
 from lucida.models.chat import Prompt, Reply
@@ -17,6 +17,13 @@ HOPELESS = 20  # images without any answer after which asking on would be waste
 
 Reader = Callable[[Sequence[str]], Callable[[str], bytes]]
 Replies = list[tuple[str, Reply]]
+
+
+class _Group(NamedTuple):
+    """What came of one call: images that could not be read, and what the model replied about the others."""
+
+    unread: Replies
+    replies: Replies
 
 
 class Inquiry:
@@ -51,7 +58,7 @@ class Inquiry:
         """
         size, workers = max(1, self._model.together), max(1, self._model.workers)
         groups = (tuple(images[start : start + size]) for start in range(0, len(images), size))
-        waiting: dict[Future[Replies], float] = {}
+        waiting: dict[Future[_Group], float] = {}
         asked = 0
         pool = ThreadPoolExecutor(workers, thread_name_prefix="lucida-ask")
         try:
@@ -68,7 +75,8 @@ class Inquiry:
                 done, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
                     del waiting[future]
-                yield [reply for future in done for reply in self._judged(future.result())]
+                groups_done = [future.result() for future in done]
+                yield [reply for each in groups_done for reply in (*each.unread, *self._judged(each.replies))]
             self.left = len(images) - asked
         finally:
             # Replies under way are paid for: they are waited for and kept, whatever happened.
@@ -80,36 +88,32 @@ class Inquiry:
     def _affordable(self, quote: float, under_way: Iterable[float]) -> bool:
         return self._limit is None or self._journal.tally.spent + sum(under_way) + quote <= self._limit
 
-    def _ask(self, images: tuple[str, ...], quote: float) -> Replies:
+    def _ask(self, images: tuple[str, ...], quote: float) -> _Group:
         read = self._reader(images)
-        found: Replies = []
-        readable: list[tuple[str, bytes]] = []
+        unread: Replies = []
+        readable: dict[str, bytes] = {}
         for image in images:
             try:
-                readable.append((image, read(image)))
+                readable[image] = read(image)
             except ImageError as error:
-                found.append((image, Reply(problem=error.what)))
+                unread.append((image, Reply(problem=error.what)))
         if not readable:
-            return found
-        ids = [image for image, _ in readable]
-        self._journal.sent(ids, quote)
-        replies = self._model.ask(self._prompt, [data for _, data in readable])
-        answered = list(zip(ids, replies, strict=True))
-        self._journal.take(answered)
-        return [*found, *answered]
+            return _Group(unread, [])
+        self._journal.sent(list(readable), quote)
+        replies = list(zip(readable, self._model.ask(self._prompt, list(readable.values())), strict=True))
+        self._journal.take(replies)
+        return _Group(unread, replies)
 
     def _judged(self, replies: Replies) -> Replies:
         """Count replies without an answer, and stop where there are only such."""
-        self._answered = self._answered or any(not reply.problem for _, reply in replies)
-        asked = [
-            reply for _, reply in replies if reply.problem and reply.usage.output_tokens + reply.usage.input_tokens
-        ]
-        self._failed += len(asked)
+        problems = [reply.problem for _, reply in replies if reply.problem]
+        self._answered = self._answered or len(problems) < len(replies)
+        self._failed += len(problems)
         if not self._answered and self._failed >= HOPELESS:
             raise ModelError(
                 f"The model {self._model.spec.name!r} answered none of the first {self._failed} images.",
                 expected="one of the classes",
-                got=asked[-1].problem if asked else "no answer",
+                got=problems[-1] if problems else "no answer",
                 hint="try another model; what was answered so far is kept",
             )
         return replies

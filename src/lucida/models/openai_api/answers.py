@@ -70,8 +70,8 @@ def find_json(text: str) -> Any:
 
 
 def fold(name: str) -> str:
-    """Return a class as it is compared: without case, and with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Return a class as it is compared: without case, and with single spaces, as different classes are told apart."""
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
 def _entries(found: Any) -> list[Any]:
