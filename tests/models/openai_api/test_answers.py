@@ -26,6 +26,7 @@ def one(text: str) -> Answer:
         '```json\n{"class": "ice cream", "confidence": 0.8, "reason": "A cone."}\n```',
         'Here {you} are: {"class": " Ice   CREAM ", "confidence": "80%", "reason": "A cone."} I hope it helps.',
         '<think>{"class": "T-shirt"}?</think>{"label": "ice cream.", "confidence": 80, "reason": "A cone."}',
+        '{"Class": "ice cream", "CONFIDENCE": 0.8, "Reason": "A cone."}',
         '[{"class": "ice cream", "confidence": 0.8, "reason": "A\\ncone."}]',
         '{"answers": [{"image": 1, "class": "ice cream", "confidence": 0.8, "reason": "A cone."}]}',
     ],

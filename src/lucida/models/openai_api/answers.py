@@ -52,7 +52,7 @@ def read_answers(text: str, classes: Sequence[str], images: int) -> list[Answer]
         if plain is not None and images == 1:
             return [Answer(plain)]
         return [Answer(problem=f"The answer was no JSON: {_short(text)}")] * images
-    entries = _entries(found)
+    entries = [_plain_keys(entry) for entry in _entries(_plain_keys(found))]
     if images == 1:
         return [_read(entries[0], known) if len(entries) == 1 else Answer(problem=_counted(entries, 1))]
     return _numbered(entries, known, images)
@@ -79,6 +79,10 @@ def _entries(found: Any) -> list[Any]:
         lists = [value for value in found.values() if isinstance(value, list)]
         return lists[0] if len(lists) == 1 else [found]
     return found if isinstance(found, list) else [found]
+
+
+def _plain_keys(entry: Any) -> Any:
+    return {str(key).strip().casefold(): value for key, value in entry.items()} if isinstance(entry, dict) else entry
 
 
 def _named(entry: dict[str, Any]) -> bool:
