@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lucida.catalog import Catalog, add
-from lucida.errors import ImageError, InputError, ModelError
+from lucida.errors import CatalogError, ImageError, InputError, ModelError
 from lucida.images import content_id
 from lucida.label.asking import JOURNAL, AskLabeller
 from lucida.label.instructions import read_instructions
@@ -218,6 +218,43 @@ def test_a_torn_line_is_no_harm(catalog, tear):
     assert journal.tally.bases.total() == 24
     journal.take([("new", good("disc"))])
     assert Journal(path).tally.bases.total() == 25, "the line after a torn one is not lost with it"
+
+
+def test_images_may_be_proposed_a_few_at_a_time(catalog):
+    talker = Talker(quote=0.01)
+    labeller = AskLabeller(talker.spec, read_vocabulary(CLASSES), max_cost=0.1)
+    ids = catalog.images.ids()
+    labeller.check(catalog, ids, None)
+    run = catalog.runs.start("label", question="kind", model="talker", revision="1", parameters=labeller.parameters())
+    labeller.learn(catalog, catalog.runs.folder(run.id))
+    parts = [ids[start : start + 5] for start in range(0, 24, 5)]
+    found = [p.image for part in parts for batch in labeller.propose(catalog, part) for p in batch]
+    assert len(found) == 10
+    assert set(found) == set(ids[:10])
+    assert sum("Stopped at" in note for note in labeller.notes) == 1
+    assert any("14 images left" in note for note in labeller.notes)
+    again = [p.image for batch in labeller.propose(catalog, ids[:10]) for p in batch]
+    assert sorted(again) == sorted(ids[:10]), "what is kept is proposed as often as it is asked for"
+    assert talker.asked.total() == 10
+
+
+def test_a_model_that_never_answers_is_given_up_in_small_parts_as_well(catalog):
+    talker = Talker(lambda image: bad(), workers=1)
+    labeller = AskLabeller(talker.spec, read_vocabulary(CLASSES))
+    labeller.learn(catalog, catalog.path)
+    parts = (batch for image in catalog.images.ids() for batch in labeller.propose(catalog, [image]))
+    with pytest.raises(ModelError, match="none of the first 20"):
+        list(parts)
+
+
+def test_a_disk_without_room_stops_the_asking(tmp_path):
+    (tmp_path / JOURNAL).mkdir()
+    with pytest.raises(CatalogError, match="cannot be kept") as caught:
+        Journal(tmp_path / JOURNAL)
+    assert all((caught.value.expected, caught.value.got, caught.value.hint))
+    journal = Journal(tmp_path / "gone" / JOURNAL)
+    with pytest.raises(CatalogError, match="cannot be kept"):
+        journal.take([("a", good("disc"))])
 
 
 def test_what_a_kill_cut_off_stays_counted_when_it_is_asked_again(catalog):

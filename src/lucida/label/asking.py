@@ -86,7 +86,7 @@ class AskLabeller:
         self.classes = self._vocabulary.labels
         self.cost: float | None = None
         self._begun: list[str] = []
-        self._left = 0
+        self._inquiry: Inquiry | None = None
         self._paid = 0.0
         self._running: Model | None = None
         self._first: _First | None = None
@@ -194,12 +194,13 @@ class AskLabeller:
         todo = [image for image in ids if image not in known]
         if not todo:
             return
-        inquiry = Inquiry(self._model(), self._prompt, self._journal, catalog.images.reader, self._max_cost)
+        if self._inquiry is None:
+            reader = catalog.images.reader
+            self._inquiry = Inquiry(self._model(), self._prompt, self._journal, reader, self._max_cost)
         try:
-            for found in inquiry.ask(todo):
+            for found in self._inquiry.ask(todo):
                 yield [_proposal(image, reply) for image, reply in found]
         finally:
-            self._left += inquiry.left
             self._count()
 
     def _model(self) -> Model:
@@ -240,9 +241,9 @@ class AskLabeller:
         if self._journal is None:
             return []
         tally, lines = self._journal.tally, []
-        if self._left:
+        if self._inquiry is not None and self._inquiry.left:
             lines.append(
-                f"Stopped at ${tally.spent:.4f} of ${self._max_cost or 0.0:g}: {self._left:,} images left;"
+                f"Stopped at ${tally.spent:.4f} of ${self._max_cost or 0.0:g}: {self._inquiry.left:,} images left;"
                 " the same command with a higher --max-cost goes on."
             )
         return [*lines, *tally.sentences()]

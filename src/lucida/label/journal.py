@@ -6,12 +6,14 @@ What was sent and has no reply may have been paid for: it counts with what it ma
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +82,9 @@ class Journal:
         self.path = path
         self._lock = threading.Lock()
         self.tally = Tally()
+        self._places: dict[str, int] = {}  # where in the file the first answer about an image begins
         open_requests: dict[str, float] = {}
-        for entry in self._entries():
+        for place, entry in self._entries():
             if "sent" in entry:
                 share = entry["at_most"] / len(entry["sent"])
                 for image in entry["sent"]:
@@ -89,7 +92,7 @@ class Journal:
                     open_requests[image] = share
             else:
                 open_requests.pop(entry["image"], None)
-                self.tally.add(_reply(entry))
+                self._note(place, entry["image"], _reply(entry))
         self.tally.lost += sum(open_requests.values())
         self._mend()
 
@@ -99,30 +102,44 @@ class Journal:
 
     def take(self, replies: Sequence[tuple[str, Reply]]) -> None:
         """Keep replies as they came."""
-        self._write([_entry(image, reply) for image, reply in replies])
+        places = self._write([_entry(image, reply) for image, reply in replies])
         with self._lock:
-            for _, reply in replies:
-                self.tally.add(reply)
+            for place, (image, reply) in zip(places, replies, strict=True):
+                self._note(place, image, reply)
 
     def answers(self, images: Sequence[str]) -> Iterator[tuple[str, Reply]]:
         """Yield the answers that are kept about any of these images, the first of each; problems are left out."""
-        wanted = set(images)
-        for entry in self._entries():
-            image = entry.get("image")
-            if image in wanted and not entry.get("problem"):
-                wanted.discard(image)
-                yield image, _reply(entry)
+        wanted = [(self._places[image], image) for image in dict.fromkeys(images) if image in self._places]
+        if not wanted:
+            return
+        try:
+            with self.path.open("rb") as file:
+                for place, image in sorted(wanted):
+                    file.seek(place)
+                    entry = _read(file.readline())
+                    if entry is not None and entry.get("image") == image:
+                        yield image, _reply(entry)
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+
+    def _note(self, place: int, image: str, reply: Reply) -> None:
+        self.tally.add(reply)
+        if not reply.problem:
+            self._places.setdefault(image, place)
 
     def __bool__(self) -> bool:
         return self.path.exists()
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
+    def _entries(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield what whole lines hold, with the place where each begins."""
+        place = 0
         try:
             with self.path.open("rb") as file:
                 for line in file:
                     entry = _read(line)
                     if entry is not None:
-                        yield entry
+                        yield place, entry
+                    place += len(line)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -139,14 +156,18 @@ class Journal:
         except OSError as error:
             raise _unusable(self.path, error) from error
 
-    def _write(self, entries: Sequence[dict[str, Any]]) -> None:
-        lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
+    def _write(self, entries: Sequence[dict[str, Any]]) -> list[int]:
+        """Append lines, and return where each begins."""
+        lines = [json.dumps(entry, ensure_ascii=False).encode(errors="replace") + b"\n" for entry in entries]
         try:
             # One write to a file opened for appending: a kill tears the last line at most.
             with self._lock, self.path.open("ab", buffering=0) as file:
-                file.write(lines)
+                if file.write(b"".join(lines)) < sum(map(len, lines)):
+                    raise OSError(errno.ENOSPC, "no room left on the disk")
+                place = file.tell() - sum(map(len, lines))
         except OSError as error:
             raise _unusable(self.path, error) from error
+        return list(accumulate(map(len, lines[:-1]), initial=place)) if lines else []
 
 
 def _entry(image: str, reply: Reply) -> dict[str, Any]:
