@@ -122,12 +122,16 @@ class AskLabeller:
             ModelError: The model cannot run or be reached.
             MissingExtra: A package is missing.
             ImageError: No image can be read any more.
-            InputError: The limit of cost is less than one image may cost, or a price is not known.
+            InputError: The limit of cost is less than one image may cost, a price is not known, or the examples and
+                the images of one request are too many.
         """
         journal = Journal(folder / JOURNAL) if folder else None
         known = set(self.taught(catalog))
         known.update(image for image, _ in (journal.answers(todo) if journal else ()))
         todo = [image for image in todo if image not in known]
+        if todo:
+            # What one request cannot hold must be known before the run starts, not at its first full group.
+            self._model().quote(self._prompt, self._model().together)
         if todo and self._within(journal):
             self._ask_first(catalog, todo)
 

@@ -220,6 +220,8 @@ def test_too_many_images_for_one_request(running, prompt):
     with pytest.raises(InputError, match="too many images") as caught:
         running().model.ask(shots, [png()])
     assert "--together" in caught.value.hint
+    with pytest.raises(InputError, match="too many images"):
+        running().model.quote(prompt, 17)
     with pytest.raises(InputError, match="no classes"):
         running().model.ask(Prompt("?", ()), [png()])
 

@@ -20,6 +20,10 @@ class OpenAiFamily:
     name = "openai_api"
 
     def names(self) -> list[str]:
+        """Return none: nothing that has to be sent for is at hand."""
+        return []
+
+    def suggestions(self) -> list[str]:
         """Return the models of the table; others of the same providers go by name as well."""
         return [f"{name}:{model}" for name, provider in providers().items() for model in provider.models]
 

@@ -95,14 +95,19 @@ class OpenAiModel(Model):
             InputError: There are no classes, or more images and shots than one request takes.
             ModelError: The model cannot be reached or will answer no image at all.
         """
-        self._check(prompt, images)
+        self._check(prompt, len(images))
         shots = [self._shot(shot.image) for shot in prompt.shots]
         found: list[_Open | Reply] = [self._opened(image) for image in images]
         self._ask_open(prompt, shots, [each for each in found if isinstance(each, _Open)])
         return [each if isinstance(each, Reply) else _reply(each, prompt) for each in found]
 
     def quote(self, prompt: Prompt, images: int = 1) -> Usage:
-        """Return what asking about so many images takes at most, all repeated questions included."""
+        """Return what asking about so many images takes at most, all repeated questions included.
+
+        Raises:
+            InputError: There are no classes, or more images and shots than one request takes.
+        """
+        self._check(prompt, images)
         rounds = AGAIN + self._options.votes
         answers = self._options.votes if self._address.provider.samples else 1
         longest = LONGER * answer_tokens(1, thinks=self._address.offer.thinks)
@@ -112,15 +117,15 @@ class OpenAiModel(Model):
         cost = None if once.cost is None else times * once.cost
         return Usage(times * once.input_tokens, times * once.output_tokens, cost)
 
-    def _check(self, prompt: Prompt, images: Sequence[bytes]) -> None:
+    def _check(self, prompt: Prompt, images: int) -> None:
         if not prompt.classes:
             raise InputError("There are no classes to choose from.", expected="one or more", got="none")
         most = self._address.provider.images
-        if len(images) + len(prompt.shots) > most:
+        if images + len(prompt.shots) > most:
             raise InputError(
                 f"There are too many images for one request to {self._address.provider.name}.",
                 expected=f"at most {most}, examples included",
-                got=f"{len(images)} and {len(prompt.shots)} examples",
+                got=f"{images} and {len(prompt.shots)} examples",
                 hint="a smaller --together, or fewer examples in the instructions",
             )
 
