@@ -106,6 +106,7 @@ async def build_pushed(visit: Visit) -> None:
     from lucida.studio.desk import Act
 
     desk = visit.site.desk
+    assert desk is not None, "this page is served for a review"
     view = await desk.view()
     image = ui.html(_image(view), sanitize=False).classes("pushed")
     number = iter(range(10**9))

@@ -361,7 +361,7 @@ def test_classes_that_are_not_clear(place, classes):
 
 def test_unknown_models(place):
     assert "did you mean 'embedded'" in refused(place, UnknownName, examples=place.examples, model="embeded").hint
-    refused(place, UnknownName, classes="cat,dog", model="siglip2")
+    assert "'siglip2'" in refused(place, UnknownName, classes="cat,dog", model="siglip22").hint
     refused(place, ModelError, classes="cat,dog", model="onnx:nowhere/model.toml")
 
 

@@ -50,8 +50,7 @@ class Runs:
             TypeError: A parameter is no plain JSON value.
         """
         body = _canonical(parameters or {})
-        words = json.dumps([verb, question, model, revision, json.loads(body), parent], sort_keys=True)
-        fingerprint = hashlib.sha256(words.encode()).hexdigest()
+        fingerprint = _fingerprint(verb, question, model, revision, body, parent)
         while True:
             try:
                 with self._store.write() as connection:
@@ -78,6 +77,22 @@ class Runs:
                 # Two runs within one second drew the same four digits: draw again.
                 if not isinstance(error.__cause__, IntegrityError):
                     raise
+
+    def find(
+        self,
+        verb: str,
+        *,
+        question: str,
+        model: str = "",
+        revision: str = "",
+        parameters: dict[str, Any] | None = None,
+        parent: str | None = None,
+    ) -> Run | None:
+        """Return the run that `start` with the same arguments would go on with; None where it would be a new one."""
+        fingerprint = _fingerprint(verb, question, model, revision, _canonical(parameters or {}), parent)
+        with self._store.read() as connection:
+            row = connection.execute(select(runs).where(runs.c.fingerprint == fingerprint)).first()
+        return _run(row) if row is not None else None
 
     def finish(self, run_id: str) -> None:
         """Note that a run has done all that it was started for.
@@ -186,6 +201,11 @@ def _run(row: Row[Any]) -> Run:
 
 def _canonical(parameters: dict[str, Any]) -> str:
     return json.dumps(parameters, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def _fingerprint(verb: str, question: str, model: str, revision: str, body: str, parent: str | None) -> str:
+    words = json.dumps([verb, question, model, revision, json.loads(body), parent], sort_keys=True)
+    return hashlib.sha256(words.encode()).hexdigest()
 
 
 def _program() -> str:

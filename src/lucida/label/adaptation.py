@@ -14,6 +14,7 @@ from lucida.errors import ImageError, InputError, MissingExtra
 from lucida.images import decode
 from lucida.label.examples import Taught
 from lucida.label.head import Head
+from lucida.label.vectors import VectorLabeller
 from lucida.progress import track
 from lucida.runs.vectors import compute, vector_key
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lucida.catalog import Catalog
+    from lucida.label.labeller import Labeller
     from lucida.label.sources import Source
     from lucida.models.spec import Precision, Spec
 
@@ -51,6 +53,24 @@ class Adapted:
         return {"kept": self.spec.name != "embedded", "before": self.before, "after": self.after}
 
 
+def adapt_labeller(catalog: Catalog, labeller: Labeller) -> tuple[VectorLabeller, Adapted]:
+    """Return a labeller with the encoder that is better on the examples, and what adapting gave.
+
+    Raises:
+        InputError: The model is not the embedded one, or labels do not come from examples.
+        MissingExtra: PyTorch is not installed.
+    """
+    if not isinstance(labeller, VectorLabeller) or labeller.spec.name != "embedded":
+        raise InputError(
+            "Only the embedded encoder can be adapted.",
+            expected="--model embedded",
+            got=f"--model {labeller.model}",
+            hint="leave --adapt out",
+        )
+    adapted = adapt_to(catalog, labeller.spec, labeller.source, labeller.precision)
+    return VectorLabeller(adapted.spec, labeller.source, labeller.precision), adapted
+
+
 def adapt_to(catalog: Catalog, spec: Spec, source: Source, precision: Precision) -> Adapted:
     """Tune the embedded encoder on the catalog's images and measure what it gives on the examples.
 
@@ -58,16 +78,9 @@ def adapt_to(catalog: Catalog, spec: Spec, source: Source, precision: Precision)
     on where it was stopped, and once done does not tune again.
 
     Raises:
-        InputError: The model is not the embedded one, or labels do not come from examples.
+        InputError: Labels do not come from examples.
         MissingExtra: PyTorch is not installed.
     """
-    if spec.name != "embedded":
-        raise InputError(
-            "Only the embedded encoder can be adapted.",
-            expected="--model embedded",
-            got=f"--model {spec.name}",
-            hint="leave --adapt out",
-        )
     if not isinstance(source, Taught):
         raise InputError(
             "Adapting needs examples: whether it helps is measured on them.",

@@ -29,8 +29,16 @@ def run_label(catalog: Catalog, labeller: Labeller, *, question: str) -> LabelRe
         ImageError: None of the images can be read any more.
     """
     began = time.monotonic()
-    labeller.check(catalog)
-    run = _start(catalog, labeller, question)
+    about: dict[str, Any] = {
+        "question": question,
+        "model": labeller.model,
+        "revision": labeller.revision,
+        "parameters": _parameters(catalog, labeller, question),
+    }
+    known = catalog.runs.find("label", **about)
+    before = catalog.runs.missing(known.id) if known else catalog.images.ids()
+    labeller.check(catalog, before, catalog.runs.folder(known.id) if known else None)
+    run = catalog.runs.start("label", **about)
     labeller.learn(catalog, catalog.runs.folder(run.id))
     given = labeller.taught(catalog)
     todo = catalog.runs.missing(run.id)
@@ -61,24 +69,22 @@ def run_label(catalog: Catalog, labeller: Labeller, *, question: str) -> LabelRe
     )
 
 
-def _start(catalog: Catalog, labeller: Labeller, question: str) -> Run:
-    """Go on with the latest run of the question if it is the same; else start a new one.
+def _parameters(catalog: Catalog, labeller: Labeller, question: str) -> dict[str, Any]:
+    """Return the parameters of the run: those of the latest run of the question, if it is the same, go on with it.
 
     Going back to parameters of an older run asks for its labels to count again: that is a new run too.
     """
-    parameters: dict[str, Any] = labeller.parameters()
+    parameters = labeller.parameters()
     earlier = [run for run in catalog.runs.all(question) if run.verb == "label"]
     same = [
         {k: v for k, v in run.parameters.items() if k != "again"} == parameters
         and (run.model, run.revision) == (labeller.model, labeller.revision)
         for run in earlier
     ]
-    if any(same):
-        again = earlier[-1].parameters.get("again") if same[-1] else len(earlier)
-        parameters = {**parameters, **({"again": again} if again else {})}
-    return catalog.runs.start(
-        "label", question=question, model=labeller.model, revision=labeller.revision, parameters=parameters
-    )
+    if not any(same):
+        return parameters
+    again = earlier[-1].parameters.get("again") if same[-1] else len(earlier)
+    return {**parameters, **({"again": again} if again else {})}
 
 
 def _taught(run: Run, ids: Sequence[str], given: dict[str, str]) -> Iterator[Annotation]:

@@ -46,7 +46,9 @@ class Labeller(Protocol):
     model: str
     revision: str
     classes: list[str]
-    cost: float | None
+
+    @property
+    def cost(self) -> float | None: ...
 
     @property
     def accuracy(self) -> tuple[float, float, float] | None: ...
@@ -58,8 +60,13 @@ class Labeller(Protocol):
         """Return all that decides the outcome, as plain JSON values."""
         ...
 
-    def check(self, catalog: Catalog) -> None:
+    def check(self, catalog: Catalog, todo: Sequence[str], folder: Path | None) -> None:
         """Make sure that it works before a run starts: a run that has started voids earlier certificates.
+
+        Args:
+            catalog: The open catalog.
+            todo: Images that the run has not labelled yet.
+            folder: Folder of the run that goes on; None where it will be a new one.
 
         Raises:
             ModelError: The model cannot run or be reached.

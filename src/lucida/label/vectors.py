@@ -57,7 +57,7 @@ class VectorLabeller:
             "vectors": self.key,
         }
 
-    def check(self, catalog: Catalog) -> None:
+    def check(self, catalog: Catalog, todo: Sequence[str], folder: Path | None) -> None:
         self.source.ready(self.spec)
         asked = hashlib.sha256(json.dumps(self.parameters(), sort_keys=True).encode()).hexdigest()[:12]
         computed = compute(

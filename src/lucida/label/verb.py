@@ -19,7 +19,7 @@ class LabelResult:
         classes: The classes.
         new: How many of the images were labelled by this call.
         taught: Added images whose label an example with the same bytes gives.
-        skipped: Images that cannot be read any more.
+        skipped: Images that cannot be read any more, or that the model gave no answer for.
         accuracy: Expected share of right labels with its 95 % interval, from cross-validation; None by words.
         cost: US dollars that this call has spent on a model that is paid for; None where none was.
         adapted: With `adapt`: whether the tuned model is "kept", and the share of examples named rightly when held out
@@ -58,8 +58,10 @@ class LabelResult:
                 f"About {value:.0%} of the examples are named rightly when held out ({low:.0%} to {high:.0%}):"
                 " an estimate, not a proof."
             )
+        if self.cost is not None:
+            lines.append(f"This call cost about ${self.cost:.4f}.")
         if self.skipped:
-            lines.append(f"{self.skipped:,} images cannot be read any more and were skipped.")
+            lines.append(f"{self.skipped:,} images were skipped.")
         return "\n".join([*lines, *self.notes, f"Run {self.run}. Next: lucida review --question {self.question}"])
 
 
@@ -71,6 +73,13 @@ def label(
     model: str = "embedded",
     none_of_these: bool = False,
     adapt: bool = False,
+    instructions: Path | None = None,
+    cascade: bool = False,
+    sure: float | None = None,
+    max_cost: float | None = None,
+    price: str | None = None,
+    votes: int = 1,
+    together: int = 1,
     template: list[str] | None = None,
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     catalog: Path | None = None,
@@ -83,10 +92,20 @@ def label(
         examples: A folder with one sub-folder of example images a class. Examples only teach: they are not added.
         classes: Words instead: "dress,hat,shoes", or a YAML file of classes with a description or several each.
         question: What is asked, so that labels of different questions do not mix.
-        model: The model: "embedded", or "onnx:PATH" for a TOML beside an exported model. `lucida models` lists them.
+        model: The model: "embedded"; one of the hub such as "siglip2", "hf:org/name", "timm:name" or its folder;
+            "onnx:PATH"; one behind an address such as "gpt-4o" or "api:MODEL@URL". `lucida models` lists them. Several,
+            "embedded,siglip2,gpt-4o", are all asked and pooled.
         none_of_these: By words only: also propose "none of these".
         adapt: By example only: first tune the embedded encoder on the images of the catalog, without labels, for a few
             minutes; it is used only if the examples are then named better. Needs PyTorch.
+        instructions: For models that are asked in words: a file with rules, classes, definitions and examples, with a
+            name and a version.
+        cascade: With several models, the cheapest first: ask the next only where one is not sure.
+        sure: With `cascade`: the probability from which a label stands; 0.9 by default.
+        max_cost: US dollars that the run may cost at most; the same call with more goes on where it stopped.
+        price: "IN/OUT", US dollars per million tokens, for a model whose price is not in the table.
+        votes: How often a model that is asked answers each question; more than one are counted.
+        together: Images a request; several are cheaper with long instructions, and less exact.
         template: By words only: a wording with {} for the class, such as "a satellite photo of a {}", instead of the
             usual ones; may be given several times.
         precision: Arithmetic of the model; "auto" measures which is faithful and fast.
@@ -100,10 +119,8 @@ def label(
         MissingExtra: `adapt` without PyTorch.
     """
     from lucida.catalog import Catalog
-    from lucida.label.choice import choose_source, read_asked
+    from lucida.label.choice import Asking, choose_labeller, model_names, read_asked
     from lucida.label.job import run_label
-    from lucida.label.vectors import VectorLabeller
-    from lucida.models.registry import find
 
     with Catalog.open(catalog) as opened:
         asked = read_asked(
@@ -113,13 +130,21 @@ def label(
             classes=classes,
             none_of_these=none_of_these,
             templates=template or (),
+            instructions=instructions,
         )
-        spec = find(model, opened.models)
-        source = choose_source(opened, spec, asked)
+        labeller = choose_labeller(
+            opened,
+            model_names(model),
+            asked,
+            Asking(max_cost, price, votes, together),
+            precision=precision,
+            cascade=cascade,
+            sure=sure,
+        )
         if not adapt:
-            return run_label(opened, VectorLabeller(spec, source, precision), question=question)
-        from lucida.label.adaptation import adapt_to
+            return run_label(opened, labeller, question=question)
+        from lucida.label.adaptation import adapt_labeller
 
-        adapted = adapt_to(opened, spec, source, precision)
-        result = run_label(opened, VectorLabeller(adapted.spec, source, precision), question=question)
+        better, adapted = adapt_labeller(opened, labeller)
+        result = run_label(opened, better, question=question)
         return replace(result, adapted=adapted.to_json(), notes=(*result.notes, adapted.note))

@@ -2,35 +2,165 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from lucida.models.spec import Spec
 
+TaskName = Literal["encode", "classify", "words", "ask"]
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model of the hub that has a short name.
+
+    Attributes:
+        name: The short name.
+        uri: What it stands for.
+        tasks: What it can do.
+        about: What it is good for.
+        licence: Licence of its weights.
+        megabytes: What is downloaded the first time.
+        here: Whether it is in the hub's cache on this machine.
+    """
+
+    name: str
+    uri: str
+    tasks: tuple[str, ...]
+    about: str
+    licence: str
+    megabytes: int
+    here: bool
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A model behind an address.
+
+    Attributes:
+        name: Its name.
+        host: Where images are sent.
+        key: Environment variable of the key; "" where none is needed.
+        ready: Whether that variable is set, or none is needed.
+        price: US dollars per million tokens of input and of output; None where it is not known.
+        thousand: US dollars that 1,000 images cost at most, ten classes, one image a request; None where not known.
+        as_of: Month of the price.
+    """
+
+    name: str
+    host: str
+    key: str
+    ready: bool
+    price: tuple[float, float] | None
+    thousand: float | None
+    as_of: str
+
 
 @dataclass(frozen=True)
 class ModelList:
-    """The models at hand."""
+    """The models that there are.
+
+    Attributes:
+        specs: Those at hand.
+        hub: Those of the hub with a short name.
+        offered: Those behind an address.
+    """
 
     specs: tuple[Spec, ...]
+    hub: tuple[HubModel, ...] = ()
+    offered: tuple[Offered, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what each spec says of itself."""
+        """Return what each spec says of itself, and what is known of the others."""
         names = ("name", "family", "tasks", "licence", "source", "revision", "note")
-        return {"models": [{name: getattr(spec, name) for name in names} for spec in self.specs]}
+        return {
+            "models": [{name: getattr(spec, name) for name in names} for spec in self.specs],
+            "hub": [asdict(model) for model in self.hub],
+            "addresses": [asdict(model) for model in self.offered],
+        }
 
     def __str__(self) -> str:
         blocks = []
         for spec in self.specs:
             lines = [f"{spec.name}  ({', '.join(spec.tasks)})", f"  licence: {spec.licence}"]
             blocks.append("\n".join([*lines, f"  {spec.note}"] if spec.note else lines))
-        further = "Any model of your own: --model onnx:PATH, with a small TOML beside it (docs/models.md)."
+        if self.hub:
+            lines = [
+                f"  {m.name:<14} {', '.join(m.tasks):<17} {m.about:<41} {m.licence:<11}"
+                f" {'here' if m.here else f'{m.megabytes:,} MB'}"
+                for m in self.hub
+            ]
+            title = 'From the hub, or its cache on this machine (needs the extra: pip install "camera-lucida[hub]")'
+            blocks.append("\n".join([f"{title}:", *lines]))
+        if self.offered:
+            lines = [f"  {m.name:<28} {_price(m):<44} {_key(m)}" for m in self.offered]
+            title = 'Behind an address; images are sent there (pip install "camera-lucida[vlm]")'
+            blocks.append("\n".join([f"{title}:", *lines]))
+        further = (
+            "Any other: hf:org/name, timm:name, a folder with a config.json, onnx:PATH with a small TOML beside it,"
+            " api:MODEL@URL (docs/models.md)."
+        )
         return "\n\n".join([*blocks, further])
 
 
-def models() -> ModelList:
-    """List the models at hand, with their tasks, licences and what to know before relying on them."""
+def models(*, task: TaskName | None = None) -> ModelList:
+    """List the models that there are: tasks, licences, what they cost, and what to know before relying on them.
+
+    Args:
+        task: Only those that can do this: "encode" (labels by example), "classify" (classes of their own), "words"
+            (any words), "ask" (questions, with reasons).
+    """
     from lucida.models.registry import specs
 
-    return ModelList(tuple(specs()))
+    return ModelList(
+        tuple(spec for spec in specs() if task is None or task in spec.tasks),
+        tuple(model for model in _hub() if task is None or task in model.tasks),
+        tuple(_offered()) if task in (None, "ask") else (),
+    )
+
+
+def _hub() -> list[HubModel]:
+    from lucida.models.hub.aliases import ALIASES
+    from lucida.models.hub.snapshot import is_cached
+
+    return [HubModel(a.name, a.uri, tuple(a.tasks), a.about, a.licence, a.megabytes, is_cached(a.uri)) for a in ALIASES]
+
+
+def _offered() -> list[Offered]:
+    import os
+
+    from lucida.models.chat import Prompt
+    from lucida.models.openai_api.address import read_address
+    from lucida.models.openai_api.cost import request_usage
+    from lucida.models.openai_api.family import OpenAiFamily
+
+    usual = Prompt("What does the image show?", tuple(f"class {i}" for i in range(10)))
+    found = []
+    for name in OpenAiFamily().suggestions():
+        address = read_address(name)
+        price = address.offer.price
+        cost = request_usage(address, price, usual, 1).cost
+        found.append(
+            Offered(
+                name,
+                address.host,
+                address.key if address.needs_key else "",
+                not address.needs_key or bool(os.environ.get(address.key)),
+                None if price is None else (price.input, price.output),
+                None if cost is None else round(1000 * cost, 2),
+                address.provider.as_of,
+            )
+        )
+    return found
+
+
+def _price(model: Offered) -> str:
+    if model.price is None:
+        return ""
+    most = f"${model.thousand:,.2f}" if model.thousand is not None else "?"
+    return f"at most {most} for 1,000 images ({model.as_of})"
+
+
+def _key(model: Offered) -> str:
+    return "" if model.ready else f"set {model.key}"

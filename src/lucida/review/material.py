@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from lucida.review.journal import Journal, spoken, standing
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
+    from lucida.models.spec import Spec
 
 # Fewer answers than this do not make a better head than words do.
 FIRST_FIT = 10
 # Probability given to classes that a proposal by words does not list.
 FLOOR = 1e-4
+# Ways of labelling whose proposals say something beside the vectors.
+SAYING = ("words", "asked", "panel", "cascade")
 
 
 def label_run(catalog: Catalog, run: Run) -> Run:
@@ -27,6 +30,27 @@ def label_run(catalog: Catalog, run: Run) -> Run:
     while run.verb != "label" and run.parent:
         run = catalog.runs.get(run.parent)
     return run
+
+
+def encoder_of(catalog: Catalog, source: Run, label: Run) -> Spec:
+    """Return the model whose vectors are taught on: that of the run, or the one named beside models that give none.
+
+    Raises:
+        InputError: The run was made with another revision of it.
+    """
+    from lucida.models.registry import find
+
+    own = str(label.parameters.get("encoder", source.model))
+    spec = find(own, catalog.models)
+    revision = label.parameters.get("encoder_revision", source.revision if own == source.model else spec.revision)
+    if spec.revision != revision:
+        raise InputError(
+            f"The question {source.question!r} was labelled with another revision of {own!r}.",
+            expected=f"labels of revision {spec.revision}, which this program has",
+            got=f"labels of revision {revision}",
+            hint="lucida label again (people's answers are kept and teach), or lucida review --teach 0",
+        )
+    return spec if "encode" in spec.tasks else find("embedded", catalog.models)
 
 
 def taught_images(catalog: Catalog, source: Run) -> set[str]:
@@ -77,23 +101,15 @@ class Material:
             source: The run whose proposals are taught.
             run: The teach run, if it has begun; its own answers are left to its journal.
         """
-        from lucida.models.registry import find
         from lucida.runs.vectors import embed
 
         label = label_run(catalog, source)
-        by_words = label.parameters.get("mode") == "words"
+        by_words = label.parameters.get("mode") in SAYING
         ids, labels, scores, details = catalog.annotations.table(source.id)
         ranked = [tuple((str(n), float(p)) for n, p in d.get("runner_up", ())) for d in details]
         classes = [str(c) for c in label.parameters.get("classes", ())] or sorted(set(labels))
 
-        spec = find(source.model, catalog.models)
-        if spec.revision != source.revision:
-            raise InputError(
-                f"The question {source.question!r} was labelled with another revision of {source.model!r}.",
-                expected=f"labels of revision {spec.revision}, which this program has",
-                got=f"labels of revision {source.revision}",
-                hint="lucida label again (people's answers are kept and teach), or lucida review --teach 0",
-            )
+        spec = encoder_of(catalog, source, label)
         key = embed(catalog, spec, ids)
         features = catalog.vectors.get(key, ids)
         parts = dict(spec.gives.parts) or {"vector": slice(0, features.shape[1])}
@@ -113,6 +129,14 @@ class Material:
             features = np.concatenate([features, said], axis=1)
             unknown = np.full((len(base_features), len(classes)), np.log(1 / len(classes)), dtype=np.float32)
             base_features = np.concatenate([base_features, unknown], axis=1)
+        shares = _agreement(details, classes)
+        if shares is not None:
+            # How many of several labellers say each class is a score of its own.
+            width = features.shape[1]
+            parts["agreement"] = slice(width, width + len(classes))
+            features = np.concatenate([features, shares], axis=1)
+            even = np.full((len(base_features), len(classes)), 1 / len(classes), dtype=np.float32)
+            base_features = np.concatenate([base_features, even], axis=1)
         centred = features - features.mean(axis=0) if len(features) else features
         norms = np.linalg.norm(centred, axis=1, keepdims=True)
         return cls(
@@ -168,6 +192,21 @@ def _examples(catalog: Catalog, label: Run) -> tuple[np.ndarray, list[str]]:
         return np.zeros((0, 0), dtype=np.float32), []
     table = pq.read_table(path, columns=["label", "vector"])
     return np.asarray(table["vector"].to_pylist(), dtype=np.float32), table["label"].to_pylist()
+
+
+def _agreement(details: Sequence[dict[str, Any]], classes: Sequence[str]) -> np.ndarray | None:
+    """Return the share of labellers that say each class, (n, C) float32; None where there was only one."""
+    if not any("said" in detail for detail in details):
+        return None
+    column = {name: c for c, name in enumerate(classes)}
+    shares = np.zeros((len(details), len(classes)), dtype=np.float32)
+    for i, detail in enumerate(details):
+        said = [column[one["label"]] for one in detail.get("said", ()) if one.get("label") in column]
+        for c in said:
+            shares[i, c] += 1 / len(said)
+        if not said:
+            shares[i] = 1 / len(classes)
+    return shares
 
 
 def _said(

@@ -21,7 +21,7 @@ Kind = Literal["a", "b", "neither", "open"]
 KINDS: tuple[Kind, ...] = ("a", "b", "neither", "open")
 
 # These modes of labelling never look at people's answers.
-_BLIND = ("words", "own", "asked")
+_BLIND = ("words", "own", "asked", "panel", "cascade")
 
 
 @dataclass(frozen=True)

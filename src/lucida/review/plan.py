@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,50 @@ import numpy as np
 from lucida.review.answers import read_answers
 from lucida.review.forecast import Forecast, forecast
 from lucida.review.journal import ANSWERS_FILE, seconds_per_answer, spoken, standing
-from lucida.review.material import taught_images
+from lucida.review.material import label_run, taught_images
 from lucida.review.workflow import find_source, population_of, refuse_too_small
 
 if TYPE_CHECKING:
-    from lucida.catalog import Catalog
+    from lucida.catalog import Catalog, Run
     from lucida.review.workflow import Terms
 
 FIRST = 20  # answers of a file that a quote may look at: what a person would give before deciding
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the labels of one run have cost.
+
+    Attributes:
+        model: What proposed them.
+        images: Images labelled.
+        paid: How many of them were paid for.
+        cost: US dollars.
+        left: Images of the catalog that the run has not labelled.
+        more: US dollars that these would cost, at the same rate.
+    """
+
+    model: str
+    images: int
+    paid: int
+    cost: float
+    left: int
+    more: float
+
+    def __str__(self) -> str:
+        said = f"Labels: {self.model}, {self.images:,} images for ${self.cost:.4f}"
+        rest = f"; {self.left:,} are left, about ${self.more:.4f} more" if self.left else ""
+        return f"{said}{rest}."
+
+
+def spent_on(catalog: Catalog, label: Run) -> Spent | None:
+    """Return what the labels of a run have cost; None where nothing was paid for."""
+    details = catalog.annotations.table(label.id).details
+    costs = [float(detail["cost"]) for detail in details if detail.get("cost")]
+    if not costs:
+        return None
+    left = len(catalog.runs.missing(label.id))
+    return Spent(label.model, len(details), len(costs), sum(costs), left, left * sum(costs) / len(details))
 
 
 @dataclass(frozen=True)
@@ -30,12 +66,14 @@ class Quote:
         forecast: Reviews needed and labels accepted.
         seconds_per_answer: Median time an answer took so far, or a guess before the first ones.
         answers_known: Answers that the forecast knows.
+        labels: What the labels have cost, and what the rest would.
     """
 
     question: str
     forecast: Forecast
     seconds_per_answer: float
     answers_known: int
+    labels: Spent | None = None
 
     @property
     def minutes(self) -> tuple[float, float, float]:
@@ -51,6 +89,7 @@ class Quote:
             "seconds_per_answer": round(self.seconds_per_answer, 2),
             "minutes": [round(m, 1) for m in self.minutes],
             **self.forecast.to_json(),
+            **({"labels": asdict(self.labels)} if self.labels else {}),
         }
 
     def __str__(self) -> str:
@@ -64,7 +103,7 @@ class Quote:
         ]
         if not self.answers_known:
             lines.append(f"About {FIRST} answers make it much sharper: lucida review, answer some, stop, ask again.")
-        return "\n".join(lines)
+        return "\n".join([*lines, *([str(self.labels)] if self.labels else [])])
 
 
 def quote(catalog: Catalog, question: str | None, terms: Terms, answers: Path | None = None) -> Quote:
@@ -106,4 +145,5 @@ def quote(catalog: Catalog, question: str | None, terms: Terms, answers: Path | 
         ),
         seconds_per_answer=seconds_per_answer([e.time for e in entries if not e.reused and e.actor != ANSWERS_FILE]),
         answers_known=len(known),
+        labels=spent_on(catalog, label_run(catalog, source)),
     )

@@ -44,8 +44,8 @@ def test_other_names_are_left_to_others(name):
 
 
 def test_every_model_of_the_table_has_a_spec_and_a_price():
-    assert {"openai:gpt-4o", "openai:gpt-4o-mini"} <= set(FAMILY.names())
-    for name in FAMILY.names():
+    assert {"openai:gpt-4o", "openai:gpt-4o-mini"} <= set(FAMILY.suggestions())
+    for name in FAMILY.suggestions():
         spec = FAMILY.spec(name)
         assert spec.name == name
         assert "Images are sent to" in spec.note

@@ -87,7 +87,7 @@ def locate(name: str) -> Snapshot:
     """Find the files of a model.
 
     Args:
-        name: An alias, "hf:org/name[@revision]" with or without the prefix, "timm:name", or a folder with a config.json.
+        name: An alias, "[hf:]org/name[@revision]", "timm:name", or a folder with a config.json.
 
     Raises:
         ModelError: There is no such folder, or the hub cannot be reached and its cache does not hold the model.

@@ -124,6 +124,14 @@ def from_hub(uri: str) -> Snapshot:
     return Snapshot(f"hf:{uri}", found, found.name)
 
 
+def is_cached(uri: str) -> bool:
+    """Tell whether the hub's cache holds a model: "hf:org/name" or "timm:name"."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name = uri.removeprefix("hf:") if uri.startswith("hf:") else f"timm/{uri.removeprefix('timm:')}"
+    return isinstance(try_to_load_from_cache(name, "config.json"), str)
+
+
 def _has_weights(folder: Path) -> bool:
     return any(True for pattern in ("*.safetensors", "*.onnx", "onnx/*.onnx") for _ in folder.glob(pattern))
 

@@ -164,7 +164,7 @@ class ChatModel(Model):
                 f"The question is longer than {self.spec.name} reads.",
                 expected=f"at most {limit:,} tokens, the image included",
                 got=f"{tokens:,} tokens with {len(prompt.classes):,} classes and {len(prompt.shots)} example images",
-                hint="fewer classes, shorter definitions, fewer example images; or --model clip, which reads one class at"
+                hint="fewer classes, shorter definitions, fewer example images; or --model clip, which reads a class at"
                 " a time",
             )
 
