@@ -161,7 +161,7 @@ def serve() -> Iterator[ChatServer]:
         def give(self, raw: Raw) -> None:
             if raw.status < 0:
                 served.closed.wait()
-            if raw.status <= 0:
+            if raw.status <= 0 or served.closed.is_set():
                 self.close_connection = True
                 self.connection.close()
                 return

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TIMEOUT, LOCAL_TIMEOUT = 120.0, 600.0  # seconds; a model on a laptop takes its time
 FIRST_WAIT, LAST_WAIT = 1.0, 60.0  # seconds; doubled at each attempt
+FIRST_ATTEMPTS = 2
 MOST_PLAINER = 12  # times that one request is put more plainly: servers may contradict themselves
 
 
@@ -90,6 +91,7 @@ class Server:
             self._client.organization = self._client.project = None
         self._dialect = Dialect.of(address)
         self._lock = threading.Lock()
+        self._reached = False
 
     @property
     def dialect(self) -> Dialect:
@@ -140,11 +142,16 @@ class Server:
             if found.next is not Next.WAIT:
                 return Outcome(problem=f"The server refused it: {found.what}", hopeless=True)
             tried += 1
-            if not found.sent and tried >= self._options.attempts:
-                return self._gave_up(found)
+            if not found.sent and tried >= self._attempts:
+                return self._gave_up(found, tried)
             self._sleep(_wait(tried, found.wait))
             if found.sent:
                 return Outcome(usage=guess, problem=found.what)
+
+    @property
+    def _attempts(self) -> int:
+        """How often to try: a server that never answered is not busy but off, and nobody waits a minute for that."""
+        return self._options.attempts if self._reached else min(FIRST_ATTEMPTS, self._options.attempts)
 
     def models(self) -> list[str]:
         """Return the models that the server lists; none where it lists none."""
@@ -160,13 +167,15 @@ class Server:
         create: Any = self._client.chat.completions.with_raw_response.create
         try:
             raw = create(model=self.address.model, messages=list(messages), **parameters)
+            self._reached = True
             return self._read(raw.content, raw.headers.get("content-type", ""))
         except openai.APITimeoutError as error:
             return Failure(Next.WAIT, "no answer in time", sent=not _never_sent(error))
         except openai.APIConnectionError as error:
-            cause = type(error.__cause__).__name__
+            cause = failures.scrub(f"{type(error.__cause__).__name__}: {error.__cause__}", [self._key])
             return Failure(Next.WAIT, f"the connection failed ({cause})", sent=not _never_sent(error))
         except openai.APIStatusError as error:
+            self._reached = True
             return failures.status_failure(error, self.address, self._key, classes, self.models)
         except openai.OpenAIError as error:
             return Failure(Next.WAIT, failures.scrub(str(error), [self._key]), sent=True)
@@ -180,8 +189,7 @@ class Server:
             said = failures.scrub(str(error), [self._key])
             return Failure(Next.WAIT, f"the server's answer could not be read ({said})", sent=True)
 
-    def _gave_up(self, failure: Failure) -> Outcome:
-        attempts = self._options.attempts
+    def _gave_up(self, failure: Failure, attempts: int) -> Outcome:
         if failure.what.startswith("status 429"):
             raise failures.too_busy(self.address, failure.what, attempts)
         if not failure.what.startswith("status"):
