@@ -36,16 +36,16 @@ import numpy as np
 from PIL import Image
 
 from lucida.catalog import Catalog, add
-from lucida.label.asking import JOURNAL, AskLabeller
-from lucida.label.job import run_label
+from lucida.label import label
+from lucida.label.asking import JOURNAL
 from lucida.label.journal import Journal
-from lucida.label.vocabulary import read_vocabulary
-from lucida.models.openai_api.family import api_spec
-from lucida.models.openai_api.options import ApiOptions
+from lucida.models.openai_api.options import USUAL
 
 CLASSES = "light,middle,dark"
 QUESTION = "brightness"
 PRICE = "1/4"  # US dollars per million tokens
+LIMIT = 10.0  # US dollars
+WORKERS = USUAL.workers
 TOKENS = (1_000, 40)  # of each answer, as the server counts them
 FAULTS = ("busy", "broken", "cut", "no JSON", "outside")
 
@@ -146,12 +146,11 @@ def write_images(folder: Path, images: int) -> None:
         Image.fromarray(pixels).resize((128, 96)).save(folder / f"{number:05d}.jpg", quality=85)
 
 
-def label_all(url: str, catalog: Path, workers: int) -> None:
+def label_all(url: str, catalog: Path) -> None:
     """Label by asking; what the process took goes to standard output."""
-    spec = api_spec(f"api:m@{url}", ApiOptions(workers=workers, price=PRICE))
-    with Catalog.open(catalog) as opened:
-        labeller = AskLabeller(spec, read_vocabulary(CLASSES), question="How bright is it?")
-        result = run_label(opened, labeller, question=QUESTION)
+    result = label(
+        model=f"api:m@{url}", classes=CLASSES, question=QUESTION, price=PRICE, max_cost=LIMIT, catalog=catalog
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     shown = {
         "run": result.run,
@@ -163,13 +162,13 @@ def label_all(url: str, catalog: Path, workers: int) -> None:
     print(json.dumps(shown))
 
 
-def start(url: str, catalog: Path, workers: int) -> subprocess.Popen[str]:
+def start(url: str, catalog: Path) -> subprocess.Popen[str]:
     """Start a process that labels."""
-    command = [sys.executable, __file__, "--ask", url, "--catalog", str(catalog), "--workers", str(workers)]
+    command = [sys.executable, __file__, "--ask", url, "--catalog", str(catalog)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
-def benchmark(images: int, share: float, workers: int, delay: float) -> dict[str, Any]:
+def benchmark(images: int, share: float, delay: float) -> dict[str, Any]:
     """Run the whole, and return the figures."""
     served = Served(share, delay)
     with tempfile.TemporaryDirectory() as name, serving(served) as url:
@@ -177,13 +176,13 @@ def benchmark(images: int, share: float, workers: int, delay: float) -> dict[str
         write_images(home / "photos", images)
         add([home / "photos"], catalog=home / "catalog")
         began = time.monotonic()
-        process = start(url, home / "catalog", workers)
+        process = start(url, home / "catalog")
         while process.poll() is None and len(served.good) < images // 2:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         answered = len(served.good)
-        lines, _ = start(url, home / "catalog", workers).communicate()
+        lines, _ = start(url, home / "catalog").communicate()
         seconds = time.monotonic() - began
         result = json.loads(lines)
         with Catalog.open(home / "catalog") as catalog:
@@ -197,13 +196,13 @@ def benchmark(images: int, share: float, workers: int, delay: float) -> dict[str
         "faults": dict(sorted((name, n) for name, n in served.broken.items() if name)),
         "answered when killed": answered,
         "images answered well": {f"{n} times": count for n, count in sorted(times.items())},
-        "under way at the kill, at most": workers,
+        "under way at the kill, at most": WORKERS,
         "dollars by the server": round(paid, 4),
         "dollars by the journal": round(tally.usage.cost or 0.0, 4),
         "dollars for questions without a reply, at most": round(tally.lost, 4),
         "peak memory, MB": result["peak"],
         "seconds": round(seconds, 1),
-        "seconds by the server's delay alone": round(served.paid * delay / workers, 1),
+        "seconds by the server's delay alone": round(served.paid * delay / WORKERS, 1),
         "notes": result["notes"],
     }
 
@@ -213,15 +212,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2_000)
     parser.add_argument("--faults", type=float, default=0.1, help="share of requests that break")
-    parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--delay", type=float, default=0.05, help="seconds that an answer takes")
     parser.add_argument("--ask", help=argparse.SUPPRESS)
     parser.add_argument("--catalog", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.ask:
-        label_all(given.ask, given.catalog, given.workers)
+        label_all(given.ask, given.catalog)
         return
-    for name, value in benchmark(given.images, given.faults, given.workers, given.delay).items():
+    for name, value in benchmark(given.images, given.faults, given.delay).items():
         print(f"{name:50} {value}")
 
 
