@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all the set-up on a fresh machine; nothing else is needed first.
 PYTHON ?= python3
-# A machine without a GPU may name a smaller build: make test TORCH=torch==2.13.0
-TORCH ?= torch
+# What pip is to install of PyTorch; a machine without a GPU may name an index of smaller builds here as well.
+TORCH ?= torch torchvision
 
 .PHONY: demo test check clean
 
@@ -31,8 +31,8 @@ check: test
 .venv-torch/test: pyproject.toml
 	$(PYTHON) -m venv .venv-torch
 	.venv-torch/bin/python -m pip install --quiet --upgrade pip
-	.venv-torch/bin/python -m pip install --quiet "$(TORCH)"
-	.venv-torch/bin/python -m pip install --quiet --editable ".[demo,test,torch]"
+	.venv-torch/bin/python -m pip install --quiet $(TORCH)
+	.venv-torch/bin/python -m pip install --quiet --editable ".[demo,test,hub]" "transformers[serving]"
 	touch $@
 
 clean:

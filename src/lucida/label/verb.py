@@ -58,7 +58,7 @@ class LabelResult:
                 f"About {value:.0%} of the examples are named rightly when held out ({low:.0%} to {high:.0%}):"
                 " an estimate, not a proof."
             )
-        if self.cost is not None:
+        if self.cost:
             lines.append(f"This call cost about ${self.cost:.4f}.")
         if self.skipped:
             lines.append(f"{self.skipped:,} images were skipped.")

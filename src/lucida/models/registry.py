@@ -35,7 +35,7 @@ class Family(Protocol):
         ...
 
 
-FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), OnnxFamily(), OpenAiFamily(), HubFamily())
+FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), OnnxFamily(), HubFamily(), OpenAiFamily())
 
 _HINT = "lucida models lists them; hf:org/name, timm:name, onnx:PATH and folders work as well"
 

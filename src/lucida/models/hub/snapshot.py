@@ -13,7 +13,10 @@ from lucida.errors import ModelError
 from lucida.models.cache import cache_folder
 
 # What is asked of the hub: never pickle, never code.
-WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors", "*.onnx", "*.onnx_data")
+WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
+# Where there are no safetensors: exported files, in full precision only.
+EXPORTED = ("*.onnx", "*.onnx_data")
+_VARIANTS = ("*fp16*", "*int8*", "*q4*", "*bnb4*", "*quantized*", "*optimized*", "*_O[0-9]*", "*merged*")
 PICKLE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -110,6 +113,7 @@ def from_hub(uri: str) -> Snapshot:
 
     name, _, revision = uri.partition("@")
     options: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(WANTED)}
+    exported = {**options, "allow_patterns": [*WANTED, *EXPORTED], "ignore_patterns": list(_VARIANTS)}
     try:
         found = Path(snapshot_download(name, local_files_only=True, **options))
         if (found / "config.json").is_file() and _has_weights(found):
@@ -118,6 +122,8 @@ def from_hub(uri: str) -> Snapshot:
         pass
     try:
         found = Path(snapshot_download(name, **options))
+        if not _has_weights(found):
+            found = Path(snapshot_download(name, **exported))
     except Exception as error:
         # The hub's client raises classes of its own, of httpx and of the operating system.
         raise _absent(name, error) from error

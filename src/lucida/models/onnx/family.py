@@ -46,7 +46,13 @@ class OnnxFamily:
             ModelError: There is no such file, or no TOML beside it.
             InputError: The TOML is not what it must be.
         """
-        card = read_card(find_card(Path(name.removeprefix(PREFIX)).expanduser()))
+        path = Path(name.removeprefix(PREFIX)).expanduser()
+        if (path / "config.json").is_file() and not _cards(path):
+            from lucida.models.hub.snapshot import local
+            from lucida.models.onnx.pair import ExportedReader
+
+            return ExportedReader().spec(local(path))
+        card = read_card(find_card(path))
         return card_spec(card, name=f"{PREFIX}{card.path.resolve()}", family=self.name)
 
 

@@ -42,7 +42,13 @@ class ExportedReader:
             ModelError: An input or output that is needed is not there.
         """
         image = _find(snapshot, *IMAGE)
-        assert image is not None, "asked by `reads`"
+        if image is None:
+            raise ModelError(
+                f"There is no ONNX file at {snapshot.folder}.",
+                expected=f"{' or '.join(IMAGE)}, there or in onnx/ below it",
+                got=", ".join(sorted(p.name for p in snapshot.folder.iterdir())[:8]),
+                hint=f"--model {snapshot.folder}, without onnx:, converts a model from its safetensors",
+            )
         session = engine.open_session(image, "fp32")
         embedding = next((name for name in EMBEDDINGS if name in session.outputs), "")
         logits = "logits" if "logits" in session.outputs else ""
