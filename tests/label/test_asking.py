@@ -220,6 +220,21 @@ def test_a_torn_line_is_no_harm(catalog, tear):
     assert Journal(path).tally.bases.total() == 25, "the line after a torn one is not lost with it"
 
 
+@pytest.mark.parametrize(
+    ("usage", "line"),
+    [
+        (Usage(1000, 50, 0.25), "1,000 tokens in, 50 out: $0.2500."),
+        (Usage(1000, 50, 0.0), "1,000 tokens in, 50 out: nothing to pay."),
+        (Usage(1000, 50), "1,000 tokens in, 50 out: what they cost is not known."),
+        (Usage(0, 0, 0.0), ""),
+    ],
+)
+def test_what_it_took_in_words(tmp_path, usage, line):
+    journal = Journal(tmp_path / JOURNAL)
+    journal.take([("a", Reply({"disc": 1.0}, basis="votes", usage=usage))])
+    assert journal.tally.sentences() == ["1 answers in all: 100% by votes.", *([line] if line else [])]
+
+
 def test_images_may_be_proposed_a_few_at_a_time(catalog):
     talker = Talker(quote=0.01)
     labeller = AskLabeller(talker.spec, read_vocabulary(CLASSES), max_cost=0.1)

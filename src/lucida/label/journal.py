@@ -57,10 +57,11 @@ class Tally:
         if answered:
             shares = ", ".join(f"{n / answered:.0%} by {basis}" for basis, n in self.bases.most_common())
             lines.append(f"{answered:,} answers in all: {shares}.")
-        tokens = f"{self.usage.input_tokens:,} tokens in, {self.usage.output_tokens:,} out"
-        lost = f", and ${self.lost:.4f} at most for questions without a reply" if self.lost else ""
-        known = "what they cost is not known" if self.usage.cost is None else f"${self.usage.cost:.4f}{lost}"
-        lines.append(f"{tokens}: {known}.")
+        if self.usage.input_tokens or self.spent:
+            lost = f", and ${self.lost:.4f} at most for questions without a reply" if self.lost else ""
+            paid = f"${self.usage.cost:.4f}{lost}" if self.spent else "nothing to pay"
+            known = "what they cost is not known" if self.usage.cost is None else paid
+            lines.append(f"{self.usage.input_tokens:,} tokens in, {self.usage.output_tokens:,} out: {known}.")
         if self.problems:
             shown = "; ".join(f"{n:,} × {problem}" for problem, n in self.problems.most_common(3))
             more = f"; and {len(self.problems) - 3} others" if len(self.problems) > 3 else ""
