@@ -232,7 +232,7 @@ def test_a_torn_line_is_no_harm(catalog, tear):
 def test_what_it_took_in_words(tmp_path, usage, line):
     journal = Journal(tmp_path / JOURNAL)
     journal.take([("a", Reply({"disc": 1.0}, basis="votes", usage=usage))])
-    assert journal.tally.sentences() == ["1 answers in all: 100% by votes.", *([line] if line else [])]
+    assert journal.tally.sentences() == ["1 answer in all: 100% by votes.", *([line] if line else [])]
 
 
 def test_images_may_be_proposed_a_few_at_a_time(catalog):

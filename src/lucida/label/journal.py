@@ -56,7 +56,7 @@ class Tally:
         answered = self.bases.total()
         if answered:
             shares = ", ".join(f"{n / answered:.0%} by {basis}" for basis, n in self.bases.most_common())
-            lines.append(f"{answered:,} answers in all: {shares}.")
+            lines.append(f"{answered:,} answer{'s' if answered > 1 else ''} in all: {shares}.")
         if self.usage.input_tokens or self.spent:
             lost = f", and ${self.lost:.4f} at most for questions without a reply" if self.lost else ""
             paid = f"${self.usage.cost:.4f}{lost}" if self.spent else "nothing to pay"
