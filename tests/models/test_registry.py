@@ -91,6 +91,23 @@ def test_the_list_of_models():
     assert "onnx:PATH" in str(listed)
 
 
+def test_the_list_says_what_is_to_be_had_and_what_it_costs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    listed = models(task="ask").to_json()
+    assert not listed["models"], "nothing at hand answers questions"
+    assert {"smolvlm", "qwen-vl"} == {model["name"] for model in listed["hub"]}
+    (gpt,) = (model for model in listed["addresses"] if model["name"] == "openai:gpt-4o")
+    assert (gpt["ready"], gpt["key"], gpt["host"]) == (False, "OPENAI_API_KEY", "api.openai.com")
+    assert 0 < gpt["thousand"] < 100
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    ready = models(task="ask")
+    assert "secret" not in str(ready) + str(ready.to_json())
+    assert next(model for model in ready.offered if model.name == "openai:gpt-4o").ready
+    words = models(task="words").to_json()
+    assert {"clip", "siglip2", "chinese-clip"} <= {model["name"] for model in words["hub"]}
+    assert not words["addresses"]
+
+
 def test_a_precision_that_the_machine_lacks(written: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LUCIDA_ENGINE", "onnxruntime")
     with pytest.raises(ModelError, match="cannot run bf16") as caught:

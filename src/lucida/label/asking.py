@@ -93,9 +93,21 @@ class AskLabeller:
         self._journal: Journal | None = None
 
     @property
+    def spec(self) -> Spec:
+        """The model that is asked."""
+        return self._spec
+
+    @property
     def prompt(self) -> Prompt:
         """What is asked of each image."""
         return self._prompt
+
+    def expect(self, images: int) -> tuple[float | None, float | None]:
+        """Return what so many images usually cost, and at most, in US dollars; None where the price is not known."""
+        model = self._model()
+        size = max(1, model.together)
+        usual, most = model.expect(self._prompt, size).cost, model.quote(self._prompt).cost
+        return (None, None) if usual is None or most is None else (usual / size * images, most * images)
 
     @property
     def notes(self) -> list[str]:

@@ -61,12 +61,14 @@ class Asking:
         price: "IN/OUT", US dollars per million tokens, instead of the table's.
         votes: Answers to each question.
         together: Images a request.
+        workers: Requests at a time.
     """
 
     max_cost: float | None = None
     price: str | None = None
     votes: int = 1
     together: int = 1
+    workers: int = 8
 
 
 def read_asked(
@@ -195,7 +197,8 @@ def _spec(catalog: Catalog, name: str, asking: Asking) -> Spec:
     from lucida.models.registry import find
 
     if OpenAiFamily().claims(name):
-        return api_spec(name, ApiOptions(votes=asking.votes, together=asking.together, price=asking.price))
+        options = ApiOptions(asking.votes, asking.together, asking.workers, asking.price)
+        return api_spec(name, options)
     return find(name, catalog.models)
 
 
@@ -210,6 +213,8 @@ def _labeller(catalog: Catalog, spec: Spec, asked: Asked, asking: Asking, precis
         spec,
         asked.vocabulary or (None if asked.instructions else asked.words),
         asked.instructions,
+        # The name of a question serves as the question itself where it is one.
+        question=asked.question if asked.question.endswith(("?", "？")) else "",
         precision=precision,
         max_cost=asking.max_cost,
         settings=settings,
@@ -226,6 +231,7 @@ def _refuse_idle(asked: Asked, asking: Asking, dear: int, specs: Sequence[Spec])
             ("--price", asking.price is not None),
             ("--votes", asking.votes != 1),
             ("--together", asking.together != 1),
+            ("--workers", asking.workers != 8),
         )
         if given and not dear
     ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from lucida.label.plan import LabelPlan
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class LabelResult:
         cost: US dollars that this call has spent on a model that is paid for; None where none was.
         adapted: With `adapt`: whether the tuned model is "kept", and the share of examples named rightly when held out
             "before" and "after".
+        plan: With `plan`: what labelling would take; then there is no run.
         notes: What a person should know, a sentence each.
     """
 
@@ -38,13 +42,17 @@ class LabelResult:
     accuracy: tuple[float, float, float] | None = None
     cost: float | None = None
     adapted: dict[str, Any] | None = None
+    plan: LabelPlan | None = None
     notes: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {**self.__dict__, "classes": list(self.classes), "notes": list(self.notes)}
+        planned = self.plan.to_json() if self.plan else None
+        return {**self.__dict__, "classes": list(self.classes), "notes": list(self.notes), "plan": planned}
 
     def __str__(self) -> str:
+        if self.plan:
+            return str(self.plan)
         shown = ", ".join(self.classes[:8]) + (" …" if len(self.classes) > 8 else "")
         lines = [
             f"{self.images:,} images have a label for {self.question!r} ({len(self.classes)} classes: {shown});"
@@ -80,8 +88,10 @@ def label(
     price: str | None = None,
     votes: int = 1,
     together: int = 1,
+    workers: int = 8,
     template: list[str] | None = None,
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
+    plan: bool = False,
     catalog: Path | None = None,
 ) -> LabelResult:
     """Label every image of the catalog: by examples, by words, or by the answers given so far.
@@ -106,9 +116,11 @@ def label(
         price: "IN/OUT", US dollars per million tokens, for a model whose price is not in the table.
         votes: How often a model that is asked answers each question; more than one are counted.
         together: Images a request; several are cheaper with long instructions, and less exact.
+        workers: Requests at a time.
         template: By words only: a wording with {} for the class, such as "a satellite photo of a {}", instead of the
             usual ones; may be given several times.
         precision: Arithmetic of the model; "auto" measures which is faithful and fast.
+        plan: Only say what it would cost; nothing is labelled or sent.
         catalog: Folder of the catalog; LUCIDA_CATALOG or ./lucida-catalog by default.
 
     Raises:
@@ -136,11 +148,16 @@ def label(
             opened,
             model_names(model),
             asked,
-            Asking(max_cost, price, votes, together),
+            Asking(max_cost, price, votes, together, workers),
             precision=precision,
             cascade=cascade,
             sure=sure,
         )
+        if plan:
+            from lucida.label.plan import plan_label
+
+            planned = plan_label(opened, labeller)
+            return LabelResult("", 0, 0.0, question, tuple(labeller.classes), plan=planned)
         if not adapt:
             return run_label(opened, labeller, question=question)
         from lucida.label.adaptation import adapt_labeller

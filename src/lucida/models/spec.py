@@ -188,6 +188,10 @@ class Model:
         """Return what asking about so many images in one call takes at most, before anything is sent."""
         raise self.spec.cannot("ask", "answer questions")
 
+    def expect(self, prompt: Prompt, images: int = 1) -> Usage:
+        """Return what asking about so many images in one call usually takes; what it takes at most where unknown."""
+        return self.quote(prompt, images)
+
 
 class Matcher:
     """Scores images against the words of some classes, from the output that `spec.gives.words` names.

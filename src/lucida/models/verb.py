@@ -44,7 +44,7 @@ class Offered:
         key: Environment variable of the key; "" where none is needed.
         ready: Whether that variable is set, or none is needed.
         price: US dollars per million tokens of input and of output; None where it is not known.
-        thousand: US dollars that 1,000 images cost at most, ten classes, one image a request; None where not known.
+        thousand: US dollars that 1,000 images usually cost, ten classes, one image a request; None where not known.
         as_of: Month of the price.
     """
 
@@ -132,15 +132,14 @@ def _offered() -> list[Offered]:
 
     from lucida.models.chat import Prompt
     from lucida.models.openai_api.address import read_address
-    from lucida.models.openai_api.cost import request_usage
-    from lucida.models.openai_api.family import OpenAiFamily
+    from lucida.models.openai_api.family import OpenAiFamily, api_spec
 
     usual = Prompt("What does the image show?", tuple(f"class {i}" for i in range(10)))
     found = []
     for name in OpenAiFamily().suggestions():
         address = read_address(name)
         price = address.offer.price
-        cost = request_usage(address, price, usual, 1).cost
+        cost = api_spec(name).load().expect(usual).cost
         found.append(
             Offered(
                 name,
@@ -158,8 +157,8 @@ def _offered() -> list[Offered]:
 def _price(model: Offered) -> str:
     if model.price is None:
         return ""
-    most = f"${model.thousand:,.2f}" if model.thousand is not None else "?"
-    return f"at most {most} for 1,000 images ({model.as_of})"
+    usual = f"${model.thousand:,.2f}" if model.thousand is not None else "?"
+    return f"about {usual} for 1,000 images ({model.as_of})"
 
 
 def _key(model: Offered) -> str:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from lucida.errors import InputError, MissingExtra, ModelError
+from lucida.models.chat import Prompt
 from lucida.models.openai_api.address import read_address
 from lucida.models.openai_api.family import OpenAiFamily, api_spec
 from lucida.models.openai_api.options import ApiOptions
 from lucida.models.openai_api.providers import Price, providers, read_price
 
 FAMILY = OpenAiFamily()
+_FILE = BytesIO()
+Image.new("RGB", (8, 8)).save(_FILE, "PNG")
+PICTURE = _FILE.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +136,7 @@ def test_options_out_of_range(wrong):
 
 def test_no_key_names_the_variable():
     with pytest.raises(ModelError, match="no key") as caught:
-        api_spec("gpt-4o").load()
+        api_spec("gpt-4o").load().ask(Prompt("What is it?", ("cat", "dog")), [PICTURE])
     assert "OPENAI_API_KEY" in caught.value.expected
     assert "export OPENAI_API_KEY" in caught.value.hint
 
@@ -138,5 +144,16 @@ def test_no_key_names_the_variable():
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(MissingExtra) as caught:
-        api_spec("ollama:llava").load()
+        api_spec("ollama:llava").load().ask(Prompt("What is it?", ("cat", "dog")), [PICTURE])
     assert "camera-lucida[vlm]" in caught.value.hint
+
+
+def test_what_it_would_cost_is_told_without_a_key():
+    model = api_spec("gpt-4o").load()
+    prompt = Prompt("What is it?", ("cat", "dog"))
+    usual, most = model.expect(prompt).cost, model.quote(prompt).cost
+    assert usual is not None
+    assert most is not None
+    assert 0 < usual < most
+    assert model.expect(prompt, 4).cost < 4 * usual, "several images share the words"
+    assert api_spec("api:m@https://example.org/v1").load().expect(prompt).cost is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from lucida.errors import ImageError, InputError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 AGAIN = 3  # times that a question is asked again after an answer that cannot be used
 VOTING = 0.7  # randomness where answers are counted
+USUAL_ANSWER, USUAL_THOUGHT = 80, 1_000  # tokens of a usual answer, and of thinking before it
 LONGER = 2  # by how much an answer that was cut off may be longer the next time
 
 
@@ -49,9 +50,6 @@ class OpenAiModel(Model):
         price: What tokens cost; None where that is not known.
         sleep: Waits so many seconds between attempts.
 
-    Raises:
-        MissingExtra: The package `openai` is not installed.
-        ModelError: A key is needed and not there.
     """
 
     def __init__(
@@ -64,10 +62,14 @@ class OpenAiModel(Model):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(spec)
-        self._address, self._options, self._price = address, options, price
-        self._server = Server(address, options, price, sleep)
+        self._address, self._options, self._price, self._sleep = address, options, price, sleep
         # The examples of a prompt go with every question.
         self._shot = lru_cache(maxsize=256)(self._url)
+
+    @cached_property
+    def _server(self) -> Server:
+        # Made when it is first asked: what it costs can be told without a key.
+        return Server(self._address, self._options, self._price, self._sleep)
 
     @property
     def engine(self) -> str:
@@ -93,7 +95,8 @@ class OpenAiModel(Model):
 
         Raises:
             InputError: There are no classes, or more images and shots than one request takes.
-            ModelError: The model cannot be reached or will answer no image at all.
+            MissingExtra: The package `openai` is not installed.
+            ModelError: A key is needed and not there; or the model cannot be reached or will answer no image at all.
         """
         self._check(prompt, len(images))
         shots = [self._shot(shot.image) for shot in prompt.shots]
@@ -116,6 +119,12 @@ class OpenAiModel(Model):
         times = rounds * images
         cost = None if once.cost is None else times * once.cost
         return Usage(times * once.input_tokens, times * once.output_tokens, cost)
+
+    def expect(self, prompt: Prompt, images: int = 1) -> Usage:
+        """Return what asking about so many images usually takes: one answer of usual length to each vote."""
+        answers = self._options.votes * images
+        longest = USUAL_ANSWER + (USUAL_THOUGHT if self._address.offer.thinks else 0)
+        return request_usage(self._address, self._price, prompt, images, answers=answers, longest=longest)
 
     def _check(self, prompt: Prompt, images: int) -> None:
         if not prompt.classes:
