@@ -21,6 +21,7 @@ class Fixed:
     """Says of every image what a table says: class and probability, or a problem, or nothing at all."""
 
     accuracy = None
+    engine = ""
 
     def __init__(self, model: str, table: dict[str, tuple[str, float] | str | None], cost: float = 0.0) -> None:
         self.model, self.revision, self.classes = model, "1", list(CLASSES)

@@ -23,6 +23,7 @@ class Said:
     """A model without vectors that is right about most images."""
 
     accuracy = None
+    engine = ""
     notes: tuple[str, ...] = ()
     cost = 0.25
 

@@ -17,7 +17,7 @@ from lucida.progress import track
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lucida.catalog import Catalog
+    from lucida.catalog import Catalog, Run
     from lucida.export.job import Ask
     from lucida.export.selection import Row
 
@@ -159,7 +159,9 @@ class Writing:
                 include=self.labels.include,
                 proof=self.labels.proof,
                 runs=runs,
-                licences=_licences({run.model for run in runs if run.verb in proof.LABELLING}, self.catalog.models),
+                licences=_licences(
+                    {name for run in runs if run.verb in proof.LABELLING for name in _models(run)}, self.catalog.models
+                ),
                 answers=selection.answers_of(self.catalog, self.labels.question),
                 splits=self.labels.splits,
                 division=f"{self.ask.splits}, seed {self.ask.seed}",
@@ -253,13 +255,18 @@ def _read_certificate(path: Path) -> bytes:
         ) from error
 
 
+def _models(run: Run) -> list[str]:
+    """Return the models that a run asked: one, or each of several."""
+    return [str(member["model"]) for member in run.parameters.get("members", [])] or [run.model]
+
+
 def _licences(models: set[str], home: Path) -> dict[str, str]:
-    from lucida.models import find
+    from lucida.models.registry import licence
 
     known = {}
     for name in sorted(models):
         try:
-            known[name] = find(name, home).licence
+            known[name] = licence(name, home)
         except LucidaError:
             continue  # a model that is no longer at hand
     return known

@@ -98,6 +98,11 @@ class AskLabeller:
         return self._spec
 
     @property
+    def engine(self) -> str:
+        """What answers, and where."""
+        return self._running.engine if self._running is not None else ""
+
+    @property
     def prompt(self) -> Prompt:
         """What is asked of each image."""
         return self._prompt

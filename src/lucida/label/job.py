@@ -64,6 +64,7 @@ def run_label(catalog: Catalog, labeller: Labeller, *, question: str) -> LabelRe
         taught=len(given),
         skipped=len(problems),
         accuracy=labeller.accuracy,
+        engine=labeller.engine,
         cost=labeller.cost,
         notes=(*labeller.notes, *_skipped(catalog, problems)),
     )

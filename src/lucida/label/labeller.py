@@ -40,12 +40,16 @@ class Labeller(Protocol):
         classes: Names of the classes.
         accuracy: Expected share of right labels with its 95 % interval, known after `learn`; None where unknown.
         notes: Sentences for people, some of them known only when all is done.
+        engine: What ran the model, and at which precision; "" where nothing had to be run.
         cost: US dollars that this call has spent; None where nothing is paid or the price is not known.
     """
 
     model: str
     revision: str
     classes: list[str]
+
+    @property
+    def engine(self) -> str: ...
 
     @property
     def cost(self) -> float | None: ...

@@ -58,6 +58,10 @@ class Several:
         return None
 
     @property
+    def engine(self) -> str:
+        return ", ".join(dict.fromkeys(member.engine for member in self.members if member.engine))
+
+    @property
     def cost(self) -> float | None:
         known = [member.cost for member in self.members if member.cost is not None]
         return sum(known) if known else None

@@ -39,6 +39,7 @@ class VectorLabeller:
         self.model, self.revision = spec.name, spec.revision
         self.classes = source.classes
         self.key = vector_key(spec, source.output, precision)
+        self.engine = ""
         self._skipped: dict[str, str] = {}
 
     @property
@@ -70,7 +71,7 @@ class VectorLabeller:
         )
         if computed.skipped and len(computed.skipped) == computed.images:
             raise _unreadable(catalog, computed)
-        self._skipped = computed.skipped
+        self._skipped, self.engine = computed.skipped, computed.engine
 
     def learn(self, catalog: Catalog, folder: Path) -> None:
         self.source.learn(catalog, self.spec, self.precision, folder, self.key)

@@ -24,6 +24,7 @@ class LabelResult:
         taught: Added images whose label an example with the same bytes gives.
         skipped: Images that cannot be read any more, or that the model gave no answer for.
         accuracy: Expected share of right labels with its 95 % interval, from cross-validation; None by words.
+        engine: What ran the model, and at which precision: "openvino int8"; "" where nothing had to be run.
         cost: US dollars that this call has spent on a model that is paid for; None where none was.
         adapted: With `adapt`: whether the tuned model is "kept", and the share of examples named rightly when held out
             "before" and "after".
@@ -40,6 +41,7 @@ class LabelResult:
     taught: int = 0
     skipped: int = 0
     accuracy: tuple[float, float, float] | None = None
+    engine: str = ""
     cost: float | None = None
     adapted: dict[str, Any] | None = None
     plan: LabelPlan | None = None
@@ -54,9 +56,10 @@ class LabelResult:
         if self.plan:
             return str(self.plan)
         shown = ", ".join(self.classes[:8]) + (" …" if len(self.classes) > 8 else "")
+        ran = f" ({self.engine})" if self.engine else ""
         lines = [
             f"{self.images:,} images have a label for {self.question!r} ({len(self.classes)} classes: {shown});"
-            f" {self.new:,} new in {self.seconds:.1f} s."
+            f" {self.new:,} new in {self.seconds:.1f} s{ran}."
         ]
         if self.taught:
             lines.append(f"{self.taught:,} of them are examples themselves: their label is yours.")

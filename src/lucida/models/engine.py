@@ -6,12 +6,14 @@ cores without waiting for each other: for small models this beats one call on al
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import platform
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -88,7 +90,7 @@ class OpenVinoSession:
 
 
 class OnnxRuntimeSession:
-    """An ONNX file run by ONNX Runtime on the CPU."""
+    """An ONNX file run by ONNX Runtime: on the processor, or on a GPU where its package for GPUs is installed."""
 
     def __init__(self, path: Path, precision: str) -> None:
         import onnxruntime
@@ -98,11 +100,12 @@ class OnnxRuntimeSession:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers())
         except Exception as error:
             # ONNX Runtime raises a class of its own for every reason, without a common root.
             raise unreadable(path, error) from error
-        self.engine = "onnxruntime fp32"
+        place = self._session.get_providers()[0].removesuffix("ExecutionProvider").lower()
+        self.engine = "onnxruntime fp32" if place == "cpu" else f"onnxruntime {place} fp32"
         self.inputs = {
             i.name: tuple(n if isinstance(n, int) else None for n in i.shape) for i in self._session.get_inputs()
         }
@@ -120,7 +123,7 @@ ENGINES: dict[str, type[OpenVinoSession] | type[OnnxRuntimeSession]] = {
 
 
 def engine_name() -> str:
-    """Return the engine for this machine: LUCIDA_ENGINE, else OpenVINO on x86 where it is installed.
+    """Return the engine for this machine: LUCIDA_ENGINE, else OpenVINO on x86 without a GPU that can be used.
 
     Raises:
         UnknownName: LUCIDA_ENGINE names no engine.
@@ -138,8 +141,26 @@ def engine_name() -> str:
         )
     if wanted:
         return wanted
-    x86 = platform.machine().lower() in X86
+    x86 = platform.machine().lower() in X86 and not has_gpu()
     return "openvino" if x86 and importlib.util.find_spec("openvino") else "onnxruntime"
+
+
+@lru_cache(maxsize=1)
+def has_gpu() -> bool:
+    """Tell whether ONNX Runtime is installed with its provider for NVIDIA GPUs, and finds one."""
+    try:
+        # Looked up before ONNX Runtime is imported: on most machines it is not needed at all.
+        importlib.metadata.distribution("onnxruntime-gpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    import onnxruntime
+
+    return onnxruntime.get_device() == "GPU" and "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+def providers() -> list[str]:
+    """Return where ONNX Runtime is to run, the first that can."""
+    return [*(["CUDAExecutionProvider"] if has_gpu() else []), "CPUExecutionProvider"]
 
 
 _core: Any = None
@@ -171,8 +192,6 @@ def describe() -> str:
     """Return engine, its version and the processor: what a measured choice of precision depends on."""
     name = engine_name()
     if name == "openvino":
-        import importlib.metadata
-
         device = openvino_core().get_property("CPU", "FULL_DEVICE_NAME")
         return f"openvino {importlib.metadata.version('openvino')} {device}"
     return f"{name} {platform.machine()}"

@@ -34,6 +34,10 @@ class Family(Protocol):
         """Return the spec of a model of this family; `home` is where a catalog keeps models of its own."""
         ...
 
+    def licence(self, name: str, home: Path | None = None) -> str:
+        """Return the licence of a model's weights; nothing is downloaded or converted for it."""
+        ...
+
 
 FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), OnnxFamily(), HubFamily(), OpenAiFamily())
 
@@ -59,6 +63,23 @@ def find(name: str, home: Path | None = None) -> Spec:
             return family.spec(name, home)
     known = [known for family in FAMILIES for known in (*family.names(), *family.suggestions())]
     raise UnknownName("model", name, known, hint=_HINT)
+
+
+def licence(name: str, home: Path | None = None) -> str:
+    """Return the licence of a model's weights, without loading, downloading or converting it.
+
+    Args:
+        name: As for `find`.
+        home: As for `find`.
+
+    Raises:
+        UnknownName: No family knows it.
+        ModelError: Its files are missing or damaged.
+    """
+    for family in FAMILIES:
+        if family.claims(name):
+            return family.licence(name, home)
+    raise UnknownName("model", name, [known for family in FAMILIES for known in family.names()])
 
 
 def specs() -> list[Spec]:

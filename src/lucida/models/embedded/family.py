@@ -47,6 +47,10 @@ class EmbeddedFamily:
         tuned = (home or Path()) / name.removeprefix(TUNED)
         return embedded_spec(tuned if name.startswith(TUNED) else weights(), name)
 
+    def licence(self, name: str, home: Path | None = None) -> str:
+        """Return the licence of a model's weights."""
+        return self.spec(name, home).licence
+
 
 @cache
 def embedded_spec(folder: Path, name: str = "embedded") -> Spec:

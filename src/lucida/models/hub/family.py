@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lucida.errors import ModelError
-from lucida.models.hub.aliases import ALIASES, alias_of
+from lucida.models.hub.aliases import ALIASES, Alias, alias_of
 from lucida.models.hub.snapshot import Snapshot, from_hub, local
 
 if TYPE_CHECKING:
     from lucida.models.spec import Spec
 
+UNSTATED = "not stated: see the model's page"
 HUB, TIMM = "hf:", "timm:"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w.-]+)?")
 
@@ -74,13 +76,25 @@ class HubFamily:
         snapshot = locate(name)
         for reader in readers():
             if reader.reads(snapshot):
-                return reader.spec(snapshot)
+                spec, known = reader.spec(snapshot), _known(snapshot.name)
+                return replace(spec, licence=known.licence) if known else spec
         raise ModelError(
             f"{snapshot.folder} is no model that is known here.",
             expected='a config.json with "model_type" (transformers) or "architecture" (timm)',
             got=f"keys {', '.join(list(snapshot.config)[:8]) or '(none)'}",
             hint="lucida models lists what works",
         )
+
+    def licence(self, name: str, home: Path | None = None) -> str:
+        """Return the licence that the table of aliases states."""
+        known = alias_of(name) or _known(name)
+        return known.licence if known else UNSTATED
+
+
+def _known(name: str) -> Alias | None:
+    """Return the alias of a model named in full."""
+    full = name.removeprefix(HUB).replace("timm/", TIMM, 1)
+    return next((alias for alias in ALIASES if alias.uri.removeprefix(HUB) == full), None)
 
 
 def locate(name: str) -> Snapshot:

@@ -55,6 +55,10 @@ class OnnxFamily:
         card = read_card(find_card(path))
         return card_spec(card, name=f"{PREFIX}{card.path.resolve()}", family=self.name)
 
+    def licence(self, name: str, home: Path | None = None) -> str:
+        """Return the licence of a model's weights."""
+        return self.spec(name, home).licence
+
 
 def card_spec(card: Card, *, name: str, family: str) -> Spec:
     """Return the spec that a card describes."""

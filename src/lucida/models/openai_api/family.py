@@ -39,6 +39,10 @@ class OpenAiFamily:
         """
         return api_spec(name)
 
+    def licence(self, name: str, home: Path | None = None) -> str:
+        """Return the licence of a model's weights."""
+        return self.spec(name, home).licence
+
 
 def api_spec(name: str, options: ApiOptions = USUAL) -> Spec:
     """Return the spec of a model behind an address; nothing is sent.
