@@ -198,6 +198,15 @@ def test_a_jpeg_is_decoded_at_the_smallest_scale_that_covers(
     assert small.shape == image.pixels.shape[:2]
 
 
+@pytest.mark.parametrize(("cover", "eighths"), [(None, 8), (75, 1), (76, 2), (224, 3), (226, 4), (376, 6), (599, 8)])
+def test_a_jpeg_may_be_decoded_at_all_eighths(picture: Pillow.Image, cover: int | None, eighths: int) -> None:
+    data = encode(picture.resize((800, 600)), "JPEG")
+    image = decode(data, cover=cover, fine=True)
+    assert image.pixels.shape[:2] == (600 * eighths // 8, 800 * eighths // 8)
+    whole = Pillow.fromarray(decode(data).pixels).resize(image.pixels.shape[1::-1], Pillow.Resampling.BOX)
+    assert np.abs(np.asarray(whole, float) - image.pixels).mean() < 6
+
+
 def test_cover_applies_to_the_upright_image_too(picture: Pillow.Image) -> None:
     exif = Pillow.Exif()
     exif[0x0112] = 6

@@ -28,7 +28,7 @@ from lucida.images.admission import (
     recognise,
     undecodable,
 )
-from lucida.images.jpeg import decode_jpeg, is_harmless, jpeg_header
+from lucida.images.jpeg import ALL, HALVES, decode_jpeg, is_harmless, jpeg_header
 from lucida.images.others import check_pillow, decode_pillow, probe_pillow
 from lucida.images.pixels import Image
 
@@ -81,7 +81,9 @@ def probe(data: bytes, limits: Limits = LIMITS) -> Header:
         raise undecodable(error, kind, data) from error
 
 
-def decode(source: bytes | str | Path, *, cover: int | None = None, limits: Limits = LIMITS) -> Image:
+def decode(
+    source: bytes | str | Path, *, cover: int | None = None, fine: bool = False, limits: Limits = LIMITS
+) -> Image:
     """Decode an image, upright, keeping dtype and channels.
 
     The interpreter's lock is free while pixels are decoded, so threads decode side by side.
@@ -90,6 +92,7 @@ def decode(source: bytes | str | Path, *, cover: int | None = None, limits: Limi
         source: The encoded bytes, or the path of a file.
         cover: Pixels that the shorter side must keep: a JPEG is decoded at the smallest of the scales 1, 1/2,
             1/4 and 1/8 that still does. Other formats are decoded whole.
+        fine: Choose among all eighths: less is left to be scaled afterwards.
         limits: Bounds on pixels and bytes, checked before decoding.
 
     Returns:
@@ -103,7 +106,7 @@ def decode(source: bytes | str | Path, *, cover: int | None = None, limits: Limi
         kind = admit(data, limits)
         if kind == "JPEG" and (header := jpeg_header(data)):
             check_pixels(header.width, header.height, limits)
-            quick = decode_jpeg(data, header, cover)
+            quick = decode_jpeg(data, header, cover, ALL if fine else HALVES)
             if quick is not None:
                 return quick
         try:

@@ -119,8 +119,8 @@ def decode_pillow(data: bytes, kind: str, cover: int | None, limits: Limits) -> 
     """Decode the first frame of an image, upright."""
     opened, header = _open(data, kind, limits)
     if kind == "JPEG":
-        by = dct_scale(*opened.size, cover)
-        opened.draft(opened.mode, (-(-opened.size[0] // by), -(-opened.size[1] // by)))
+        eighths = dct_scale(*opened.size, cover)
+        opened.draft(opened.mode, (-(-opened.size[0] * eighths // 8), -(-opened.size[1] * eighths // 8)))
     palette = None
     if header.mode in ("RGB;16", "RGBA;16", "LA;16"):
         pixels = _decode_deep(opened, data, kind, limits)

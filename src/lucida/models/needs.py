@@ -86,6 +86,11 @@ class ImageNeeds:
         """Shorter side in pixels that a decoder may shrink to without loss to this model."""
         return max(self.size, self.edge)
 
+    @property
+    def fine(self) -> bool:
+        """Whether that decoder may choose among all eighths: filters that weigh their pixels do not mind."""
+        return self.interpolation != "area"
+
     def prepare(self, image: Image) -> NDArray[np.float32]:
         """Bring an image to what the model takes.
 

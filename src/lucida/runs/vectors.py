@@ -168,7 +168,7 @@ def prepare(spec: Spec, data: bytes, *, whole: bool = False) -> NDArray[np.float
     Raises:
         ImageError: The bytes are no image.
     """
-    return spec.needs.prepare(decode(data, cover=None if whole else spec.needs.cover))
+    return spec.needs.prepare(decode(data, cover=None if whole else spec.needs.cover, fine=spec.needs.fine))
 
 
 def trial(

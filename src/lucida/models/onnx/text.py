@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from lucida.errors import InputError, ModelError
 from lucida.models import engine
 from lucida.models.spec import Matcher, check_rows
+from lucida.models.threads import available_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 # An average over a few wordings is steadier than any one of them (Radford et al. 2021, section 3.1.4).
 TEMPLATES = ("{}", "a photo of a {}.", "a close-up photo of a {}.", "a photo of the {}.", "a picture of {}.")
 
-BATCH = 32  # texts a call, where the file takes any number
+BATCH = 8  # texts a call, where the file takes any number
 
 # What an image that is none of the classes may be called; its mean vector lies between most things.
 ANYTHING = ("something", "an object", "a thing", "a scene", "a background", "a texture")
@@ -53,7 +55,9 @@ class TextMatcher(Matcher):
         own = list(dict.fromkeys((text.template, *TEMPLATES)))
         # Of our own wordings those that are too long for a model are left out; what a person wrote is never.
         wordings = [prompts(words, templates) if templates else encode.fitting(words, own) for words in descriptions]
-        self._classes = unit(np.stack([unit(encode(texts)).mean(axis=0) for texts in wordings]))
+        vectors = unit(encode([text for texts in wordings for text in texts]))
+        ends = np.cumsum([len(texts) for texts in wordings])
+        self._classes = unit(np.stack([part.mean(axis=0) for part in np.split(vectors, ends[:-1])]))
         self._scale = np.float32(text.logit_scale)
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,12 +134,14 @@ class TextEncoder:
                 hint="shorten it, or give several short descriptions: name: [first, second]",
             )
         fixed = self._session.inputs[self._text.name][0]
-        rows = []
-        for start in range(0, len(encoded), fixed or BATCH):
+
+        def run(start: int) -> NDArray[np.float32]:
             chunk = encoded[start : start + (fixed or BATCH)]
             filled = [*chunk, *([chunk[-1]] * ((fixed or 0) - len(chunk)))]
             feeds = {self._text.name: np.array([e.ids for e in filled], np.int64)}
             if self._text.mask:
                 feeds[self._text.mask] = np.array([e.attention_mask for e in filled], np.int64)
-            rows.append(self._session(feeds, (self._text.output,))[0].reshape(len(filled), -1)[: len(chunk)])
-        return np.concatenate(rows)
+            return self._session(feeds, (self._text.output,))[0].reshape(len(filled), -1)[: len(chunk)]
+
+        with ThreadPoolExecutor(available_cores()) as pool:
+            return np.concatenate(list(pool.map(run, range(0, len(encoded), fixed or BATCH))))
