@@ -1,6 +1,7 @@
 """Measure labels by words with CLIP ViT-B/32: beside a plain transformers loop, its pipeline, and the model alone.
 
     python -m benchmarks.words --photos FOLDER --rounds 3
+    python -m benchmarks.words --photos FOLDER --classifier         # MobileNetV3-large beside a timm loop instead
     python -m benchmarks.words --photos FOLDER --memory 100000
 
 The weights are random: speed does not depend on them. Every photo is encoded anew at several JPEG qualities. The sides
@@ -45,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help="folder of images")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--classifier", action="store_true", help="a small classifier instead of CLIP")
     parser.add_argument("--memory", type=int, default=0, help="instead: peak memory over so many images")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -52,34 +54,42 @@ def main() -> None:
         if options.memory:
             memory(options.photos, Path(name), options.memory)
         else:
-            rates(options.photos, Path(name), options.rounds)
+            rates(options.photos, Path(name), options.rounds, write_mobilenet if options.classifier else write_clip)
 
 
-def rates(photos: Path, folder: Path, rounds: int) -> None:
+def rates(photos: Path, folder: Path, rounds: int, write: Callable[[Path], Path]) -> None:
     """Measure the sides in turn."""
+    import timm
     import torch
     import transformers
 
     torch.set_num_threads(available_cores())
     files = encode(photos, folder / "photos")
-    model = write_clip(folder / "clip")
+    model = write(folder / "model")
     began = time.perf_counter()
     find(str(model))
-    print({k: v for k, v in versions().items() if k in SHOWN} | {"transformers": transformers.__version__})
+    print(
+        {k: v for k, v in versions().items() if k in SHOWN}
+        | {"transformers": transformers.__version__, "timm": timm.__version__}
+    )
     print(f"{len(files):,} files, {available_cores()} cores; converted in {time.perf_counter() - began:.1f} s")
     few = files[:: max(1, len(files) // 104)]
     for part, those in (("all", files), ("one", files[:1])):
         add(list(those), catalog=folder / part)
-    loop, pipeline = plain_loop(model), zero_shot(model)
     sides: dict[str, tuple[int, Callable[[], Any]]] = {
-        "transformers loop": (len(files), lambda: loop(files)),
-        "zero-shot pipeline": (len(few), lambda: pipeline(few)),
         "lucida label": (len(files), lambda: ours(folder, model, "all")),
         "its start": (1, lambda: ours(folder, model, "one")),
     }
+    if write is write_mobilenet:
+        sides["timm loop"] = (len(files), timm_loop(model, files))
+    else:
+        loop, pipeline = plain_loop(model), zero_shot(model)
+        sides["transformers loop"] = (len(files), lambda: loop(files))
+        sides["zero-shot pipeline"] = (len(few), lambda: pipeline(few))
     began = time.perf_counter()
     print(ours(folder, model, "all"), f"\n(first call, int8 made: {time.perf_counter() - began:.1f} s)")
     sides |= {f"model alone, {p}": (len(files), alone(model, files, p)) for p in ("int8", "bf16", "fp32")}
+    sides["decode and prepare alone"] = (len(files), lambda: prepared(model, files))
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, (_, work) in sides.items():
@@ -191,8 +201,44 @@ def ours(folder: Path, model: Path, part: str) -> Any:
     """Label a fresh copy of a catalog: vectors, labels, everything kept."""
     shutil.rmtree(folder / "fresh", ignore_errors=True)
     shutil.copytree(folder / part, folder / "fresh")
+    words = None if (model / "config.json").read_text().find('"architecture"') > 0 else ",".join(LABELS)
     with contextlib.redirect_stderr(io.StringIO()):
-        return label(classes=",".join(LABELS), model=str(model), catalog=folder / "fresh")
+        return label(classes=words, model=str(model), catalog=folder / "fresh")
+
+
+def write_mobilenet(folder: Path) -> Path:
+    """Write a MobileNetV3-large with random weights."""
+    import timm
+    import torch
+    from timm.models import save_for_hf
+
+    torch.manual_seed(0)
+    save_for_hf(timm.create_model("mobilenetv3_large_100", pretrained=False), folder, safe_serialization=True)
+    return folder
+
+
+def timm_loop(folder: Path, files: list[Path]) -> Callable[[], None]:
+    """Return a loop as the documentation of timm has it."""
+    import timm
+    import torch
+
+    model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+
+    def loop() -> None:
+        with torch.inference_mode():
+            for first in range(0, len(files), BATCH):
+                opened = [transform(Image.open(path).convert("RGB")) for path in files[first : first + BATCH]]
+                model(torch.stack(opened)).softmax(dim=-1).topk(5)
+
+    return loop
+
+
+def prepared(folder: Path, files: list[Path]) -> None:
+    """Read, decode and prepare all images on all cores, and do nothing with them."""
+    spec = find(str(folder))
+    with ThreadPoolExecutor(available_cores()) as pool:
+        list(pool.map(lambda path: prepare(spec, path.read_bytes()).shape, files))
 
 
 def alone(folder: Path, files: list[Path], precision: Any) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""Make the pictures of the review page in docs/images, from a real review of real photos.
+"""Make the pictures of the pages in docs/images, from a real review of real photos.
 
     python -m scripts.screenshots --photos PHOTOS.parquet
 
@@ -23,11 +23,15 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from recipes.photos import unpack
 
-from lucida.catalog import Catalog
+from lucida.catalog import Catalog, add
+from lucida.label import label
+from lucida.review.differences import differences_of
 from lucida.review.workflow import Review, Terms
-from lucida.studio import serve_review
+from lucida.studio import serve_differences, serve_review
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,9 +71,6 @@ PASSES = (
 
 def labelled(photos: Path, examples: Path, catalog: Path) -> Path:
     """Add and label the photos; returns the catalog."""
-    from lucida.catalog.verb import add
-    from lucida.label.verb import label
-
     add([photos], catalog=catalog)
     label(examples=examples, question="kind", catalog=catalog)
     return catalog
@@ -105,10 +106,8 @@ def save(page: Page, out: Path) -> None:
     print(f"{out.relative_to(ROOT)}  {out.stat().st_size / 1000:.0f} kB", file=sys.stderr)
 
 
-def shoot(
-    browser: Browser, review: Review, shots: Shots, key: dict[str, str], out: Path, teach: int, check: int
-) -> None:
-    """Go through a review and save a picture of each phase."""
+def served(serve: Callable[..., None], *what: Any) -> tuple[str, threading.Thread]:
+    """Serve a page in a thread; returns its address when it answers."""
     urls: list[str] = []
     up = threading.Event()
 
@@ -116,11 +115,37 @@ def shoot(
         urls.append(url)
         up.set()
 
-    server = threading.Thread(target=lambda: serve_review(review, open_browser=False, on_url=note), daemon=True)
+    server = threading.Thread(target=lambda: serve(*what, open_browser=False, on_url=note), daemon=True)
     server.start()
     up.wait()
+    return urls[0], server
+
+
+def shoot_differences(browser: Browser, catalog: Path, examples: Path, out: Path, few: int) -> None:
+    """Label a reviewed catalog once more with fewer examples, and save a picture of where the two differ."""
+    for folder in examples.iterdir():
+        for path in sorted(folder.iterdir())[few:]:
+            path.unlink()
+    label(examples=examples, question="kind", catalog=catalog)
+    with Catalog.open(catalog) as opened:
+        differences = differences_of(opened, "kind")
+        assert differences is not None, "two label runs differ"
+        url, server = served(serve_differences, differences)
+        page = browser.new_page(**PASSES[0].options())
+        page.goto(url)
+        page.wait_for_selector(".difference img")
+        save(page, out / "differences.png")
+        page.close()
+        server.join(30)
+
+
+def shoot(
+    browser: Browser, review: Review, shots: Shots, key: dict[str, str], out: Path, teach: int, check: int
+) -> None:
+    """Go through a review and save a picture of each phase."""
+    url, server = served(serve_review, review)
     page = browser.new_page(**shots.options())
-    page.goto(urls[0])
+    page.goto(url)
     page.wait_for_selector("#page[data-state=ready]")
     answer(page, key, teach)
     save(page, out / f"teach{shots.name}.png")
@@ -175,6 +200,7 @@ def main() -> None:
             with Catalog.open(Path(f"catalog{shots.name}")) as opened:
                 review = Review.open(opened, terms=Terms(max_error=asked.max_error), background=True)
                 shoot(browser, review, shots, key, out, asked.teach, asked.check)
+        shoot_differences(browser, catalog, examples, out, asked.examples // 5)
         browser.close()
 
 
