@@ -38,7 +38,7 @@ from lucida.runs.vectors import prepare
 LABELS = ["dog", "cat", "car", "house", "tree", "person", "boat", "food", "flower", "street"]
 QUALITIES = range(35, 100, 5)  # 13 of them
 BATCH = 32
-SHOWN = ("camera-lucida", "python", "openvino", "torch", "transformers", "nncf", "pillow")
+SHOWN = ("camera-lucida", "python", "openvino", "torch", "transformers", "timm", "nncf", "pillow")
 
 
 def main() -> None:
@@ -59,19 +59,14 @@ def main() -> None:
 
 def rates(photos: Path, folder: Path, rounds: int, write: Callable[[Path], Path]) -> None:
     """Measure the sides in turn."""
-    import timm
     import torch
-    import transformers
 
     torch.set_num_threads(available_cores())
     files = encode(photos, folder / "photos")
     model = write(folder / "model")
     began = time.perf_counter()
     find(str(model))
-    print(
-        {k: v for k, v in versions().items() if k in SHOWN}
-        | {"transformers": transformers.__version__, "timm": timm.__version__}
-    )
+    print({k: v for k, v in versions().items() if k in SHOWN})
     print(f"{len(files):,} files, {available_cores()} cores; converted in {time.perf_counter() - began:.1f} s")
     few = files[:: max(1, len(files) // 104)]
     for part, those in (("all", files), ("one", files[:1])):

@@ -22,6 +22,10 @@ PACKAGES = (
     "fastapi",
     "nicegui",
     "torch",
+    "transformers",
+    "timm",
+    "nncf",
+    "openai",
 )
 
 
