@@ -78,6 +78,9 @@ class Inquiry:
                 groups_done = [future.result() for future in done]
                 yield [reply for each in groups_done for reply in (*each.unread, *self._judged(each.replies))]
             self.left += len(images) - asked
+        except BaseException:
+            self._model.stop()
+            raise
         finally:
             # Replies under way are paid for: they are waited for and kept, whatever happened.
             pool.shutdown(wait=True, cancel_futures=True)

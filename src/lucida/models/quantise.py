@@ -97,11 +97,15 @@ def quantised(weights: Weights, images: Callable[[int], NDArray[np.float32]]) ->
 def _quiet() -> Iterator[None]:
     """Keep NNCF's reports of every layer, and its telemetry, away."""
     os.environ.setdefault("NNCF_CI", "1")
-    logger = logging.getLogger("nncf")
-    before, logger.level = logger.level, logging.ERROR
+    # PyTorch, which NNCF imports where it is there, says that there is no GPU.
+    loggers = [logging.getLogger(name) for name in ("nncf", "torch.utils.cpp_extension")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         # Its bars go to standard output, which may hold one JSON object and nothing else.
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
-        logger.level = before
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -188,6 +188,9 @@ class Model:
         """Return what asking about so many images in one call takes at most, before anything is sent."""
         raise self.spec.cannot("ask", "answer questions")
 
+    def stop(self) -> None:
+        """Let calls of `ask` that are under way end as soon as may be: nothing is tried again."""
+
     def expect(self, prompt: Prompt, images: int = 1) -> Usage:
         """Return what asking about so many images in one call usually takes; what it takes at most where unknown."""
         return self.quote(prompt, images)

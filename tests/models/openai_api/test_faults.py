@@ -5,12 +5,14 @@ from __future__ import annotations
 import email.utils
 import json
 import logging
+import threading
 import time
 
 import pytest
 
 from chat_server import CUT, HTML, SILENT, Raw, answer, error, said, serve
 from lucida.errors import ModelError
+from lucida.models.openai_api.family import api_spec
 from models.openai_api.conftest import png
 
 GOOD = said(answer("disc"))
@@ -240,3 +242,19 @@ def test_many_threads_learn_one_dialect(server, running, prompt):
         replies = list(pool.map(lambda _: ask(asked, prompt), range(40)))
     assert all(reply.probabilities for reply in replies)
     assert 40 < len(server.requests) <= 48
+
+
+def test_a_model_that_is_stopped_waits_no_more(server, prompt):
+    """Ctrl-C must not wait for minutes that a busy server asked for."""
+    server.respond = lambda request: error(429, "busy", Retry_After="500")
+    model = api_spec(f"api:m@{server.url}").load()
+    found = []
+    asking = threading.Thread(target=lambda: found.extend(model.ask(prompt, [png()])), daemon=True)
+    asking.start()
+    while not server.requests:
+        asking.join(0.01)
+    model.stop()
+    asking.join(30)
+    assert not asking.is_alive()
+    assert "Stopped" in found[0].problem
+    assert len(server.requests) == 1

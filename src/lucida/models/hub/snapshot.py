@@ -145,11 +145,12 @@ def _has_weights(folder: Path) -> bool:
 def _absent(name: str, error: Exception) -> ModelError:
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    reason = " ".join(str(error).split())
+    # The client explains itself at length; what comes first is the reason.
+    reason = " ".join(str(error).split()).split(" An error happened")[0].removeprefix("Got: ")
     return ModelError(
         f"The model {name!r} is not on this machine and cannot be downloaded.",
         expected=f"its files in the hub's cache, {HF_HUB_CACHE}, or a network",
-        got=f"{type(error).__name__}: {reason[:160]}",
+        got=reason[:200] or type(error).__name__,
         hint=f"on a machine with a network: hf download {name} --local-dir FOLDER; bring FOLDER here and use"
         " --model FOLDER. --model embedded works offline",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -48,7 +48,7 @@ class OpenAiModel(Model):
         address: Where it is asked.
         options: How it is asked.
         price: What tokens cost; None where that is not known.
-        sleep: Waits so many seconds between attempts.
+        sleep: Waits so many seconds between attempts; by default until it is stopped.
 
     """
 
@@ -59,17 +59,22 @@ class OpenAiModel(Model):
         options: ApiOptions,
         *,
         price: Price | None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         super().__init__(spec)
-        self._address, self._options, self._price, self._sleep = address, options, price, sleep
+        self._address, self._options, self._price = address, options, price
+        self._stopped = threading.Event()
+        self._sleep = sleep or self._stopped.wait
         # The examples of a prompt go with every question.
         self._shot = lru_cache(maxsize=256)(self._url)
 
     @cached_property
     def _server(self) -> Server:
         # Made when it is first asked: what it costs can be told without a key.
-        return Server(self._address, self._options, self._price, self._sleep)
+        return Server(self._address, self._options, self._price, self._sleep, self._stopped.is_set)
+
+    def stop(self) -> None:
+        self._stopped.set()
 
     @property
     def engine(self) -> str:

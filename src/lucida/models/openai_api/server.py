@@ -59,6 +59,7 @@ class Server:
         options: Time-outs and attempts.
         price: What tokens cost.
         sleep: Waits so many seconds.
+        stopped: Tells whether nothing is to be tried again.
 
     Raises:
         MissingExtra: The package `openai` is not installed.
@@ -66,7 +67,12 @@ class Server:
     """
 
     def __init__(
-        self, address: Address, options: ApiOptions, price: Price | None, sleep: Callable[[float], None] = time.sleep
+        self,
+        address: Address,
+        options: ApiOptions,
+        price: Price | None,
+        sleep: Callable[[float], object] = time.sleep,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         try:
             import openai
@@ -75,7 +81,8 @@ class Server:
         self._key = os.environ.get(address.key, "").strip() if address.key else ""
         if address.needs_key and not self._key:
             raise failures.missing_key(address)
-        self.address, self._options, self._price, self._sleep = address, options, price, sleep
+        self.address, self._options, self._price = address, options, price
+        self._sleep, self._stopped = sleep, stopped
         self._openai = openai
         # Images for this machine must not take the way over a proxy.
         direct = openai.DefaultHttpxClient(trust_env=False) if address.local else None
@@ -145,6 +152,8 @@ class Server:
             if not found.sent and tried >= self._attempts:
                 return self._gave_up(found, tried)
             self._sleep(_wait(tried, found.wait))
+            if self._stopped() and not found.sent:
+                return Outcome(problem=f"Stopped after {tried} attempts: {found.what}", hopeless=True)
             if found.sent:
                 return Outcome(usage=guess, problem=found.what)
 
