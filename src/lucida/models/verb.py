@@ -122,7 +122,7 @@ def models(*, task: TaskName | None = None) -> ModelList:
 
 def _hub() -> list[HubModel]:
     from lucida.models.hub.aliases import ALIASES
-    from lucida.models.hub.snapshot import is_cached
+    from lucida.models.hub.download import is_cached
 
     return [HubModel(a.name, a.uri, tuple(a.tasks), a.about, a.licence, a.megabytes, is_cached(a.uri)) for a in ALIASES]
 

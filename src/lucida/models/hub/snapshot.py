@@ -12,11 +12,6 @@ from typing import Any
 from lucida.errors import ModelError
 from lucida.models.cache import cache_folder
 
-# What is asked of the hub: never pickle, never code.
-WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
-# Where there are no safetensors: exported files, in full precision only.
-EXPORTED = ("*.onnx", "*.onnx_data")
-_VARIANTS = ("*fp16*", "*int8*", "*q4*", "*bnb4*", "*quantized*", "*optimized*", "*_O[0-9]*", "*merged*")
 PICKLE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -106,40 +101,21 @@ def from_hub(uri: str) -> Snapshot:
         uri: "org/name", with "@revision" for another than the latest.
 
     Raises:
-        ModelError: It is neither in the cache nor to be had.
+        ModelError: It is neither in the cache nor to be had, or its weights are in pickle only.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from lucida.models.hub.download import cached, download
 
     name, _, revision = uri.partition("@")
-    options: dict[str, Any] = {"revision": revision or None, "allow_patterns": list(WANTED)}
-    exported = {**options, "allow_patterns": [*WANTED, *EXPORTED], "ignore_patterns": list(_VARIANTS)}
-    try:
-        found = Path(snapshot_download(name, local_files_only=True, **options))
-        if (found / "config.json").is_file() and _has_weights(found):
-            return Snapshot(f"hf:{uri}", found, found.name)
-    except (LocalEntryNotFoundError, ValueError, OSError):
-        pass
-    try:
-        found = Path(snapshot_download(name, **options))
-        if not _has_weights(found):
-            found = Path(snapshot_download(name, **exported))
-    except Exception as error:
-        # The hub's client raises classes of its own, of httpx and of the operating system.
-        raise _absent(name, error) from error
+    found = cached(name, revision or None)
+    if found is None:
+        try:
+            found = download(name, revision or None)
+        except ModelError:
+            raise
+        except Exception as error:
+            # The hub's client raises classes of its own, of httpx and of the operating system.
+            raise _absent(name, error) from error
     return Snapshot(f"hf:{uri}", found, found.name)
-
-
-def is_cached(uri: str) -> bool:
-    """Tell whether the hub's cache holds a model: "hf:org/name" or "timm:name"."""
-    from huggingface_hub import try_to_load_from_cache
-
-    name = uri.removeprefix("hf:") if uri.startswith("hf:") else f"timm/{uri.removeprefix('timm:')}"
-    return isinstance(try_to_load_from_cache(name, "config.json"), str)
-
-
-def _has_weights(folder: Path) -> bool:
-    return any(True for pattern in ("*.safetensors", "*.onnx", "onnx/*.onnx") for _ in folder.glob(pattern))
 
 
 def _absent(name: str, error: Exception) -> ModelError:
