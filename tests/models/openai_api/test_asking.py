@@ -239,3 +239,13 @@ def test_a_raw_answer_of_any_kind_is_no_crash(server, running, prompt):
     server.respond = lambda request: Raw(200, b'{"choices": [{"message": {"content": null}}]}')
     (reply,) = running().model.ask(prompt, [png()])
     assert "empty" in reply.problem
+
+
+def test_a_model_that_does_not_keep_images_apart_is_asked_about_each(server, running, prompt):
+    server.respond = lambda request: said(answer("disc" if len(request.images) == 1 else "square"))
+    asked = running(together=3, price="1/1")
+    replies = asked.model.ask(prompt, [png(seed=i) for i in range(3)])
+    assert [max(reply.probabilities, key=reply.probabilities.__getitem__) for reply in replies] == ["disc"] * 3
+    assert [len(request.images) for request in server.requests] == [3, 1, 1, 1]
+    spent = sum(reply.usage.cost for reply in replies)
+    assert spent <= asked.model.quote(prompt, 3).cost

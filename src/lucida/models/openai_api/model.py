@@ -152,9 +152,9 @@ class OpenAiModel(Model):
         except ImageError as error:
             return Reply(problem=error.what)
 
-    def _ask_open(self, prompt: Prompt, shots: Sequence[str], images: list[_Open]) -> None:
+    def _ask_open(self, prompt: Prompt, shots: Sequence[str], images: list[_Open], rounds: int | None = None) -> None:
         wanted, again, longest = self._options.votes, "", 0
-        for _ in range(AGAIN + wanted):
+        for left in range(AGAIN + wanted if rounds is None else rounds, 0, -1):
             asked = [image for image in images if len(image.votes) < wanted]
             if not asked:
                 return
@@ -176,6 +176,11 @@ class OpenAiModel(Model):
                 return
             for choice in outcome.choices:
                 self._take(prompt, choice, asked, wanted)
+            if len(asked) > 1 and not any(image.votes for image in images):
+                # A model that does not keep several images apart is asked about each alone, within the same rounds.
+                for image in images:
+                    self._ask_open(prompt, shots, [image], left - 1)
+                return
             again = next((image.problem for image in asked if not image.votes), "") if outcome.choices else again
             longest = LONGER * usual if any(choice.cut for choice in outcome.choices) else longest
 
