@@ -2,6 +2,7 @@
 
     python benchmarks/label.py --photos FOLDER            # your own folder of images
     python benchmarks/label.py --rounds 5
+    python benchmarks/label.py --photos FOLDER --model clip         # large models: see benchmarks/words.py
 
 Three sides take turns in every round, and the ratios are medians over the rounds: a plain loop as one would write it
 (Pillow, then ONNX Runtime in fp32, batches of 32), our executor on the same files without a catalog, and the same with
@@ -12,7 +13,9 @@ that is busy with other things stretches the latter at random.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -38,7 +41,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help="folder of images")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--model", choices=("embedded", "clip", "mobilenetv3"), default="embedded")
     options = parser.parse_args()
+    if options.model != "embedded":
+        # Found from the script's own folder, too.
+        sys.path.insert(0, str(Path(__file__).parents[1]))
+        from benchmarks.words import rates as large
+        from benchmarks.words import write_clip, write_mobilenet
+
+        with tempfile.TemporaryDirectory() as name:
+            os.environ.setdefault("LUCIDA_CACHE", f"{name}/cache")
+            write = write_clip if options.model == "clip" else write_mobilenet
+            large(options.photos, Path(name), options.rounds, write)
+        return
     paths = sorted(p for p in options.photos.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     print(
         {k: v for k, v in versions().items() if k in ("camera-lucida", "python", "openvino", "onnxruntime", "pillow")}
