@@ -75,12 +75,15 @@ class Several:
         members = [
             {"model": member.model, "revision": member.revision, **member.parameters()} for member in self.members
         ]
+        # What a model was told stands at the top as well, where runs are told apart by it.
+        told = next((m["instructions"] for m in members if "instructions" in m), None)
         return {
             "mode": self.mode,
             "classes": self.classes,
             "members": members,
             "encoder": name,
             "encoder_revision": revision,
+            **({"instructions": told} if told else {}),
         }
 
     def check(self, catalog: Catalog, todo: Sequence[str], folder: Path | None) -> None:

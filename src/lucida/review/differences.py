@@ -11,7 +11,7 @@ import numpy as np
 from lucida.errors import InputError
 from lucida.review.compare import compare_runs
 from lucida.review.pairing import KINDS, choose_runs, pair_up
-from lucida.review.workflow import browser_image
+from lucida.review.picture import browser_image
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import io
 import math
 import secrets
 from collections.abc import Collection
@@ -14,6 +13,7 @@ from lucida.errors import InputError, PopulationTooSmall, UnknownName
 from lucida.review.cards import Card, Phase, ReviewStatus, Verdict
 from lucida.review.check import POPULATION, Checking
 from lucida.review.material import taught_images
+from lucida.review.picture import browser_image
 from lucida.review.population import Population, freeze
 from lucida.review.session import Session, too_small
 from lucida.review.teach import Teaching
@@ -21,15 +21,6 @@ from lucida.review.teach import Teaching
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
     from lucida.review.certificate import Certificate
-
-# What every browser shows as it is; the rest is re-encoded.
-BROWSER_FORMATS = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "GIF": "image/gif",
-    "BMP": "image/bmp",
-}
 
 
 @dataclass(frozen=True)
@@ -317,27 +308,6 @@ class Review:
         assert self._checking is not None
         self._final = self._checking.finish()
         self._done = True
-
-
-def browser_image(catalog: Catalog, image: str) -> tuple[bytes, str]:
-    """Return the bytes of an image and their media type, as every browser can show them.
-
-    Raises:
-        InputError: No image has this id.
-        ImageError: It cannot be read any more.
-    """
-    record = catalog.images.get(image)
-    data = catalog.images.read(image)
-    media = BROWSER_FORMATS.get(record.format.upper())
-    if media is not None and record.mode != "CMYK":
-        return data, media
-    from PIL import Image as Pillow
-
-    from lucida.images import decode
-
-    out = io.BytesIO()
-    Pillow.fromarray(decode(data).rgb8()).save(out, "PNG", compress_level=1)
-    return out.getvalue(), "image/png"
 
 
 def find_source(catalog: Catalog, question: str | None) -> Run:
