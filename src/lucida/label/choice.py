@@ -208,10 +208,11 @@ def _labeller(catalog: Catalog, spec: Spec, asked: Asked, asking: Asking, precis
 
     if "ask" not in spec.tasks:
         return VectorLabeller(spec, choose_source(catalog, spec, asked), precision)
+    named = asked.instructions is not None and asked.instructions.vocabulary is not None
     settings = {"votes": asking.votes, "together": asking.together} if spec.family == "openai_api" else {}
     return AskLabeller(
         spec,
-        asked.vocabulary or (None if asked.instructions else asked.words),
+        asked.vocabulary if named else asked.words,
         asked.instructions,
         # The name of a question serves as the question itself where it is one.
         question=asked.question if asked.question.endswith(("?", "？")) else "",
