@@ -39,7 +39,7 @@ class ApiOptions:
                     f"The number of {name} is out of range.",
                     expected=f"1 to {most}",
                     got=str(value),
-                    hint=f"{name} {max(1, min(most, value))}",
+                    hint=f"--{name} {max(1, min(most, value))}",
                 )
         if self.timeout is not None and not 0 < self.timeout < float("inf"):
             raise InputError("The time-out is out of range.", expected="seconds above 0", got=str(self.timeout))
