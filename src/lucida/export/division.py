@@ -36,13 +36,19 @@ def divide(
 
 
 def _vectors(catalog: Catalog, question: str, ids: Sequence[str]) -> NDArray[np.float32] | None:
-    """Return the embeddings that the last labelling left, zeros for images without one; None if there are none."""
+    """Return the embedded encoder's vectors, zeros for images without one; None if there are none.
+
+    How near two vectors of the same picture lie was measured with that encoder. Vectors of others may all lie near
+    each other, and then every pair would be a candidate.
+    """
     import numpy as np
 
+    from lucida.models.registry import find
+
     run = catalog.runs.latest(question, "label")
-    key = run.parameters.get("vectors") if run is not None else None
-    if not isinstance(key, str):
-        return None
+    own = str(run.parameters.get("vectors", "")) if run is not None else ""
+    measured = own.startswith("embedded") and not own.partition("@")[2].partition("/")[2]
+    key = own if measured else find("embedded").key
     missing = set(catalog.vectors.missing(key, ids))
     there = [row for row, image in enumerate(ids) if image not in missing]
     if not there:
