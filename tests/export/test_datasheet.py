@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,12 @@ def test_the_python_that_reads_it_names_every_split(labelled: Any) -> None:
     assert '"train": "out/train/**", "test": "out/test/**"' in text()
     export(Path("pq"), format="parquet")
     assert '{"train": "pq/train.parquet"}' in text("pq")
+
+
+def test_instructions_are_named_beside_the_model():
+    from lucida.catalog import Run
+    from lucida.export.datasheet import _model
+
+    run = Run("r", "label", "q", "gpt", "1", {"instructions": {"name": "rules", "version": "2"}}, None, "p", 0.0, None)
+    assert _model(run) == "gpt@1, told by rules 2"
+    assert _model(replace(run, parameters={})) == "gpt@1"

@@ -197,7 +197,10 @@ def _phase(row: Annotation) -> str:
 
 
 def _model(run: Run) -> str:
-    return f"{run.model}@{run.revision}" if run.revision else str(run.model or "")
+    model = f"{run.model}@{run.revision}" if run.revision else str(run.model or "")
+    told = run.parameters.get("instructions")
+    named = f"{told.get('name', '')} {told.get('version', '')}".strip() if isinstance(told, dict) else ""
+    return f"{model}, told by {named}" if named else model
 
 
 def _settings(run: Run) -> str:
