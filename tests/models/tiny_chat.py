@@ -11,10 +11,10 @@ import transformers as t
 from models.tiny_hub import SIDE, byte_tokenizer
 
 TEMPLATE = (
-    "{% for m in messages %}<|startoftext|>{{ m['role'] }}: {% if m['content'] is string %}{{ m['content'] }}"
+    "{% for m in messages %}<|startoftext|>{{ m['role'] }}:{{ ' ' }}{% if m['content'] is string %}{{ m['content'] }}"
     "{% else %}{% for c in m['content'] %}{% if c['type'] in ['image', 'image_url'] %}IMAGE"
     "{% else %}{{ c['text'] }}{% endif %}{% endfor %}{% endif %}<|endoftext|>\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}"
+    "{% if add_generation_prompt %}<|startoftext|>assistant:{% endif %}"
 )
 LENGTH = 2048
 

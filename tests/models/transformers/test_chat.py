@@ -46,7 +46,7 @@ def test_the_scores_are_those_of_reading_each_answer_alone(model, picture):
         return_tensors="pt",
     )
     length, expected = inputs["input_ids"].shape[1], []
-    for words in model._words(CLASSES):
+    for words in model._words(PROMPT, [model._picture(picture)]):
         own = dict(inputs)
         own["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([words])], 1)
         own["attention_mask"] = torch.ones_like(own["input_ids"])
@@ -59,6 +59,13 @@ def test_the_scores_are_those_of_reading_each_answer_alone(model, picture):
     with torch.inference_mode():
         found = model.scores(PROMPT, [model._picture(picture)])
     np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_an_answer_is_worded_as_the_models_own_conversations_are(model, picture):
+    words = model._words(PROMPT, [model._picture(picture)])
+    tokenizer = model._processor.tokenizer
+    # The form of these models puts a space after "assistant:", and ends a turn with a mark.
+    assert [tokenizer.decode(w) for w in words] == [f" {name}<|endoftext|>" for name in CLASSES]
 
 
 def test_a_reply_has_a_probability_for_every_class(model, picture):

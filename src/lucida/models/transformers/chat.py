@@ -135,7 +135,7 @@ class ChatModel(Model):
             inputs["pixel_values"] = inputs["pixel_values"].to(self._model.dtype)
         read = self._model(**inputs, use_cache=True)
         first = read.logits[0, -1].float().log_softmax(-1)
-        words = self._words(prompt.classes)
+        words = self._words(prompt, pictures)
         scores = []
         for start in range(0, len(words), CHUNK):
             chunk = words[start : start + CHUNK]
@@ -150,11 +150,24 @@ class ChatModel(Model):
                 scores.append(float(first[own[0]] + rest[row, : len(own) - 1].sum()))
         return np.array(scores)
 
-    def _words(self, classes: Sequence[str]) -> list[list[int]]:
-        tokenizer = self._processor.tokenizer
+    def _words(self, prompt: Prompt, pictures: Sequence[Any]) -> list[list[int]]:
+        """Return the tokens of each class as the assistant's turn, to its end.
+
+        They are read off the model's own form of conversation, which may put a space before an answer.
+        """
+        tokenizer, messages = self._processor.tokenizer, conversation(prompt, pictures)
         ends = self._model.generation_config.eos_token_id
-        end = ends[0] if isinstance(ends, list) else ends if ends is not None else tokenizer.eos_token_id
-        return [[*tokenizer.encode(name, add_special_tokens=False), end] for name in classes]
+        stops = ends if isinstance(ends, list) else [ends] if ends is not None else [tokenizer.eos_token_id]
+        asked = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        found = []
+        for name in prompt.classes:
+            turn = {"role": "assistant", "content": [{"type": "text", "text": name}]}
+            whole = self._processor.apply_chat_template([*messages, turn], tokenize=False)
+            answer = whole.removeprefix(asked) if whole.startswith(asked) else name
+            words = tokenizer.encode(answer, add_special_tokens=False)
+            end = next((i for i, word in enumerate(words) if word in stops), len(words))
+            found.append([*words[:end], words[end] if end < len(words) else stops[0]])
+        return found
 
     def _refuse_long(self, prompt: Prompt, tokens: int) -> None:
         text = getattr(self._model.config, "text_config", self._model.config)
