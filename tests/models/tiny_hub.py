@@ -111,7 +111,8 @@ def chinese_clip(folder: Path) -> None:
     config = t.ChineseCLIPConfig(text_config=text, vision_config=_VISION, projection_dim=16)
     t.ChineseCLIPModel(config).save_pretrained(folder)
     t.ChineseCLIPImageProcessor(size=_SIZE, crop_size=_SIZE).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    # The published one has no more of its tokenizer than this.
+    (folder / "vocab.txt").write_text("\n".join(_bert_words()), encoding="utf-8")
 
 
 def _bert_words() -> dict[str, int]:
@@ -136,7 +137,8 @@ def resnet(folder: Path) -> None:
 
 
 def dinov2(folder: Path) -> None:
-    t.Dinov2Model(t.Dinov2Config(**_VISION, mlp_ratio=2)).save_pretrained(folder)
+    # Trained at another size than it is used at, as the published ones are: positions are interpolated.
+    t.Dinov2Model(t.Dinov2Config(**{**_VISION, "image_size": 2 * SIDE}, mlp_ratio=2)).save_pretrained(folder)
     t.BitImageProcessor(size={"shortest_edge": 40}, crop_size=_SIZE, resample=3).save_pretrained(folder)
 
 
