@@ -21,6 +21,7 @@ import numpy as np
 from lucida.errors import MissingExtra, ModelError
 from lucida.models import engine
 from lucida.models.cache import cache_folder
+from lucida.models.hub.snapshot import UNSTATED, Snapshot
 from lucida.models.onnx.card import Card, read_card
 from lucida.models.precision import made_sample
 from lucida.progress import track
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from lucida.models.hub.snapshot import Snapshot
     from lucida.models.needs import ImageNeeds
 
 # Raised whenever conversion gives other files: old ones must not be taken for new.
@@ -79,7 +79,7 @@ class Network:
     prepare: Callable[[Any], NDArray[np.float32]] | None = None
     classes: list[list[str]] = field(default_factory=list)
     text: TextHalf | None = None
-    licence: str = "not stated: see the model's page"
+    licence: str = UNSTATED
 
 
 def converted(snapshot: Snapshot, load: Callable[[], Network]) -> Card:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from lucida.errors import ModelError
 from lucida.models.hub.aliases import ALIASES, Alias, alias_of
-from lucida.models.hub.snapshot import Snapshot, from_hub, local
+from lucida.models.hub.snapshot import UNSTATED, Snapshot, from_hub, local
 
 if TYPE_CHECKING:
     from lucida.models.spec import Spec
 
-UNSTATED = "not stated: see the model's page"
 HUB, TIMM = "hf:", "timm:"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w.-]+)?")
 

@@ -12,6 +12,7 @@ from typing import Any
 from lucida.errors import ModelError
 from lucida.models.cache import cache_folder
 
+UNSTATED = "not stated: see the model's page"  # a licence
 PICKLE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 

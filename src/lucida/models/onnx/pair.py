@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lucida.errors import ModelError
 from lucida.models import engine
 from lucida.models.hub.processor import image_needs
-from lucida.models.hub.snapshot import Snapshot
+from lucida.models.hub.snapshot import UNSTATED, Snapshot
 from lucida.models.onnx.card import Card, Text
 from lucida.models.onnx.family import card_spec
 
@@ -66,7 +66,7 @@ class ExportedReader:
             name=snapshot.name,
             task="clip" if text else "encode" if embedding else "classify",
             file=image,
-            licence="not stated: see the model's page",
+            licence=UNSTATED,
             source=snapshot.name,
             revision="",
             note="",

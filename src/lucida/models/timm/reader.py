@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lucida.errors import MissingExtra, ModelError
+from lucida.models.hub.classes import tell_apart
 from lucida.models.hub.convert import Network, converted
 from lucida.models.hub.snapshot import Snapshot
 from lucida.models.needs import ImageNeeds
@@ -125,15 +125,3 @@ def _classes(snapshot: Snapshot, model: Any) -> list[list[str]]:
         info = ImageNetInfo(subset)
         return tell_apart([info.index_to_description(i).split(", ") for i in range(count)])
     return [[f"class {i}"] for i in range(count)]
-
-
-def tell_apart(names: list[list[str]]) -> list[list[str]]:
-    """Give classes that share a first name all their names as one: "crane" is a bird and a machine."""
-    firsts = Counter(words[0].casefold() for words in names)
-    named = [words if firsts[words[0].casefold()] == 1 else [", ".join(words), *words] for words in names]
-    seen: Counter[str] = Counter()
-    for words in named:
-        seen[words[0].casefold()] += 1
-        if seen[words[0].casefold()] > 1:
-            words[0] = f"{words[0]} ({seen[words[0].casefold()]})"
-    return named

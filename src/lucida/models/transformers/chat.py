@@ -12,13 +12,13 @@ from lucida.errors import ImageError, InputError, MissingExtra, ModelError
 from lucida.images import decode
 from lucida.models.chat import Prompt, Reply, Usage
 from lucida.models.hub.convert import quiet
+from lucida.models.hub.snapshot import UNSTATED, Snapshot
 from lucida.models.needs import ImageNeeds
 from lucida.models.spec import Gives, Model, Precision, Spec, Trial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lucida.models.hub.snapshot import Snapshot
 
 SIDE = 1024  # longer side in pixels that an image is scaled down to; models scale further
 CHUNK = 32  # classes whose words are read at a time
@@ -36,7 +36,7 @@ def chat_spec(snapshot: Snapshot, *, family: str) -> Spec:
         tasks=("ask",),
         needs=ImageNeeds(SIDE, resize="fit", interpolation="bicubic"),
         gives=Gives(),
-        licence="not stated: see the model's page",
+        licence=UNSTATED,
         source=snapshot.name,
         revision=snapshot.revision[:12],
         note="Chooses among the classes by its own probabilities; gives no reasons. Nothing leaves this machine.",

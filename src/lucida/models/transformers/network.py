@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lucida.errors import MissingExtra, ModelError
+from lucida.models.hub.classes import tell_apart
 from lucida.models.hub.convert import Network, TextHalf
-from lucida.models.timm.reader import tell_apart
 from lucida.models.transformers.reader import PAIRS
 
 try:
