@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from lucida.label.labeller import Labeller
     from lucida.label.sources import Source
     from lucida.label.vocabulary import Vocabulary
+    from lucida.models.openai_api.options import ApiOptions
     from lucida.models.spec import Precision, Spec
+
+
+_OPTIONS = ("price", "votes", "together", "workers")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Asked:
     templates: Sequence[str] = field(default=())
     instructions: Instructions | None = None
 
-    @property
+    @cached_property
     def words(self) -> Vocabulary | None:
         """The classes as words, wherever they are named."""
         from lucida.label.folder import read_folder
@@ -50,25 +55,6 @@ class Asked:
             names = read_folder(self.examples).classes
             return Vocabulary(names, [[name] for name in names])
         return None
-
-
-@dataclass(frozen=True)
-class Asking:
-    """How models that are asked are asked.
-
-    Attributes:
-        max_cost: US dollars that the run may cost; None for no limit.
-        price: "IN/OUT", US dollars per million tokens, instead of the table's.
-        votes: Answers to each question.
-        together: Images a request.
-        workers: Requests at a time.
-    """
-
-    max_cost: float | None = None
-    price: str | None = None
-    votes: int = 1
-    together: int = 1
-    workers: int = 8
 
 
 def read_asked(
@@ -122,8 +108,9 @@ def choose_labeller(
     catalog: Catalog,
     models: Sequence[str],
     asked: Asked,
-    asking: Asking,
+    options: ApiOptions,
     *,
+    max_cost: float | None = None,
     precision: Precision = "auto",
     cascade: bool = False,
     sure: float | None = None,
@@ -134,7 +121,8 @@ def choose_labeller(
         catalog: The open catalog.
         models: Names of models; several make a panel or a cascade, the first being the cheapest.
         asked: What labels are to come from.
-        asking: How models that are asked are asked.
+        options: How models that are asked are asked.
+        max_cost: US dollars that the run may cost; None for no limit.
         precision: Arithmetic of the models.
         cascade: Ask the next only where one is not sure.
         sure: Probability from which a label of a cascade stands.
@@ -157,12 +145,12 @@ def choose_labeller(
         raise InputError(
             "--sure says when a cascade stops.", expected="--cascade --sure 0.9", got="no --cascade", hint="add it"
         )
-    specs = [_spec(catalog, name, asking) for name in models]
+    specs = [_spec(catalog, name, options) for name in models]
     dear = sum("ask" in spec.tasks for spec in specs)
-    _refuse_idle(asked, asking, dear, specs)
+    _refuse_idle(asked, options, max_cost, dear, specs)
     # The limit is of the whole run: each of several that are paid for gets its part.
-    each = replace(asking, max_cost=asking.max_cost / dear) if asking.max_cost is not None and dear > 1 else asking
-    members = [_labeller(catalog, spec, asked, each, precision) for spec in specs]
+    each = max_cost / dear if max_cost is not None and dear > 1 else max_cost
+    members = [_labeller(catalog, spec, asked, options, each, precision) for spec in specs]
     if len(members) == 1:
         return members[0]
     from lucida.models.registry import find
@@ -191,25 +179,22 @@ def model_names(model: str) -> list[str]:
     return names
 
 
-def _spec(catalog: Catalog, name: str, asking: Asking) -> Spec:
-    from lucida.models.openai_api.family import OpenAiFamily, api_spec
-    from lucida.models.openai_api.options import ApiOptions
+def _spec(catalog: Catalog, name: str, options: ApiOptions) -> Spec:
     from lucida.models.registry import find
 
-    if OpenAiFamily().claims(name):
-        options = ApiOptions(asking.votes, asking.together, asking.workers, asking.price)
-        return api_spec(name, options)
-    return find(name, catalog.models)
+    spec = find(name, catalog.models)
+    return spec.configure(options) if spec.configure else spec
 
 
-def _labeller(catalog: Catalog, spec: Spec, asked: Asked, asking: Asking, precision: Precision) -> Labeller:
+def _labeller(
+    catalog: Catalog, spec: Spec, asked: Asked, options: ApiOptions, max_cost: float | None, precision: Precision
+) -> Labeller:
     from lucida.label.asking import AskLabeller
     from lucida.label.vectors import VectorLabeller
 
     if "ask" not in spec.tasks:
         return VectorLabeller(spec, choose_source(catalog, spec, asked), precision)
     named = asked.instructions is not None and asked.instructions.vocabulary is not None
-    settings = {"votes": asking.votes, "together": asking.together} if spec.family == "openai_api" else {}
     return AskLabeller(
         spec,
         asked.vocabulary if named else asked.words,
@@ -217,25 +202,21 @@ def _labeller(catalog: Catalog, spec: Spec, asked: Asked, asking: Asking, precis
         # The name of a question serves as the question itself where it is one.
         question=asked.question if asked.question.endswith(("?", "？")) else "",
         precision=precision,
-        max_cost=asking.max_cost,
-        settings=settings,
+        max_cost=max_cost,
+        settings=options.settings() if spec.configure else {},
     )
 
 
-def _refuse_idle(asked: Asked, asking: Asking, dear: int, specs: Sequence[Spec]) -> None:
+def _refuse_idle(asked: Asked, options: ApiOptions, max_cost: float | None, dear: int, specs: Sequence[Spec]) -> None:
     """Refuse options that none of the models looks at, rather than leave them out in silence."""
-    idle = [
-        option
-        for option, given in (
-            ("--instructions", asked.instructions is not None),
-            ("--max-cost", asking.max_cost is not None),
-            ("--price", asking.price is not None),
-            ("--votes", asking.votes != 1),
-            ("--together", asking.together != 1),
-            ("--workers", asking.workers != 8),
-        )
-        if given and not dear
-    ]
+    from lucida.models.openai_api.options import USUAL
+
+    given = {
+        "--instructions": asked.instructions is not None,
+        "--max-cost": max_cost is not None,
+        **{f"--{name}": getattr(options, name) != getattr(USUAL, name) for name in _OPTIONS},
+    }
+    idle = [option for option, is_given in given.items() if is_given and not dear]
     if idle:
         raise InputError(
             f"{idle[0]} is for models that are asked in words.",

@@ -134,8 +134,9 @@ def label(
         MissingExtra: `adapt` without PyTorch.
     """
     from lucida.catalog import Catalog
-    from lucida.label.choice import Asking, choose_labeller, model_names, read_asked
+    from lucida.label.choice import choose_labeller, model_names, read_asked
     from lucida.label.job import run_label
+    from lucida.models.openai_api.options import ApiOptions
 
     with Catalog.open(catalog) as opened:
         asked = read_asked(
@@ -151,7 +152,8 @@ def label(
             opened,
             model_names(model),
             asked,
-            Asking(max_cost, price, votes, together, workers),
+            ApiOptions(votes, together, workers, price),
+            max_cost=max_cost,
             precision=precision,
             cascade=cascade,
             sure=sure,

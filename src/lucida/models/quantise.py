@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
-import io
-import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +15,7 @@ import numpy as np
 from lucida.errors import MissingExtra
 from lucida.models.cache import cache_folder
 from lucida.models.engine import openvino_core
+from lucida.models.quiet import quiet
 from lucida.progress import track
 
 if TYPE_CHECKING:
@@ -69,7 +67,9 @@ def quantised(weights: Weights, images: Callable[[int], NDArray[np.float32]]) ->
     if not can_quantise():
         raise MissingExtra("nncf", "hub", "Making an int8 model")
     core = openvino_core()
-    with track("Making int8", 1, unit="models") as step, _quiet():
+    with track("Making int8", 1, unit="models") as step, quiet():
+        # Nothing may leave the machine, what is quantised least of all.
+        os.environ.setdefault("NNCF_CI", "1")
         import nncf
         import openvino
 
@@ -91,21 +91,3 @@ def quantised(weights: Weights, images: Callable[[int], NDArray[np.float32]]) ->
             (Path(partial) / file.name).replace(file)
         step(1)
     return file
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep NNCF's reports of every layer, and its telemetry, away."""
-    os.environ.setdefault("NNCF_CI", "1")
-    # PyTorch, which NNCF imports where it is there, says that there is no GPU.
-    loggers = [logging.getLogger(name) for name in ("nncf", "torch.utils.cpp_extension")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        # Its bars go to standard output, which may hold one JSON object and nothing else.
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lucida.models.chat import Prompt, Reply, Usage
     from lucida.models.needs import ImageNeeds
+    from lucida.models.openai_api.options import ApiOptions
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 Task = Literal["encode", "classify", "words", "ask"]
@@ -73,6 +74,7 @@ class Spec:
         revision: What changes whenever its results may change.
         note: What a person must know before relying on it; with measured figures where there are some.
         match: Makes what scores images against words; None where it cannot.
+        configure: Returns the spec of the same model asked in another way; None where there is only one way.
         build: Makes the running model of this spec, a precision, and what to try it on (or None).
     """
 
@@ -88,6 +90,7 @@ class Spec:
     match: Callable[[Sequence[Sequence[str]], bool, Sequence[str]], Matcher] | None = field(
         repr=False, compare=False, default=None
     )
+    configure: Callable[[ApiOptions], Spec] | None = field(repr=False, compare=False, default=None)
     build: Callable[[Spec, Precision, Trial | None], Model] = field(
         repr=False, compare=False, default=lambda spec, precision, trial: Model(spec)
     )

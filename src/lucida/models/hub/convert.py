@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import logging
-import os
 import re
 import shutil
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +21,7 @@ from lucida.models.cache import cache_folder
 from lucida.models.hub.snapshot import UNSTATED, Snapshot
 from lucida.models.onnx.card import Card, read_card
 from lucida.models.precision import made_sample
+from lucida.models.quiet import quiet
 from lucida.progress import track
 
 if TYPE_CHECKING:
@@ -119,25 +117,6 @@ def converted(snapshot: Snapshot, load: Callable[[], Network]) -> Card:
     return read_card(folder / "model.toml")
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the chatter of loaders and exporters off the terminal."""
-    names = ("torch.onnx", "torch.export", "transformers", "onnxscript", "timm", "onnx_ir")
-    loggers = [logging.getLogger(name) for name in names]
-    before = [logger.level for logger in loggers]
-    # The bars of transformers ask this variable; ours is enough.
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-
-
 def _write(snapshot: Snapshot, network: Network, folder: Path, step: Callable[[int], None]) -> None:
     import torch
 
@@ -148,47 +127,35 @@ def _write(snapshot: Snapshot, network: Network, folder: Path, step: Callable[[i
         truth = [value.numpy() for value in _tuple(network.image.eval()(sample))]
     _export(network.image, (sample,), ("image",), network.outputs, folder / "image.onnx")
     step(1)
-    session = engine.open_session(folder / "image.onnx", "fp32")
-    for name, expected, got in zip(
-        network.outputs, truth, session({"image": sample.numpy()}, network.outputs), strict=True
-    ):
-        _check_close(snapshot, name, expected, got)
-    widths = dict(zip(network.outputs, (value.shape[1] for value in truth), strict=True))
     if network.text is not None:
-        _write_text(snapshot, network.text, folder)
-    step(1)
+        _export_text(network.text, folder)
     if network.classes:
         rows = [{"name": names[0], "synonyms": names[1:]} for names in network.classes]
         (folder / "classes.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    widths = dict(zip(network.outputs, (value.shape[1] for value in truth), strict=True))
     (folder / "model.toml").write_text(_toml(snapshot, network, widths), encoding="utf-8")
+    step(1)
+    # What is checked is what will be read: the card, and the files that it names.
+    card = read_card(folder / "model.toml")
+    found = engine.open_session(card.file, "fp32")({card.input: sample.numpy()}, network.outputs)
+    for name, expected, got in zip(network.outputs, truth, found, strict=True):
+        _check_close(snapshot, name, expected, got)
+    if network.text is not None and card.text is not None:
+        from lucida.models.onnx.text import TextEncoder
+
+        with quiet():
+            spoken = network.text.encode(list(TEXTS))
+        _check_close(snapshot, "text", spoken, TextEncoder(card.text)(TEXTS))
     step(1)
 
 
-def _write_text(snapshot: Snapshot, text: TextHalf, folder: Path) -> None:
+def _export_text(text: TextHalf, folder: Path) -> None:
     import torch
 
     text.tokenizer.save(str(folder / "tokenizer.json"))
     names = ("input_ids", "attention_mask")[: 1 + text.masked]
     ids = torch.ones((2, text.context), dtype=torch.int64)
     _export(text.module, (ids, torch.ones_like(ids))[: len(names)], names, ("embedding",), folder / "text.onnx")
-    from lucida.models.onnx.card import Text
-    from lucida.models.onnx.text import TextEncoder
-
-    ours = TextEncoder(
-        Text(
-            file=folder / "text.onnx",
-            tokenizer=folder / "tokenizer.json",
-            context=text.context,
-            name="input_ids",
-            mask="attention_mask" if text.masked else "",
-            output="embedding",
-            template="a photo of a {}",
-            logit_scale=text.logit_scale,
-        )
-    )
-    with quiet():
-        expected = text.encode(list(TEXTS))
-    _check_close(snapshot, "text", expected, ours(TEXTS))
 
 
 def _export(

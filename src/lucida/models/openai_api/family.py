@@ -73,6 +73,7 @@ def api_spec(name: str, options: ApiOptions = USUAL) -> Spec:
         source=address.url,
         revision=f"{address.model}+w{WORDING}",
         note=_note(address, price, options),
+        configure=lambda other: api_spec(name, other),
         build=build,
     )
 

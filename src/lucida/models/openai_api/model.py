@@ -49,7 +49,6 @@ class OpenAiModel(Model):
         options: How it is asked.
         price: What tokens cost; None where that is not known.
         sleep: Waits so many seconds between attempts; by default until it is stopped.
-
     """
 
     def __init__(

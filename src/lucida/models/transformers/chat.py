@@ -11,9 +11,9 @@ import numpy as np
 from lucida.errors import ImageError, InputError, MissingExtra, ModelError
 from lucida.images import decode
 from lucida.models.chat import Prompt, Reply, Usage
-from lucida.models.hub.convert import quiet
 from lucida.models.hub.snapshot import UNSTATED, Snapshot
 from lucida.models.needs import ImageNeeds
+from lucida.models.quiet import quiet
 from lucida.models.spec import Gives, Model, Precision, Spec, Trial
 
 if TYPE_CHECKING:
