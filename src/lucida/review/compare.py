@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lucida.review.claim import percent
 
 if TYPE_CHECKING:
-    from lucida.catalog import Catalog, Run
+    from lucida.catalog import Catalog
     from lucida.evidence.paired import Comparison, Pairs
     from lucida.review.pairing import Pairing, Words
 
@@ -280,24 +280,16 @@ def _labeller(words: Words, right: int, excluded: int) -> Labeller:
         revision=run.revision,
         instructions=dict(told) if isinstance(told, dict) else None,
         mode=str(run.parameters.get("mode", "")),
-        cost=_cost(run, words.details),
+        cost=_cost(words.details),
         right=right,
         excluded=excluded,
     )
 
 
-def _cost(run: Run, details: list[dict[str, Any]]) -> float | None:
-    """Return what a run says that it cost, or what its proposals did; None where neither says."""
-    stated = _number(run.parameters.get("cost"))
-    if stated is not None:
-        return stated
-    each = [cost for d in details if (cost := _number(d.get("cost"))) is not None]
+def _cost(details: list[dict[str, Any]]) -> float | None:
+    """Return what proposals have cost, in US dollars; None where nothing says."""
+    each = [float(detail["cost"]) for detail in details if detail.get("cost") is not None]
     return round(math.fsum(each), 6) if each else None
-
-
-def _number(value: Any) -> float | None:
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if fits else None
 
 
 def _share(part: int, whole: int) -> str:
