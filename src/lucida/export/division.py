@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lucida.errors import ImageError
-from lucida.export import splits
+from lucida.data import splits
 from lucida.progress import track
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lucida.catalog import Catalog
-    from lucida.export.duplicates import Looks
+    from lucida.data.duplicates import Looks
     from lucida.export.selection import Row
 
 
@@ -25,7 +25,7 @@ def divide(
     catalog: Catalog, question: str, rows: list[Row], shares: Sequence[splits.Share], seed: int
 ) -> tuple[list[Row], int]:
     """Return the rows with their splits, and how many have a near-identical one beside them."""
-    from lucida.export.duplicates import group
+    from lucida.data.duplicates import group
 
     ids = [row.image for row in rows]
     groups = group(_looks(catalog, ids), vectors=_vectors(catalog, question, ids))
@@ -62,7 +62,7 @@ def _vectors(catalog: Catalog, question: str, ids: Sequence[str]) -> NDArray[np.
 
 
 def _looks(catalog: Catalog, ids: Sequence[str]) -> Looks:
-    from lucida.export.duplicates import Looks
+    from lucida.data.duplicates import Looks
     from lucida.images import decode
 
     looks = Looks.empty(len(ids))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.errors import InputError, UnknownName
-from lucida.export import proof, selection, splits
+from lucida.data import splits
+from lucida.export import proof, selection
 from lucida.export.division import divide
 from lucida.export.folder import Folder
 from lucida.export.writing import Labels, Writing

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageEnhance
 
-from lucida.export import duplicates
-from lucida.export.duplicates import Looks, group, near_hashes, near_vectors
+from lucida.data import duplicates
+from lucida.data.duplicates import Looks, group, near_hashes, near_vectors
 from lucida.images import Image
 
 Draw = Callable[[int], Pillow.Image]

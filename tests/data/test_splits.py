@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lucida.errors import InputError
-from lucida.export.splits import Share, assign, parse
+from lucida.data.splits import Share, assign, parse
 
 THREE = parse("train=0.8,validation=0.1,test=0.1")
 

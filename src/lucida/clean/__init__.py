@@ -1,0 +1,1 @@
+"""Find what is poor, doubled or wrongly labelled; nothing is deleted."""

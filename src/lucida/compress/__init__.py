@@ -1,0 +1,1 @@
+"""Make a trained model smaller and faster, and prove what that costs."""

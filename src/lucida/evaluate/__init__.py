@@ -1,0 +1,1 @@
+"""Say how good a model is, with intervals."""
