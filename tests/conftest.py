@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -24,3 +26,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real image sets are not at hand in {folder}")
     return folder
+
+
+@pytest.fixture
+def draw() -> Callable[[int], Image.Image]:
+    """Draw a picture by its seed, as a photo in that no two look alike."""
+    from pictures import scene
+
+    return scene

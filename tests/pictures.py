@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 
 def picture(kind: str, seed: int, side: int = 48) -> Image.Image:
@@ -39,3 +39,14 @@ def write_pictures(folder: Path, per_kind: int, *, first_seed: int = 0, by_class
             picture(kind, seed).save(path)
             key[name] = kind
     return key
+
+
+def scene(seed: int, side: int = 96) -> Image.Image:
+    """Draw random colours at several scales, weaker as they get finer, as in a photo; no two seeds look alike."""
+    random = np.random.default_rng(seed)
+    total = np.full((side, side, 3), 128.0)
+    for cells, strength in ((3, 60), (6, 30), (12, 15), (24, 8)):
+        coarse = random.uniform(-1, 1, (cells, cells, 3))
+        index = np.arange(side) * cells // side
+        total += strength * coarse[index][:, index]
+    return Image.fromarray(total.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))

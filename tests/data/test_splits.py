@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lucida.errors import InputError
 from lucida.data.splits import Share, assign, parse
+from lucida.errors import InputError
 
 THREE = parse("train=0.8,validation=0.1,test=0.1")
 

@@ -6,24 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image, ImageFilter
 
 from lucida.catalog import Annotation, Catalog, Run, add
+from pictures import scene
 
 CLASSES = ("dress", "hat/cap", "裙子")
-
-
-def picture(seed: int, side: int = 96) -> Image.Image:
-    """Draw random colours at several scales, weaker as they get finer, as in a photo; no two seeds look alike."""
-    random = np.random.default_rng(seed)
-    total = np.full((side, side, 3), 128.0)
-    for cells, strength in ((3, 60), (6, 30), (12, 15), (24, 8)):
-        coarse = random.uniform(-1, 1, (cells, cells, 3))
-        index = np.arange(side) * cells // side
-        total += strength * coarse[index][:, index]
-    return Image.fromarray(total.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
 
 
 class Labelled:
@@ -40,7 +28,7 @@ class Labelled:
         photos = home / "photos"
         photos.mkdir(parents=True, exist_ok=True)
         for i in range(count):
-            picture(i).save(photos / f"été {i:03d}.{('jpg', 'png', 'webp')[i % 3]}")
+            scene(i).save(photos / f"été {i:03d}.{('jpg', 'png', 'webp')[i % 3]}")
         self.catalog = Catalog.open(home / "catalog", create=True)
         if count:
             add([photos], catalog=home / "catalog")
@@ -151,12 +139,6 @@ def make() -> Iterator[Callable[..., Labelled]]:
     yield new
     for one in made:
         one.catalog.close()
-
-
-@pytest.fixture
-def draw() -> Callable[[int], Image.Image]:
-    """Draw a picture by its seed."""
-    return picture
 
 
 @pytest.fixture

@@ -170,8 +170,8 @@ def _boxes(table: _Table, column: Any, row: int) -> Target:
     value = column[row].as_py() or {}
     if isinstance(value, list):  # a list of objects instead of an object of lists
         value = {key: [one[key] for one in value] for key in (value[0] if value else {})}
-    boxes = next((value[key] for key in _BOXES if key in value), [])
-    labels = next((value[key] for key in _CATEGORIES if key in value), [])
+    boxes: list[Any] = next((value[key] for key in _BOXES if key in value), [])
+    labels: list[Any] = next((value[key] for key in _CATEGORIES if key in value), [])
     xywh = np.asarray(boxes, np.float32).reshape(-1, 4)
     # COCO's order, which `datasets` uses for a column named bbox: left, top, width, height.
     return Boxes(np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]), tuple(table.name(v) for v in labels))
