@@ -44,9 +44,22 @@ class Format(Protocol):
 
 def formats() -> tuple[Format, ...]:
     """Return all formats; the first that claims a place reads it."""
+    from lucida.data.coco import CocoFormat
+    from lucida.data.folders import FolderFormat, MvtecFormat
+    from lucida.data.masks import MaskFormat
     from lucida.data.parquet import ParquetFormat
+    from lucida.data.voc import VocFormat
+    from lucida.data.yolo import YoloFormat
 
-    return (ParquetFormat(),)
+    return (
+        ParquetFormat(),
+        CocoFormat(),
+        VocFormat(),
+        YoloFormat(),
+        MvtecFormat(),
+        MaskFormat(),
+        FolderFormat(),
+    )
 
 
 def read_data(path: Path | str, task: Task) -> Samples:
