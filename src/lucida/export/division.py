@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from lucida.errors import ImageError
 from lucida.data import splits
-from lucida.progress import track
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from lucida.catalog import Catalog
-    from lucida.data.duplicates import Looks
     from lucida.export.selection import Row
 
 
@@ -25,10 +22,11 @@ def divide(
     catalog: Catalog, question: str, rows: list[Row], shares: Sequence[splits.Share], seed: int
 ) -> tuple[list[Row], int]:
     """Return the rows with their splits, and how many have a near-identical one beside them."""
-    from lucida.data.duplicates import group
+    from lucida.data.likeness import see
 
     ids = [row.image for row in rows]
-    groups = group(_looks(catalog, ids), vectors=_vectors(catalog, question, ids))
+    read = catalog.images.reader(ids)
+    groups = see([partial(read, image) for image in ids], vectors=_vectors(catalog, question, ids)).groups
     found = splits.assign(ids, [row.label for row in rows], groups, shares, seed=seed)
     sizes = Counter(groups)
     together = sum(size for size in sizes.values() if size > 1)
@@ -59,22 +57,3 @@ def _vectors(catalog: Catalog, question: str, ids: Sequence[str]) -> NDArray[np.
     vectors = np.zeros((len(ids), found.shape[1]), np.float32)
     vectors[there] = found
     return vectors
-
-
-def _looks(catalog: Catalog, ids: Sequence[str]) -> Looks:
-    from lucida.data.duplicates import Looks
-    from lucida.images import decode
-
-    looks = Looks.empty(len(ids))
-
-    def see(row: int) -> None:
-        try:
-            looks.put(row, decode(catalog.images.read(ids[row]), cover=32))
-        except ImageError:
-            return  # whoever writes the image reports it
-
-    with track("Finding near-identical images", len(ids)) as step, ThreadPoolExecutor(4) as pool:
-        for start in range(0, len(ids), 1024):
-            for _ in pool.map(see, range(start, min(start + 1024, len(ids)))):
-                step()
-    return looks
