@@ -8,6 +8,7 @@ LucidaError                     the one root: `except LucidaError` catches all o
 ├── ImageError                  a file that cannot be decoded as an image, or that is too large to be safe
 ├── CatalogError                a catalog that is missing, corrupt, newer than this program, or not writable
 ├── ModelError                  a model that cannot be found, built, or run
+├── TrainingError               training that cannot go on; the last good weights are kept
 ├── MissingExtra (ImportError)  an optional package is not installed; names the command that installs it
 ├── PopulationTooSmall          too few images for the promise asked: label them all
 └── CertificateError            a certificate that cannot be read, or does not hold
@@ -97,6 +98,10 @@ class CatalogError(LucidaError):
 
 class ModelError(LucidaError):
     """A model that cannot be found, built, or run."""
+
+
+class TrainingError(LucidaError):
+    """Training that cannot go on; the last good weights are kept."""
 
 
 class MissingExtra(LucidaError, ImportError):

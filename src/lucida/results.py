@@ -62,3 +62,75 @@ class Embedding:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return {"key": self.key, "vector": self.vector.tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Objects found in an image, best first.
+
+    Attributes:
+        xyxy: Left, top, right, bottom of each, float32 (n, 4), in pixels of the image.
+        confidence: Of each, float32 (n,), 0 to 1.
+        class_id: Number of the class of each, int64 (n,).
+        classes: Names of the classes.
+    """
+
+    xyxy: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    class_id: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def above(self, confidence: float) -> Detections:
+        """Return those that are at least so sure."""
+        keep = self.confidence >= confidence
+        return Detections(self.xyxy[keep], self.confidence[keep], self.class_id[keep], self.classes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        rows = zip(self.xyxy.round(2).tolist(), self.confidence.tolist(), self.class_id.tolist(), strict=True)
+        return {"objects": [{"box": box, "score": round(score, 4), "label": self.classes[k]} for box, score, k in rows]}
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The class of every pixel of an image.
+
+    Attributes:
+        mask: Numbers of classes, uint8 or int32 (height, width).
+        classes: Names of the classes; the first is the background where there is one.
+        confidence: Probability of the class that was chosen, float32 (height, width).
+    """
+
+    mask: NDArray[np.integer[Any]]
+    classes: tuple[str, ...]
+    confidence: NDArray[np.float32] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the share of pixels of each class; the mask itself is for files."""
+        import numpy as np
+
+        counts = np.bincount(self.mask.ravel(), minlength=len(self.classes)) / self.mask.size
+        return {"shares": {name: round(float(share), 6) for name, share in zip(self.classes, counts, strict=True)}}
+
+
+@dataclass(frozen=True, eq=False)
+class Oddness:
+    """How odd an image is, and where.
+
+    Attributes:
+        score: Larger is odder; 1 is the threshold that was set in training.
+        heat: The same for every place, float32 (height, width).
+    """
+
+    score: float
+    heat: NDArray[np.float32]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; the map itself is for files."""
+        return {"score": round(self.score, 6), "odd": self.score >= 1}
+
+
+Result = Classification | Detections | Segmentation | Oddness

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lucida.errors import InputError, UnknownName
 from lucida.data import splits
+from lucida.errors import InputError, UnknownName
 from lucida.export import proof, selection
 from lucida.export.division import divide
 from lucida.export.folder import Folder

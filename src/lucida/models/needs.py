@@ -41,6 +41,39 @@ _PAD = 127  # mid-grey: nearest to the mean, so that borders say least
 
 
 @dataclass(frozen=True)
+class Frame:
+    """Where the pixels of an image lie in what was prepared of it.
+
+    Attributes:
+        width: Of the image, in pixels.
+        height: Of the image, in pixels.
+        scale: Prepared pixels a pixel of the image, across and down.
+        left: Prepared pixels left of the image; negative where it was cut.
+        top: Prepared pixels above the image; negative where it was cut.
+    """
+
+    width: int
+    height: int
+    scale: tuple[float, float]
+    left: float = 0.0
+    top: float = 0.0
+
+    def back(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return boxes float32 (n, 4) of the prepared image as boxes of the image, cut to it."""
+        across, down = self.scale
+        found = (xyxy - np.array([self.left, self.top] * 2)) / np.array([across, down] * 2)
+        limits = np.array([self.width, self.height] * 2)
+        return np.asarray(np.clip(found, 0, limits), np.float32)
+
+    def part(self, size: int) -> tuple[int, int, int, int]:
+        """Return left, top, right and bottom of the image within a prepared square of a side, in whole pixels."""
+        left, top = max(0, round(self.left)), max(0, round(self.top))
+        right = min(size, round(self.left + self.width * self.scale[0]))
+        bottom = min(size, round(self.top + self.height * self.scale[1]))
+        return left, top, max(right, left + 1), max(bottom, top + 1)
+
+
+@dataclass(frozen=True)
 class ImageNeeds:
     """The input contract of a model: size, colour order, range.
 
@@ -105,6 +138,19 @@ class ImageNeeds:
     def fit(self, image: Image) -> NDArray[np.uint8]:
         """Bring an image to the model's size, not normalised yet: uint8 (height, width, 3), or (height, width) grey."""
         return np.asarray(_FITS[self.resize](PIL.Image.fromarray(image.rgb8()), self))
+
+    def frame(self, width: int, height: int) -> Frame:
+        """Return where an image of this size comes to lie in what `fit` makes of it."""
+        size, edge = self.size, max(self.edge, self.size)
+        if self.resize == "squash":
+            cut = (edge - size) / 2
+            return Frame(width, height, (edge / width, edge / height), -cut, -cut)
+        scale = edge / min(width, height) if self.resize == "crop" else size / max(width, height)
+        left, top = (size - width * scale) / 2, (size - height * scale) / 2
+        if self.resize == "pad":
+            # An image is laid on whole pixels.
+            left, top = float(int(left)), float(int(top))
+        return Frame(width, height, (scale, scale), left, top)
 
     def check(self, batch: NDArray[np.float32]) -> None:
         """Refuse anything but a finite float32 batch (n, channels, height, width).

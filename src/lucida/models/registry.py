@@ -11,6 +11,7 @@ from lucida.models.hub.family import HubFamily
 from lucida.models.onnx.family import OnnxFamily
 from lucida.models.openai_api.family import OpenAiFamily
 from lucida.models.spec import Spec
+from lucida.models.trained.family import TrainedFamily
 
 
 class Family(Protocol):
@@ -39,7 +40,7 @@ class Family(Protocol):
         ...
 
 
-FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), OnnxFamily(), HubFamily(), OpenAiFamily())
+FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), TrainedFamily(), OnnxFamily(), HubFamily(), OpenAiFamily())
 
 _HINT = "lucida models lists them; hf:org/name, timm:name, onnx:PATH and folders work as well"
 
@@ -48,9 +49,9 @@ def find(name: str, home: Path | None = None) -> Spec:
     """Return the spec of a model.
 
     Args:
-        name: "embedded"; "onnx:PATH" for a TOML beside an ONNX file (or its folder, or the ONNX file); an alias such as
-            "siglip2"; "hf:org/name" or "timm:name" from the hub or its cache; a folder with a config.json; "gpt-4o" or
-            "api:MODEL@URL" for one behind an address.
+        name: "embedded"; a training run or its folder; "onnx:PATH" for a TOML beside an ONNX file (or its folder, or
+            the ONNX file); an alias such as "siglip2"; "hf:org/name" or "timm:name" from the hub or its cache; a
+            folder with a config.json; "gpt-4o" or "api:MODEL@URL" for one behind an address.
         home: Folder of the models of a catalog (`catalog.models`), so that a run's model is found wherever the
             catalog lies now; None where only models of the machine are meant.
 

@@ -13,12 +13,14 @@ from lucida.errors import InputError, ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lucida.images import Image
     from lucida.models.chat import Prompt, Reply, Usage
     from lucida.models.needs import ImageNeeds
     from lucida.models.openai_api.options import ApiOptions
+    from lucida.results import Result
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
-Task = Literal["encode", "classify", "words", "ask"]
+Task = Literal["encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly"]
 Output = Literal["embedding", "logits"]
 
 
@@ -66,7 +68,8 @@ class Spec:
         name: Name under which it is found again: "embedded", "onnx:/models/encoder.toml".
         family: The folder of `lucida.models` that builds it.
         tasks: What it can do: "encode" (vectors), "classify" (its own classes), "words" (any words),
-            "ask" (questions in words, answered with a reason).
+            "ask" (questions in words, answered with a reason), "tag" (several of its classes), "detect" (boxes),
+            "segment" (a class for every pixel), "anomaly" (how odd an image is, and where).
         needs: What it needs of an image.
         gives: What it gives.
         licence: Licence of its weights.
@@ -163,6 +166,14 @@ class Model:
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return unnormalised log-probabilities float32 (n, classes) of the model's own classes."""
         raise self.spec.cannot("classify", "name classes of its own")
+
+    def predict(self, images: Sequence[Image]) -> list[Result]:
+        """Return boxes, masks or heat maps of images of any size, in their own pixels.
+
+        Args:
+            images: Decoded images.
+        """
+        raise self.spec.cannot("detect", "find objects, masks or oddities")
 
     def ask(self, prompt: Prompt, images: Sequence[bytes]) -> list[Reply]:
         """Answer a question about each of a few images, at most `together`.

@@ -19,7 +19,7 @@ from lucida.errors import MissingExtra, ModelError
 from lucida.models import engine
 from lucida.models.cache import cache_folder
 from lucida.models.hub.snapshot import UNSTATED, Snapshot
-from lucida.models.onnx.card import Card, read_card
+from lucida.models.onnx.card import Card, read_card, write_card
 from lucida.models.precision import made_sample
 from lucida.models.quiet import quiet
 from lucida.progress import track
@@ -125,7 +125,7 @@ def _write(snapshot: Snapshot, network: Network, folder: Path, step: Callable[[i
         _check_preparation(snapshot, network)
     with quiet(), torch.inference_mode():
         truth = [value.numpy() for value in _tuple(network.image.eval()(sample))]
-    _export(network.image, (sample,), ("image",), network.outputs, folder / "image.onnx")
+    export_onnx(network.image, (sample,), ("image",), network.outputs, folder / "image.onnx")
     step(1)
     if network.text is not None:
         _export_text(network.text, folder)
@@ -133,7 +133,7 @@ def _write(snapshot: Snapshot, network: Network, folder: Path, step: Callable[[i
         rows = [{"name": names[0], "synonyms": names[1:]} for names in network.classes]
         (folder / "classes.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
     widths = dict(zip(network.outputs, (value.shape[1] for value in truth), strict=True))
-    (folder / "model.toml").write_text(_toml(snapshot, network, widths), encoding="utf-8")
+    _write_card(snapshot, network, widths, folder / "model.toml")
     step(1)
     # What is checked is what will be read: the card, and the files that it names.
     card = read_card(folder / "model.toml")
@@ -155,16 +155,25 @@ def _export_text(text: TextHalf, folder: Path) -> None:
     text.tokenizer.save(str(folder / "tokenizer.json"))
     names = ("input_ids", "attention_mask")[: 1 + text.masked]
     ids = torch.ones((2, text.context), dtype=torch.int64)
-    _export(text.module, (ids, torch.ones_like(ids))[: len(names)], names, ("embedding",), folder / "text.onnx")
+    export_onnx(text.module, (ids, torch.ones_like(ids))[: len(names)], names, ("embedding",), folder / "text.onnx")
 
 
-def _export(
+def export_onnx(
     module: torch.nn.Module,
     sample: tuple[torch.Tensor, ...],
     inputs: Sequence[str],
     outputs: Sequence[str],
     path: Path,
 ) -> None:
+    """Write a network as ONNX, for any number of rows.
+
+    Args:
+        module: What is written.
+        sample: Its inputs, with more than one row.
+        inputs: Their names in the file.
+        outputs: Names of what it returns.
+        path: The file.
+    """
     import torch
 
     rows = torch.export.Dim("n", min=1, max=4096)
@@ -223,40 +232,29 @@ def _check_preparation(snapshot: Snapshot, network: Network) -> None:
         )
 
 
-def _toml(snapshot: Snapshot, network: Network, widths: dict[str, int]) -> str:
+def _write_card(snapshot: Snapshot, network: Network, widths: dict[str, int], path: Path) -> None:
     task = "clip" if network.text else "encode" if "embedding" in widths else "classify"
-    needs = network.needs
-    keys = ("size", "resize", "edge", "centre", "interpolation", "channels", "layout", "scale", "mean", "std")
     output: dict[str, Any] = {name: name for name in widths}
     if "embedding" in widths:
         output["dimensions"] = widths["embedding"]
     if network.classes:
         output["classes"] = "classes.json"
-    tables: dict[str, dict[str, Any]] = {
-        "": {
-            "name": snapshot.name,
-            "task": task,
-            "file": "image.onnx",
-            "licence": network.licence,
-            "source": snapshot.name,
-            "digest": f"{snapshot.revision[:12]}.{VERSION}",
-        },
-        "input": {"name": "image", **{key: getattr(needs, key) for key in keys}},
-        "output": output,
+    top = {
+        "name": snapshot.name,
+        "task": task,
+        "file": "image.onnx",
+        "licence": network.licence,
+        "source": snapshot.name,
+        "digest": f"{snapshot.revision[:12]}.{VERSION}",
     }
+    text: dict[str, Any] = {}
     if network.text:
-        mask = {"mask": "attention_mask"} if network.text.masked else {}
-        tables["text"] = {
+        text = {
             "file": "text.onnx",
             "tokenizer": "tokenizer.json",
             "context": network.text.context,
             "output": "embedding",
             "logit_scale": network.text.logit_scale,
-            **mask,
+            **({"mask": "attention_mask"} if network.text.masked else {}),
         }
-    lines = []
-    for name, table in tables.items():
-        lines += [f"[{name}]"] if name else []
-        # What JSON writes for texts, numbers and lists of them is TOML as well.
-        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
-    return "\n".join(lines) + "\n"
+    write_card(path, top, network.needs, output, text=text)

@@ -2,7 +2,7 @@
 
 name = "my-encoder"                 # any name
 digest = ""                         # of a program that wrote the model: what changes whenever the files do
-task = "encode"                     # encode | classify | clip
+task = "encode"                     # encode | classify | clip | tag | detect | segment | anomaly
 file = "encoder.onnx"               # beside this file
 licence = "MIT"                     # and source, revision, note: for people and records
 [input]
@@ -22,6 +22,9 @@ embedding = "embedding"             # encode and clip
 logits = "logits"                   # classify
 dimensions = 512                    # of the embedding; found by running the model where it is left out
 classes = "classes.txt"             # one a line; or JSON: names, or {"name": …, "synonyms": […]}
+raw = ["boxes", "scores"]           # detect, segment, anomaly: all outputs that are decoded, in order
+[decode]                            # detect, segment, anomaly: how; see lucida.models.onnx.decoders
+kind = "points"                     # and what that kind takes
 [text]                              # clip only
 file = "text.onnx"
 tokenizer = "tokenizer.json"
@@ -51,7 +54,7 @@ from lucida.errors import InputError, ModelError
 from lucida.models.needs import CENTRES, CHANNELS, INTERPOLATIONS, LAYOUTS, RESIZES, ImageNeeds
 from lucida.models.onnx.rules import Rule, read_table
 
-TASKS = ("encode", "classify", "clip")
+TASKS = ("encode", "classify", "clip", "tag", "detect", "segment", "anomaly")
 
 _TOP = {
     "name": Rule(str),
@@ -64,6 +67,7 @@ _TOP = {
     "digest": Rule(str, ""),
     "input": Rule(dict, {}),
     "output": Rule(dict, {}),
+    "decode": Rule(dict, {}),
     "text": Rule(dict, {}),
     "parts": Rule(dict, {}),
     "measured": Rule(dict, {}),
@@ -85,6 +89,7 @@ _OUTPUT = {
     "embedding": Rule(str, ""),
     "logits": Rule(str, ""),
     "classes": Rule(str, ""),
+    "raw": Rule(list, []),
     "dimensions": Rule(int, 0, above=0),
 }
 _TEXT = {
@@ -103,6 +108,10 @@ _TASK_NEEDS = {
     "encode": (("output", "embedding"),),
     "classify": (("output", "logits"), ("output", "classes")),
     "clip": (("output", "embedding"), ("text", "file")),
+    "tag": (("output", "logits"), ("output", "classes")),
+    "detect": (("output", "raw"), ("output", "classes"), ("decode", "kind")),
+    "segment": (("output", "raw"), ("output", "classes"), ("decode", "kind")),
+    "anomaly": (("output", "raw"), ("decode", "kind")),
 }
 
 
@@ -127,6 +136,8 @@ class Card:
     Attributes:
         path: The TOML itself.
         parts: Widths of the named parts of the embedding, in order; empty where it is of one kind.
+        raw: Outputs that are decoded to boxes, masks or maps, in order.
+        decode: How: its kind, and what that kind takes.
         dimensions: Length of the embedding; 0 where it is not stated.
         classes: Names in the order of the logits.
         synonyms: For each class its name and what else it is called.
@@ -151,6 +162,8 @@ class Card:
     digest: str
     parts: dict[str, int] = field(default_factory=dict)
     dimensions: int = 0
+    raw: tuple[str, ...] = ()
+    decode: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -173,6 +186,7 @@ def read_card(path: Path) -> Card:
         "input": read_table(top["input"], _INPUT, where="[input]", file=path),
         "output": read_table(top["output"], _OUTPUT, where="[output]", file=path),
         "text": read_table(top["text"], _TEXT, where="[text]", file=path) if top["text"] else {},
+        "decode": dict(top["decode"]),
         "parts": read_table(top["parts"], dict.fromkeys(top["parts"], _PART), where="[parts]", file=path),
     }
     for table, key in _TASK_NEEDS[top["task"]]:
@@ -199,6 +213,8 @@ def read_card(path: Path) -> Card:
         text=text,
         parts=tables["parts"],
         dimensions=tables["output"]["dimensions"],
+        raw=tuple(tables["output"]["raw"]),
+        decode=tables["decode"],
         digest=top["digest"] or _digest(files, {"task": top["task"], **_counting(tables)}),
     )
 
@@ -290,10 +306,14 @@ def _words(entry: Any) -> tuple[str, ...]:
 
 def _counting(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Leave out keys that came later and are not used: older models keep their digest."""
-    later = {"input": {"edge": 0, "centre": "floor"}, "output": {"dimensions": tables["output"]["dimensions"]}}
+    later = {
+        "input": {"edge": 0, "centre": "floor"},
+        "output": {"dimensions": tables["output"]["dimensions"], "raw": []},
+    }
     return {
         name: {key: value for key, value in table.items() if later.get(name, {}).get(key, _NEVER) != value}
         for name, table in tables.items()
+        if table or name != "decode"
     }
 
 
@@ -306,3 +326,37 @@ def _digest(files: list[Path], use: dict[str, Any]) -> str:
         with file.open("rb") as opened:
             whole.update(hashlib.file_digest(opened, "sha256").digest())
     return whole.hexdigest()[:12]
+
+
+def write_card(
+    path: Path,
+    top: dict[str, Any],
+    needs: ImageNeeds,
+    output: dict[str, Any],
+    *,
+    input: str = "image",
+    **tables: dict[str, Any],
+) -> None:
+    """Write the TOML beside a model.
+
+    Args:
+        path: The TOML file.
+        top: What stands above all tables: name, task, file, licence, source …
+        needs: What the model needs of an image.
+        output: The table [output].
+        input: Name of the input in the file.
+        tables: Further tables by name; empty ones are left out.
+    """
+    keys = ("size", "resize", "edge", "centre", "interpolation", "channels", "layout", "scale", "mean", "std")
+    whole = {
+        "": top,
+        "input": {"name": input, **{key: getattr(needs, key) for key in keys}},
+        "output": output,
+        **{name: table for name, table in tables.items() if table},
+    }
+    lines: list[str] = []
+    for name, table in whole.items():
+        lines += [f"[{name}]"] if name else []
+        # What JSON writes for texts, numbers and lists of them is TOML as well.
+        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -18,6 +18,10 @@ _TASKS: dict[str, tuple[Task, ...]] = {
     "encode": ("encode",),
     "classify": ("classify",),
     "clip": ("encode", "words"),
+    "tag": ("tag",),
+    "detect": ("detect",),
+    "segment": ("segment",),
+    "anomaly": ("anomaly",),
 }
 
 
@@ -66,6 +70,10 @@ def card_spec(card: Card, *, name: str, family: str) -> Spec:
     dimensions = (card.dimensions or _dimensions(card)) if card.embedding else 0
 
     def build(spec: Spec, precision: Precision, trial: Trial | None) -> Model:
+        if card.raw:
+            from lucida.models.onnx.dense import DenseModel
+
+            return DenseModel(spec, card, precision)
         from lucida.models.onnx.model import OnnxModel
 
         return OnnxModel(spec, card, precision, trial)

@@ -84,9 +84,16 @@ class OnnxModel(Model):
 
 
 def run_batch(
-    session: Session, card: Card, batch: NDArray[np.float32], names: Sequence[str]
+    session: Session, card: Card, batch: NDArray[np.float32], names: Sequence[str], *, flat: bool = True
 ) -> list[NDArray[np.float32]]:
     """Run a session on prepared images in the layout and the batch size that the file takes.
+
+    Args:
+        session: The loaded file.
+        card: How it is used.
+        batch: float32 (n, channels, height, width).
+        names: Outputs that are wanted.
+        flat: Give every output as (n, size), not in its own shape.
 
     Raises:
         ModelError: The engine refuses the input.
@@ -108,7 +115,7 @@ def run_batch(
                 got=f"{filled.shape}: {' '.join(str(error).split())[:200]}",
                 hint=f"correct [input] in {card.path.name}",
             ) from error
-        rows.append([value.reshape(len(filled), -1)[: len(chunk)] for value in found])
+        rows.append([(value.reshape(len(filled), -1) if flat else value)[: len(chunk)] for value in found])
     if not rows:
         return [np.empty((0, 0), np.float32) for _ in names]
     return [np.concatenate(parts) for parts in zip(*rows, strict=True)]

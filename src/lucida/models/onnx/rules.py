@@ -17,7 +17,8 @@ class Rule:
     """What one key may hold.
 
     Attributes:
-        kind: The type: str, int, float (an int will do), tuple (a list of numbers) or dict (a table).
+        kind: The type: str, int, float (an int will do), tuple (a list of numbers), list (of texts) or
+            dict (a table).
         default: Value where the key is absent; REQUIRED refuses its absence.
         allowed: The only values that will do; empty for any.
         above: Numbers must be greater than this; None for no limit.
@@ -50,6 +51,7 @@ _WORDS = {
     int: "a whole number",
     float: "a number",
     tuple: "a list of numbers, one a channel",
+    list: "a list of texts",
     dict: "a table",
 }
 
@@ -64,11 +66,16 @@ def _numbers(value: Any) -> tuple[float, ...] | None:
     return tuple(float(v) for v in value)
 
 
+def _texts(value: Any) -> list[str] | None:
+    return value if isinstance(value, list) and value and all(isinstance(v, str) and v for v in value) else None
+
+
 _READERS: dict[type, Callable[[Any], Any]] = {
     str: lambda v: v if isinstance(v, str) and v.strip() else None,
     int: lambda v: v if isinstance(v, int) and not isinstance(v, bool) else None,
     float: _number,
     tuple: _numbers,
+    list: _texts,
     dict: lambda v: v if isinstance(v, dict) else None,
 }
 

@@ -1,0 +1,293 @@
+"""Networks to begin from: the embedded encoder, any of timm's, or an earlier run, as a trunk and a head."""
+
+# Where PyTorch is not installed its classes are unknown to mypy.
+# mypy: disallow_subclassing_any=False
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from lucida.errors import InputError, MissingExtra, UnknownName
+from lucida.models.quiet import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EMBEDDED = "embedded"
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# Short names that people type; everything else is timm's own name.
+ALIASES = {
+    "mobilenetv3": "mobilenetv3_large_100",
+    "mobilenetv4": "mobilenetv4_conv_small",
+    "efficientnet": "efficientnet_b0",
+    "resnet": "resnet50",
+    "vit": "vit_small_patch16_224",
+    "swin": "swin_tiny_patch4_window7_224",
+    "convnext": "convnext_tiny",
+}
+
+
+class Classifier(nn.Module):
+    """A trunk that gives features and a linear head.
+
+    Args:
+        trunk: float32 (n, c, h, w) to features float32 (n, d).
+        width: d.
+        classes: How many.
+        drop: Share of features that are dropped in training.
+    """
+
+    def __init__(self, trunk: nn.Module, width: int, classes: int, drop: float = 0.0) -> None:
+        super().__init__()
+        self.trunk, self.head, self.drop = trunk, nn.Linear(width, classes), nn.Dropout(drop)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (n, classes)."""
+        logits: Tensor = self.head(self.drop(self.trunk(x)))
+        return logits
+
+
+@dataclass
+class Backbone:
+    """A trunk, and what images it takes.
+
+    Attributes:
+        name: As it is recorded.
+        trunk: float32 (n, channels, h, w), normalised, to features float32 (n, width).
+        width: Length of the features.
+        size: Usual side of the input in pixels.
+        mean: Of the input on 0..1, a value a channel.
+        std: Likewise.
+        rate: Usual peak learning rate to train all of it.
+        start: What the weights are: "hub", "embedded", "nothing", or the run that they come from.
+        licence: Of the weights that it begins with.
+        target: Layer whose maps show where it looks (see `lucida.explain`), a name within the trunk; "" if unknown.
+        fixed: Whether only images of `size` are taken.
+        note: What a person should know of how the weights were had.
+    """
+
+    name: str
+    trunk: nn.Module
+    width: int
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    rate: float
+    start: str
+    licence: str
+    target: str = ""
+    fixed: bool = False
+    note: str = ""
+
+
+class EncoderTrunk(nn.Module):
+    """The embedded encoder without its own head."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.stem, self.blocks = encoder.stem, encoder.blocks
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Return the feature map at the end of each stage, in falling resolution."""
+        features = torch.relu(self.stem(x))
+        found: list[Tensor] = []
+        for block in self.blocks:
+            features = block(features)
+            if found and features.shape[1] == found[-1].shape[1]:
+                found[-1] = features
+            else:
+                found.append(features)
+        return found
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features (n, 384)."""
+        return self.maps(x)[-1].mean(dim=(2, 3))
+
+
+def build(name: str, *, start: str = "auto", channels: int = 3, size: int | None = None) -> Backbone:
+    """Return a backbone by name.
+
+    Args:
+        name: "embedded"; a name of timm's ("resnet50", "vit_small_patch16_224") or a short one of `ALIASES`.
+        start: "hub" for its published weights, "nothing" for random ones, a folder with `best.safetensors` of a run
+            for those, "auto" for published weights where they are to be had.
+        channels: Of the images; the first layer is adapted to more or fewer than three.
+        size: Side of the images in pixels; None for the usual one.
+
+    Raises:
+        UnknownName: No such model.
+        MissingExtra: timm is not installed.
+        InputError: The weights are not to be had, or are of another network.
+    """
+    backbone = _embedded(start) if name == EMBEDDED else _timm(name, start, channels, size)
+    if name == EMBEDDED and channels != 3:
+        first = backbone.trunk.stem[0]
+        backbone.trunk.stem[0] = _adapted(first, channels)
+        backbone.mean, backbone.std = (0.5,) * channels, (0.25,) * channels
+    return backbone
+
+
+def _embedded(start: str) -> Backbone:
+    from lucida.models.embedded.family import weights
+    from lucida.models.embedded.network import Encoder
+    from lucida.models.embedded.tuned import load_network
+
+    encoder = load_network(weights()) if start in ("auto", "hub", EMBEDDED) else Encoder(10)
+    trunk = EncoderTrunk(encoder)
+    licence = "research only, see lucida/models/embedded/weights/LICENSE"
+    backbone = Backbone(EMBEDDED, trunk, 384, 128, *IMAGENET, 1e-3, EMBEDDED, licence, target="blocks")
+    if start == "nothing":
+        backbone.start, backbone.licence = "nothing", ""
+    elif start not in ("auto", "hub", EMBEDDED):
+        load_trunk(trunk, Path(start))
+        backbone.start, backbone.licence = start, ""
+    return backbone
+
+
+def _timm(name: str, start: str, channels: int, size: int | None) -> Backbone:
+    try:
+        import timm
+    except ImportError as error:
+        raise MissingExtra("timm", "train", f"Training {name}") from error
+    full = ALIASES.get(name, name.removeprefix("timm:").removeprefix("timm/"))
+    if not timm.is_model(full):
+        raise UnknownName(
+            "model to train", name, [EMBEDDED, *ALIASES, *timm.list_models()], hint="any name of timm's works"
+        )
+    options: dict[str, Any] = {"num_classes": 0, "in_chans": channels}
+    published = timm.get_pretrained_cfg(full)
+    fixed = bool(published and published.fixed_input_size)
+    if fixed and size:
+        options["img_size"] = size
+    trunk, origin, note = None, "nothing", ""
+    if start in ("auto", "hub"):
+        try:
+            with quiet():
+                trunk, origin = timm.create_model(full, pretrained=True, **options), "hub"
+        except Exception as error:  # every back end of the hub has errors of its own
+            reason = " ".join(str(error).split())[:160]
+            if start == "hub":
+                raise InputError(
+                    f"The published weights of {full} are not to be had.",
+                    expected="a network, or the weights in the hub's cache",
+                    got=reason,
+                    hint="--start nothing trains from random weights; --model embedded has weights offline",
+                ) from error
+            note = f"The published weights of {full} are not to be had here, so it begins from nothing."
+    if trunk is None:
+        with quiet():
+            trunk = timm.create_model(full, pretrained=False, **options)
+    if start not in ("auto", "hub", "nothing"):
+        load_trunk(trunk, Path(start))
+        origin = start
+    data = timm.data.resolve_model_data_config(trunk)
+    side = size or data["input_size"][1]
+    mean, std = (tuple(data[key]) if channels == 3 else (0.5,) * channels for key in ("mean", "std"))
+    with torch.no_grad(), quiet():
+        width = int(trunk.eval()(torch.zeros(1, channels, side, side)).shape[1])
+    # Attention diverges at rates that convolutions like.
+    attends = any(isinstance(module, nn.LayerNorm) for module in trunk.modules())
+    licence = str((published.license if published else "") or "") if origin == "hub" else ""
+    return Backbone(
+        full, trunk, width, side, mean, std, 5e-4 if attends else 1.5e-3, origin, licence, fixed=fixed, note=note
+    )
+
+
+def _adapted(first: nn.Conv2d, channels: int) -> nn.Conv2d:
+    """Return a first layer for other channels: the mean filter, as strong in sum as before."""
+    layer = nn.Conv2d(
+        channels, first.out_channels, first.kernel_size, first.stride, first.padding, bias=first.bias is not None
+    )
+    with torch.no_grad():
+        layer.weight.copy_(first.weight.mean(1, keepdim=True).repeat(1, channels, 1, 1) * 3 / channels)
+        if first.bias is not None and layer.bias is not None:
+            layer.bias.copy_(first.bias)
+    return layer
+
+
+def load_trunk(trunk: nn.Module, run: Path) -> None:
+    """Put the trunk of an earlier run's network into a new one.
+
+    Args:
+        trunk: Changed in place.
+        run: Folder of the run, or its checkpoint.
+
+    Raises:
+        InputError: There is no checkpoint, or it is of another network.
+    """
+    from lucida.train import checkpoint
+    from lucida.train.loop import BEST, another
+
+    path = run / BEST if run.is_dir() else run
+    if not path.is_file():
+        raise InputError(
+            f"There are no weights to begin from at {run}.",
+            expected='"auto", "hub", "nothing", or a training run',
+            got=f"no {BEST} there",
+            hint="lucida train prints the name of its run",
+        )
+    weights = checkpoint.load(path)[0]["network"]
+    inner = {name.removeprefix("trunk."): value for name, value in weights.items() if name.startswith("trunk.")}
+    try:
+        trunk.load_state_dict(inner)
+    except RuntimeError as error:
+        raise another(path, error) from error
+
+
+Tune = str
+
+
+def freeze_all_but_head(model: Classifier) -> None:
+    """Leave only the head to be trained: a linear probe."""
+    model.trunk.requires_grad_(False)
+
+
+def add_lora(model: Classifier, rank: int = 8) -> Callable[[], None]:
+    """Freeze the trunk and add low-rank changes beside its linear and pointwise layers; return what merges them.
+
+    Raises:
+        MissingExtra: The package `peft` is not installed.
+        InputError: No layer of the trunk can take one.
+
+    Source: Hu et al. 2022, LoRA.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+        from peft.tuners.lora import LoraLayer
+    except ImportError as error:
+        raise MissingExtra("peft", "train", "Training by LoRA") from error
+    fitting = [
+        name
+        for name, module in model.trunk.named_modules()
+        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
+    ]
+    if not fitting:
+        raise InputError(
+            "No layer of this model can be trained by LoRA.",
+            expected="linear layers or plain convolutions",
+            got=type(model.trunk).__name__,
+            hint="--tune full",
+        )
+    with quiet():
+        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=fitting), model.trunk)
+
+    def merge() -> None:
+        """Fold the changes into the layers, so that nothing of them remains."""
+        for name, module in list(model.trunk.named_modules()):
+            if isinstance(module, LoraLayer):
+                module.merge()
+                parent = model.trunk.get_submodule(name.rpartition(".")[0])
+                setattr(parent, name.rpartition(".")[2], module.get_base_layer())
+
+    return merge
+
+
+def describe(backbone: Backbone) -> str:
+    """Return the parts of a backbone that decide its results, as JSON."""
+    return json.dumps([backbone.name, backbone.start, backbone.size, backbone.mean, backbone.std])

@@ -1,0 +1,159 @@
+"""One training, from samples to a run whose model can be named wherever a model can."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lucida.train import recipes
+from lucida.train.location import MODEL, RESULT
+
+if TYPE_CHECKING:
+    from lucida.catalog import Catalog
+    from lucida.train.request import Request
+    from lucida.train.settings import Settings
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What training did.
+
+    Attributes:
+        run: Id of the run, which is the name of its model: `lucida label --model RUN`.
+        task: What was trained.
+        metrics: Of the best evaluation on the validation part.
+        model: Name of the network.
+        start: What its weights began from.
+        images: How many images it was trained on.
+        validation: How many it was judged by.
+        steps: Changes of weights.
+        seconds: Time of all calls.
+        stopped: Why training ended.
+        waiting: Share of the time that was spent waiting for images.
+        folder: Where everything of the run lies.
+        skipped: How many images could not be read.
+        notes: What a person should know, a sentence each.
+    """
+
+    run: str
+    task: str
+    metrics: dict[str, float]
+    model: str
+    start: str
+    images: int
+    validation: int
+    steps: int
+    seconds: float
+    stopped: str
+    waiting: float
+    folder: str
+    skipped: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {**self.__dict__, "notes": list(self.notes)}
+
+    def __str__(self) -> str:
+        figures = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in self.metrics.items())
+        lines = [
+            f"Trained {self.model} (from {self.start}) on {self.images:,} images in {self.seconds / 60:.1f} minutes:"
+            f" {self.steps:,} steps, then {self.stopped}.",
+            f"On {self.validation:,} images for validation, which chose the weights: {figures}.",
+        ]
+        if self.skipped:
+            lines.append(f"{self.skipped:,} images could not be read.")
+        return "\n".join([*lines, *self.notes, f"Run {self.run}. Next: lucida evaluate {self.run} --data PLACE"])
+
+
+def run_train(catalog: Catalog, task: str, request: Request, settings: Settings, *, question: str) -> TrainResult:
+    """Train, or go on with a training that was started with the same arguments.
+
+    Args:
+        catalog: Where the run is kept.
+        task: Name of the recipe.
+        request: What is to be trained, from what.
+        settings: How.
+        question: What the labels answer.
+
+    Raises:
+        InputError: Nothing can be learned from what was given.
+        TrainingError: Training cannot go on.
+        MissingExtra: A package is not installed.
+    """
+    _calm()
+    from lucida.train.loop import fit
+
+    parameters = {
+        "task": task,
+        "data": request.samples.origin,
+        "digest": request.samples.digest(),
+        "start": request.start,
+        "tune": request.tune,
+        "size": request.size,
+        "augmentation": request.augmentation,
+        **request.extra,
+        **settings.deciding(),
+    }
+    model = request.model or recipes.entry(task).model
+    run = catalog.runs.start("train", question=question, model=model, parameters=parameters)
+    folder = catalog.runs.folder(run.id)
+    if (kept := read_result(folder)) is not None:
+        return kept
+    recipe = recipes.make(task, request)
+    write_json(folder / "config.json", {"model": model, "classes": list(request.samples.classes), **parameters})
+    state = fit(recipe, settings, folder)
+    partial = folder / f"{MODEL}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    more = recipe.export(partial)
+    shutil.rmtree(folder / MODEL, ignore_errors=True)
+    partial.rename(folder / MODEL)
+    backbone = getattr(recipe, "backbone", None)
+    result = TrainResult(
+        run=run.id,
+        task=task,
+        metrics={**state.metrics, **{k: v for k, v in more.items() if isinstance(v, float)}},
+        model=model,
+        start=getattr(backbone, "start", request.start),
+        images=len(recipe),
+        validation=len(request.validation),
+        steps=state.step,
+        seconds=round(state.seconds, 1),
+        stopped=state.stopped,
+        waiting=round(state.waited / max(state.seconds, 1e-9), 4),
+        folder=str(folder),
+        skipped=len(set(recipe.skipped)) + len(set(state.skipped)),
+        notes=tuple(dict.fromkeys(recipe.notes)),
+    )
+    write_json(folder / RESULT, {**result.to_json(), "ended": time.time()})
+    catalog.runs.finish(run.id)
+    return result
+
+
+def read_result(folder: Path) -> TrainResult | None:
+    """Return what a finished training did; None where it is not finished."""
+    path = folder / RESULT
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept.pop("ended", None)
+    return TrainResult(**{**kept, "folder": str(folder), "notes": tuple(kept["notes"])})
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON object, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    partial.replace(path)
+
+
+def _calm() -> None:
+    """Let waiting threads sleep, before PyTorch starts any: they would take the cores of those that prepare images."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")

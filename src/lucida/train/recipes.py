@@ -1,0 +1,109 @@
+"""The recipes by task: what each is for, where it lies, and which options it looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lucida.errors import InputError, ModelError, UnknownName
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lucida.data.sample import Task
+    from lucida.train.recipe import Recipe
+    from lucida.train.request import Request
+    from lucida.train.trained import Trained
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recipe.
+
+    Attributes:
+        function: "module:function"; called with a `Request`, and gives a `Recipe`.
+        reads: What must be known of the images.
+        options: Options of the verb beyond the common ones that it looks at.
+        model: What is trained where no model is named: the best measured offline.
+        rebuild: "module:function"; called with a `Trained`, and gives its network, not loaded; "" if there is none.
+    """
+
+    function: str
+    reads: Task
+    options: tuple[str, ...] = ()
+    model: str = "embedded"
+    rebuild: str = ""
+
+
+_WHOLE = ("tune", "start", "size", "augmentation")
+_CLASSIFIER = "lucida.train.classify:rebuild"
+
+RECIPES: dict[str, Entry] = {
+    "classify": Entry("lucida.train.classify:classify", "classify", _WHOLE, rebuild=_CLASSIFIER),
+    "tag": Entry("lucida.train.classify:tag", "tag", _WHOLE, rebuild=_CLASSIFIER),
+}
+
+
+def entry(task: str) -> Entry:
+    """Return a recipe's entry.
+
+    Raises:
+        UnknownName: No such recipe.
+    """
+    if task not in RECIPES:
+        raise UnknownName("training", task, RECIPES, hint="lucida train classify")
+    return RECIPES[task]
+
+
+def make(task: str, request: Request) -> Recipe:
+    """Build a recipe: its network, and its examples ready to be drawn.
+
+    Raises:
+        UnknownName: No such recipe.
+        InputError: Nothing can be learned from what was given.
+        MissingExtra: A package is not installed.
+    """
+    module, function = entry(task).function.split(":")
+    made: Recipe = getattr(import_module(module), function)(request)
+    return made
+
+
+def rebuild(trained: Trained) -> nn.Module:
+    """Return the network of a run, its weights not loaded.
+
+    Raises:
+        ModelError: Runs of this task have none.
+    """
+    place = entry(trained.task).rebuild
+    if not place:
+        raise ModelError(
+            f"The run {trained.folder.name} has no network that can be built again.",
+            expected=f"a run of {', '.join(name for name, one in RECIPES.items() if one.rebuild)}",
+            got=f"one of {trained.task}",
+        )
+    module, function = place.split(":")
+    network: nn.Module = getattr(import_module(module), function)(trained)
+    return network
+
+
+def refuse_idle(task: str, given: dict[str, Any]) -> None:
+    """Refuse options that a recipe does not look at, rather than leave them out in silence.
+
+    Args:
+        task: Name of the recipe.
+        given: Options that differ from their defaults, by name.
+
+    Raises:
+        InputError: One of them is for other recipes.
+    """
+    known = entry(task).options
+    for name in given:
+        if name not in known:
+            users = ", ".join(other for other, one in RECIPES.items() if name in one.options)
+            raise InputError(
+                f"--{name} is not for `lucida train {task}`.",
+                expected=f"options {', '.join('--' + option for option in known) or '(none of its own)'}",
+                got=f"--{name} {given[name]}",
+                hint=f"leave it out; it is for {users}" if users else "leave it out",
+            )
