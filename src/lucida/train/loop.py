@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import send_to_device
 from accelerate.utils.memory import should_reduce_batch_size
 
@@ -99,6 +100,8 @@ def fit(recipe: Recipe, settings: Settings, folder: Path) -> State:
 class _Loop:
     def __init__(self, recipe: Recipe, settings: Settings, folder: Path) -> None:
         self.recipe, self.settings, self.folder = recipe, settings, folder
+        # Accelerate keeps the first arithmetic of a process for ever, and refuses another.
+        AcceleratorState._reset_state()
         with quiet():
             self.accelerator = Accelerator(
                 mixed_precision=mixed_precision(settings.arithmetic),
