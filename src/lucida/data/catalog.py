@@ -80,6 +80,21 @@ def read_proposals(catalog: Catalog, run: str) -> Samples:
     return Samples("classify", _order(catalog, known.question, every), tuple(samples), f"the proposals of {run}")
 
 
+def read_unlabelled(catalog: Catalog) -> Samples:
+    """Return all images of a catalog, whatever was said of them: for learning without labels.
+
+    Args:
+        catalog: An open catalog; the images can be read after it was closed.
+
+    Raises:
+        InputError: It has no images.
+    """
+    ids = catalog.images.ids()
+    if not ids:
+        raise InputError("The catalog has no images.", expected="images to learn from", got="none", hint="lucida add")
+    return Samples("classify", (), tuple(_samples(catalog, ids, {}, {})), "all images of the catalog")
+
+
 def _samples(
     catalog: Catalog, ids: list[str], targets: dict[str, str] | dict[str, Soft], slices: dict[str, dict[str, str]]
 ) -> Iterable[Sample]:

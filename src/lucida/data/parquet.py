@@ -62,6 +62,30 @@ class ParquetFormat:
         return Samples(task, tuple(found), tuple(items), path.as_posix())
 
 
+def read_rows(path: Path) -> list[Sample]:
+    """Return the images of all files of a place, nothing said of them; other columns need not be there.
+
+    Raises:
+        InputError: A file cannot be read, or has no column of images.
+    """
+    items: list[Sample] = []
+    for file in _files(path):
+        table = _read_table(file)
+        column = image_column(table.schema)
+        if column is None:
+            raise InputError(
+                f"{file} has no column of images.",
+                expected="a column of images {bytes, path}",
+                got=f"columns {', '.join(table.column_names)}",
+                hint="name a file that has one",
+            )
+        images, split = table.column(column), split_of(file.name)
+        items += [
+            Sample(_name(file, one, row), _reader(images, row), None, split) for row, one in enumerate(_paths(images))
+        ]
+    return items
+
+
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
@@ -72,19 +96,8 @@ class _Table:
     """One file, its images read when they are asked for."""
 
     def __init__(self, file: Path, task: Task) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         self.file, self.task = file, task
-        try:
-            self.table = pq.read_table(file)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(
-                f"{file} cannot be read.",
-                expected="a Parquet file",
-                got=" ".join(str(error).split()),
-                hint="write it again, or name another",
-            ) from error
+        self.table = _read_table(file)
         self.image = image_column(self.table.schema)
         names = [name for name in self.table.column_names if name != self.image]
         self.column = next((name for name in COLUMNS[task] if name in names), None)
@@ -109,11 +122,11 @@ class _Table:
         targets = self.table.column(self.column)
         split = split_of(self.file.name)
         others = self._others()
-        paths = images.combine_chunks().field("path").to_pylist() if images.type.num_fields else [None] * len(images)
+        paths = _paths(images)
         read_target = _TARGETS[self.task]
         return [
             Sample(
-                f"{self.file.name}/{PurePosixPath(path).name}" if path else f"{self.file.name}#{row}",
+                _name(self.file, path, row),
                 _reader(images, row),
                 read_target(self, targets, row),
                 split,
@@ -143,6 +156,29 @@ class _Table:
             got=repr(value),
             hint="a label of -1 often stands for an unlabelled test split",
         )
+
+
+def _read_table(file: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{file} cannot be read.",
+            expected="a Parquet file",
+            got=" ".join(str(error).split()),
+            hint="write it again, or name another",
+        ) from error
+
+
+def _paths(images: Any) -> list[str | None]:
+    return images.combine_chunks().field("path").to_pylist() if images.type.num_fields else [None] * len(images)
+
+
+def _name(file: Path, path: str | None, row: int) -> str:
+    return f"{file.name}/{PurePosixPath(path).name}" if path else f"{file.name}#{row}"
 
 
 def _reader(column: Any, row: int) -> Callable[[], bytes]:

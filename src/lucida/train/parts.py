@@ -9,19 +9,39 @@ from lucida.data.division import divide, see_samples, training_part
 from lucida.data.sample import TRAIN, VALIDATION
 
 if TYPE_CHECKING:
-    from lucida.data import Samples
+    from lucida.data import Sample, Samples
 
 
-def parts(samples: Samples) -> Samples:
+def parts(samples: Samples, *, some: bool = False) -> Samples:
     """Return the training and the validation part; near-identical images are never in both.
 
     Where nobody has set a validation part aside, 15 % of the training images become one.
 
+    Args:
+        samples: All images.
+        some: Only some have a label: those judge, and the others are only learned from.
+
     Raises:
         InputError: There is no training part: a test part is never trained on.
     """
+    samples = _settled(samples) if some else samples
     seen = see_samples(samples)
     divided = divide(samples, seen=seen)
     train = training_part(divided, seen=seen)
     named = tuple(replace(sample, split=TRAIN) for sample in train)
     return replace(train, items=(*named, *divided.of(VALIDATION)))
+
+
+def _settled(samples: Samples) -> Samples:
+    """Give images without a label to the training part, where they were nobody's, and share the others anew."""
+    known = [sample for sample in samples if sample.target is not None]
+    if len(known) in (0, len(samples)):
+        return samples
+    held = any(sample.split == VALIDATION for sample in known)
+
+    def settle(sample: Sample) -> Sample:
+        if sample.target is None:
+            return sample if sample.split else replace(sample, split=TRAIN)
+        return sample if held or sample.split != TRAIN else replace(sample, split="")
+
+    return replace(samples, items=tuple(map(settle, samples)))
