@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +105,7 @@ def run_train(catalog: Catalog, task: str, request: Request, settings: Settings,
     folder = catalog.runs.folder(run.id)
     if (kept := read_result(folder)) is not None:
         return kept
-    recipe = recipes.make(task, request)
+    recipe = recipes.make(task, replace(request, folder=folder))
     write_json(folder / "config.json", {"model": model, "classes": list(request.samples.classes), **parameters})
     state = fit(recipe, settings, folder)
     partial = folder / f"{MODEL}.partial"

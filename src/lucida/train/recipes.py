@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lucida.errors import InputError, ModelError, UnknownName
 
@@ -27,6 +27,7 @@ class Entry:
         options: Options of the verb beyond the common ones that it looks at.
         model: What is trained where no model is named: the best measured offline.
         rebuild: "module:function"; called with a `Trained`, and gives its network, not loaded; "" if there is none.
+        labels: Whether "all" images must have a label, only "some", or none: "any" images will do.
     """
 
     function: str
@@ -34,6 +35,7 @@ class Entry:
     options: tuple[str, ...] = ()
     model: str = "embedded"
     rebuild: str = ""
+    labels: Literal["all", "some", "any"] = "all"
 
 
 _WHOLE = ("tune", "start", "size", "augmentation")
@@ -42,6 +44,28 @@ _CLASSIFIER = "lucida.train.classify:rebuild"
 RECIPES: dict[str, Entry] = {
     "classify": Entry("lucida.train.classify:classify", "classify", _WHOLE, rebuild=_CLASSIFIER),
     "tag": Entry("lucida.train.classify:tag", "tag", _WHOLE, rebuild=_CLASSIFIER),
+    "pretrain": Entry(
+        "lucida.train.pretrain:pretrain",
+        "classify",
+        ("start", "size"),
+        "vit_tiny_patch16_224",
+        "lucida.train.pretrain:rebuild",
+        labels="any",
+    ),
+    "semi-supervised": Entry(
+        "lucida.train.fixmatch:semi_supervised",
+        "classify",
+        ("start", "size", "labels"),
+        rebuild=_CLASSIFIER,
+        labels="some",
+    ),
+    "distil": Entry(
+        "lucida.train.distil:distil",
+        "classify",
+        (*_WHOLE, "teacher", "temperature", "hard"),
+        rebuild=_CLASSIFIER,
+        labels="some",
+    ),
 }
 
 

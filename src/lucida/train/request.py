@@ -9,7 +9,10 @@ from lucida.data.sample import TEST, TRAIN, VALIDATION
 from lucida.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lucida.data import Samples
+    from lucida.train.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Request:
         augmentation: "auto", "none", "light", "medium", "strong".
         seed: Decides what the weights begin from.
         extra: What only one recipe reads, by name.
+        teacher: Who is learned from, where somebody is.
+        folder: Of the run, for what must be found again when it goes on; None where nothing is to be kept.
     """
 
     samples: Samples
@@ -35,6 +40,8 @@ class Request:
     augmentation: str = "auto"
     seed: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
+    teacher: Teacher | None = None
+    folder: Path | None = None
 
     @property
     def train(self) -> Samples:

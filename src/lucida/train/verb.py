@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from lucida.errors import InputError
 
 if TYPE_CHECKING:
     from lucida.data import Samples
     from lucida.train.job import TrainResult
+    from lucida.train.recipes import Entry
+    from lucida.train.request import Request
 
 
 def train(
@@ -21,6 +26,10 @@ def train(
     size: int | None = None,
     augmentation: Literal["auto", "none", "light", "medium", "strong"] = "auto",
     include: Literal["reviewed", "accepted", "proposed"] = "accepted",
+    labels: int | None = None,
+    teacher: str = "",
+    temperature: float = 2.0,
+    hard: float = 0.3,
     minutes: float = 20.0,
     epochs: int | None = None,
     batch: int | None = None,
@@ -39,7 +48,9 @@ def train(
     `lucida label --model RUN`. It runs without PyTorch.
 
     Args:
-        task: What to train: "classify" (one class an image), "tag" (several).
+        task: What to train: "classify" (one class an image), "tag" (several); "pretrain" (an encoder, from images
+            without labels), "semi-supervised" (one class, from few labels and many images without), "distil" (one
+            class, from the answers of a larger model).
         data: Labelled images instead of the catalog's: class folders, Parquet, COCO, YOLO, VOC, images with masks.
         question: Whose answers in the catalog to learn from; and the name of what is learned.
         model: The network: "embedded", or any name of timm's, such as "mobilenetv3", "resnet50", "vit", "swin".
@@ -50,6 +61,10 @@ def train(
         augmentation: How much training images are changed.
         include: From the catalog: only answers of people ("reviewed"), certified ones too ("accepted"), or also
             proposals ("proposed").
+        labels: For "semi-supervised": keep the labels of only so many training images a class, to see what few give.
+        teacher: For "distil": a label run of the catalog, or any model that names classes of its own.
+        temperature: For "distil": the teacher's probabilities are softened by it.
+        hard: For "distil": share of the loss that known labels get, where there are some.
         minutes: Bound on the time; the schedule is fitted to it.
         epochs: Passes over the images instead.
         batch: Images a step; found where it is left out.
@@ -75,9 +90,11 @@ def train(
     from lucida.train.request import Request
     from lucida.train.settings import Settings
 
-    usual = {"tune": "full", "start": "auto", "size": None, "augmentation": "auto"}
+    usual: dict[str, Any] = {"tune": "full", "start": "auto", "size": None, "augmentation": "auto"}
+    usual |= {"labels": None, "teacher": "", "temperature": 2.0, "hard": 0.3}
     given: dict[str, Any] = {"tune": tune, "start": start, "size": size, "augmentation": augmentation}
-    recipes.refuse_idle(task, {name: value for name, value in given.items() if value != usual[name]})
+    own: dict[str, Any] = {"labels": labels, "teacher": teacher, "temperature": temperature, "hard": hard}
+    recipes.refuse_idle(task, {name: value for name, value in (given | own).items() if value != usual[name]})
     settings = Settings(
         minutes=minutes,
         epochs=epochs,
@@ -92,23 +109,49 @@ def train(
     )
     need_torch()
     with Catalog.open(catalog, create=data is not None) as opened:
-        samples = _samples(opened, recipes.entry(task).reads, data, question, include)
-        request = Request(samples, model, _start(opened, start), tune, size, augmentation, seed)
+        samples = _samples(opened, recipes.entry(task), data, question, include, teacher)
+        extra = {name: value for name, value in own.items() if name in recipes.entry(task).options}
+        request = Request(samples, model, _start(opened, start), tune, size, augmentation, seed, extra)
+        if "teacher" in extra:
+            request = _taught(opened, request, teacher)
         return run_train(opened, task, request, settings, question=question)
 
 
-def _samples(catalog: Any, reads: Any, data: Path | None, question: str, include: str) -> Samples:
+def _samples(catalog: Any, entry: Entry, data: Path | None, question: str, include: str, teacher: str) -> Samples:
     from lucida.data import read_data
+    from lucida.data.unlabelled import read_images, read_some
     from lucida.train.parts import parts
+    from lucida.train.teacher import is_label_run
 
     if data is not None:
-        return parts(read_data(data, reads))
-    from lucida.data.catalog import read_answers
+        if is_label_run(teacher):
+            raise InputError(
+                "What a label run proposed is about the images of the catalog.",
+                expected="--teacher RUN without --data, or --data with a model as the teacher",
+                got=f"--data {data} --teacher {teacher}",
+            )
+        some = {"all": lambda place: read_data(place, entry.reads), "some": read_some, "any": read_images}
+        return parts(some[entry.labels](data), some=entry.labels == "some")
+    from lucida.data.catalog import read_answers, read_unlabelled
 
-    found = read_answers(catalog, question, proposed=include == "proposed")
+    if entry.labels == "any":
+        return parts(read_unlabelled(catalog))
+    if is_label_run(teacher):
+        question = catalog.runs.get(teacher).question
+    found = read_answers(catalog, question, proposed=include == "proposed", rest=entry.labels == "some")
     if include == "reviewed":
-        found = found.take(row for row, sample in enumerate(found) if sample.slices.get("state") == "reviewed")
-    return parts(found)
+        seen = [one.slices.get("state") == "reviewed" for one in found]
+        items = (one if kept else replace(one, target=None) for one, kept in zip(found, seen, strict=True))
+        found = replace(found, items=tuple(one for one in items if one.target is not None or entry.labels == "some"))
+    return parts(found, some=entry.labels == "some")
+
+
+def _taught(catalog: Any, request: Request, name: str) -> Request:
+    """Add the teacher; what decides its opinions is a parameter of the run."""
+    from lucida.train.teacher import find_teacher
+
+    teacher = find_teacher(catalog, name, request.samples.classes)
+    return replace(request, teacher=teacher, extra={**request.extra, "teacher": teacher.key})
 
 
 def _start(catalog: Any, start: str) -> str:
