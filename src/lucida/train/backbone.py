@@ -4,7 +4,6 @@
 # mypy: disallow_subclassing_any=False
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from lucida.errors import InputError, MissingExtra, UnknownName
+from lucida.errors import InputError, MissingExtra, ModelError, UnknownName
+from lucida.models.hub.snapshot import from_hub
 from lucida.models.quiet import quiet
 
 if TYPE_CHECKING:
@@ -168,15 +168,13 @@ def _timm(name: str, start: str, channels: int, size: int | None) -> Backbone:
     trunk, origin, note = None, "nothing", ""
     if start in ("auto", "hub"):
         try:
-            with quiet():
-                trunk, origin = timm.create_model(full, pretrained=True, **options), "hub"
-        except Exception as error:  # every back end of the hub has errors of its own
-            reason = " ".join(str(error).split())[:160]
+            trunk, origin = _published(full, options), "hub"
+        except ModelError as error:
             if start == "hub":
                 raise InputError(
                     f"The published weights of {full} are not to be had.",
                     expected="a network, or the weights in the hub's cache",
-                    got=reason,
+                    got=error.got or error.what,
                     hint="--start nothing trains from random weights; --model embedded has weights offline",
                 ) from error
             note = f"The published weights of {full} are not to be had here, so it begins from nothing."
@@ -197,6 +195,26 @@ def _timm(name: str, start: str, channels: int, size: int | None) -> Backbone:
     return Backbone(
         full, trunk, width, side, mean, std, 5e-4 if attends else 1.5e-3, origin, licence, fixed=fixed, note=note
     )
+
+
+def _published(full: str, options: dict[str, Any]) -> nn.Module:
+    """Return a network with its published weights, never from pickle.
+
+    Raises:
+        ModelError: There are none, or they are not to be had.
+    """
+    import timm
+
+    published = timm.get_pretrained_cfg(full)
+    if published is None or not published.has_weights:
+        raise ModelError(f"There are no published weights of {full}.", expected="weights in the hub", got="none")
+    snapshot = from_hub(published.hf_hub_id or f"timm/{full}.{published.tag}".rstrip("."))
+    file = snapshot.folder / (published.hf_hub_filename or "model.safetensors")
+    with quiet():
+        trunk: nn.Module = timm.create_model(
+            full, pretrained=True, pretrained_cfg_overlay={"file": str(file)}, **options
+        )
+    return trunk
 
 
 def _adapted(first: nn.Conv2d, channels: int) -> nn.Conv2d:
@@ -238,9 +256,6 @@ def load_trunk(trunk: nn.Module, run: Path) -> None:
         trunk.load_state_dict(inner)
     except RuntimeError as error:
         raise another(path, error) from error
-
-
-Tune = str
 
 
 def freeze_all_but_head(model: Classifier) -> None:
@@ -286,8 +301,3 @@ def add_lora(model: Classifier, rank: int = 8) -> Callable[[], None]:
                 setattr(parent, name.rpartition(".")[2], module.get_base_layer())
 
     return merge
-
-
-def describe(backbone: Backbone) -> str:
-    """Return the parts of a backbone that decide its results, as JSON."""
-    return json.dumps([backbone.name, backbone.start, backbone.size, backbone.mean, backbone.std])
