@@ -38,6 +38,7 @@ VERBS = (
     Verb("compare", "lucida.studio.verb:compare", "Say which of two label runs is better, and show where they differ."),
     Verb("export", "lucida.export.verb:export", "Write labels, images and the certificate for others to use."),
     Verb("verify", "lucida.review.verb:verify", "Recheck a certificate: replay it, and check its signature."),
+    Verb("clean", "lucida.clean.verb:clean", "Find images that are doubled, poor or wrongly labelled."),
     Verb("train", "lucida.train.verb:train", "Train a small model of your own, and use it like any other."),
     Verb("models", "lucida.models.verb:models", "List the models at hand, and what each is for."),
     Verb("demo", "lucida.demo.verb:demo", "Do the whole job on images at hand, offline."),
