@@ -80,3 +80,11 @@ def test_a_catalog_without_a_question_says_what_to_do(catalog: Catalog) -> None:
     labelled(catalog)
     with pytest.raises(UnknownName, match="kinds"):
         read_answers(catalog, "kinds")
+
+
+def test_the_findings_of_a_cleaning_are_no_question_to_learn(catalog: Catalog) -> None:
+    labelled(catalog)
+    catalog.runs.start("label", question="clean", parameters={"mode": "clean", "classes": ["blurred", "fine"]})
+    assert read_answers(catalog).origin == "the answers to 'kind'"
+    with pytest.raises(UnknownName):
+        read_answers(catalog, "clean")

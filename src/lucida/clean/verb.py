@@ -153,11 +153,10 @@ def _of_catalog(
 
 def _question(catalog: Catalog, question: str | None) -> str | None:
     """Return the question whose labels are looked at; None where nothing was asked yet."""
-    from lucida.clean.sending import QUESTION
     from lucida.errors import UnknownName
 
-    runs = [run for run in catalog.runs.all() if run.verb == "label"]
-    known = [run.question for run in runs if run.question.split(":")[0] != QUESTION]
+    runs = [run for run in catalog.runs.all() if run.verb == "label" and run.parameters.get("mode") != "clean"]
+    known = [run.question for run in runs]
     if question is not None and question not in known:
         raise UnknownName("question", question, list(dict.fromkeys(reversed(known))))
     return question or (known[-1] if known else None)

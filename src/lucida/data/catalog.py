@@ -104,7 +104,9 @@ def _samples(
 
 
 def _question(catalog: Catalog, question: str | None) -> str:
-    known = [run.question for run in catalog.runs.all() if run.verb == "label"]
+    # What `lucida clean` sends to review is a question about images, not one to learn.
+    runs = [run for run in catalog.runs.all() if run.verb == "label" and run.parameters.get("mode") != "clean"]
+    known = [run.question for run in runs]
     if not known:
         raise InputError(
             "Nothing has been asked in this catalog yet.",
