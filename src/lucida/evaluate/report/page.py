@@ -120,8 +120,8 @@ def _mistakes(judged: Judged) -> str:
             continue
         figures.append(
             f'<figure><img src="{data_uri(picture)}" alt="{escape(mistake.name)}"><figcaption><b class="bad">'
-            f"{escape(mistake.found)}</b><br>is {escape(mistake.truth)}<small>{escape(mistake.name)}</small>"
-            "</figcaption></figure>"
+            f"{escape(mistake.found)}</b><br>is {escape(mistake.truth)}"
+            f'<small title="{escape(mistake.name)}">{escape(_tail(mistake.name))}</small></figcaption></figure>'
         )
     broad = judged.predicted.task not in ("classify", "tag")
     key = (
@@ -135,6 +135,11 @@ def _mistakes(judged: Judged) -> str:
         f'<h2>Worst mistakes</h2><p class="soft">{surest}</p>{key}<div class="pictures{" broad" if broad else ""}">'
         f"{''.join(figures)}</div>"
     )
+
+
+def _tail(name: str, most: int = 60) -> str:
+    """Return the last part of a path: the rest is the same for all."""
+    return name.rpartition("/")[2][-most:]
 
 
 def _confusion(judged: Judged) -> str:

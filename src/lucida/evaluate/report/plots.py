@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_CLASSES: Final = 32  # a larger table of confusion cannot be read
 
 
-def interval(figure: Figure | None, *, width: int = 220) -> str:
+def interval(figure: Figure | None, *, width: int = 180) -> str:
     """Return a figure between 0 and 1 as a dot on its interval; "" for others."""
     if figure is None or not 0 <= figure.value <= 1:
         return ""
@@ -37,7 +37,7 @@ def _ends(figure: Figure) -> tuple[float, float, float]:
 
 def calibration(bins: Sequence[Bin], *, side: int = 320) -> str:
     """Return how sure against how right; the diagonal is a model that knows how sure to be."""
-    left, bottom, top = 46, 40, 10
+    left, bottom, top = 64, 40, 18
     span = side - left - top
 
     def x(share: float) -> float:

@@ -21,6 +21,7 @@ table { border-collapse: collapse; font-size: 15px; font-variant-numeric: tabula
 th { font-weight: 500; text-align: left; }
 td, th { padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); vertical-align: middle; }
 td.number, th.number { text-align: right; }
+td.number, td.pale { white-space: nowrap; }
 .pale { color: var(--soft); }
 .wide { overflow-x: auto; }
 .confusion { border-collapse: separate; border-spacing: 2px; font-size: 13px; }
@@ -47,7 +48,7 @@ figure { margin: 0; } figure img { width: 100%; height: 170px; object-fit: conta
 .broad figure img { height: auto; max-height: 420px; }
 figcaption { font-size: 13px; line-height: 1.35; margin-top: 6px; overflow-wrap: anywhere; }
 figcaption b { color: var(--ink); font-weight: 600; } figcaption .bad { color: var(--bad); }
-figcaption small { display:block; opacity:.8; }
+figcaption small { display:block; opacity:.8; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .key i { display:inline-block; width:12px; height:12px; border-radius:2px; margin: 0 4px 0 10px; vertical-align:-1px;
   }
 @media print { main { max-width:none; padding:0; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
