@@ -11,6 +11,7 @@ from lucida.errors import InputError
 if TYPE_CHECKING:
     from lucida.data import Samples
     from lucida.train.job import TrainResult
+    from lucida.train.plan import TrainPlan
     from lucida.train.recipes import Entry
     from lucida.train.request import Request
 
@@ -40,8 +41,12 @@ def train(
     workers: int | None = None,
     wandb: bool = False,
     seed: int = 0,
+    plan: bool = False,
+    latency: str | None = None,
+    private: bool = False,
+    max_error: float = 0.05,
     catalog: Path | None = None,
-) -> TrainResult:
+) -> TrainResult | TrainPlan:
     """Train a small model of your own, from the catalog's answers or from a folder of labelled images.
 
     The same call again goes on where it was stopped, to the same result. The model that comes out is named by its run:
@@ -75,6 +80,10 @@ def train(
         workers: Processes that prepare images.
         wandb: Also report to Weights & Biases.
         seed: Another seed gives another training.
+        plan: Train nothing: say whether the large model is enough, and if not, what to train, and why.
+        latency: With `plan`: time that one image may take, such as "10ms".
+        private: With `plan`: images must not leave this machine.
+        max_error: With `plan`: share of labels that may be wrong.
         catalog: Folder of the catalog; LUCIDA_CATALOG or ./lucida-catalog by default. It is made where there is none.
 
     Raises:
@@ -95,6 +104,8 @@ def train(
     given: dict[str, Any] = {"tune": tune, "start": start, "size": size, "augmentation": augmentation}
     own: dict[str, Any] = {"labels": labels, "teacher": teacher, "temperature": temperature, "hard": hard}
     recipes.refuse_idle(task, {name: value for name, value in (given | own).items() if value != usual[name]})
+    if plan or latency is not None or private:
+        return _plan(catalog, question, data, plan, latency, private, max_error, minutes)
     settings = Settings(
         minutes=minutes,
         epochs=epochs,
@@ -115,6 +126,31 @@ def train(
         if "teacher" in extra:
             request = _taught(opened, request, teacher)
         return run_train(opened, task, request, settings, question=question)
+
+
+def _plan(
+    place: Path | None,
+    question: str,
+    data: Path | None,
+    plan: bool,
+    latency: str | None,
+    private: bool,
+    max_error: float,
+    minutes: float,
+) -> TrainPlan:
+    from lucida.catalog import Catalog
+    from lucida.train.plan import Wishes, plan_training, read_latency
+
+    if not plan or data is not None:
+        raise InputError(
+            "--latency and --private are wishes for a plan, which looks at the catalog.",
+            expected="--plan with wishes, without --data",
+            got="no --plan" if not plan else f"--data {data}",
+            hint="lucida train --plan --latency 10ms --private",
+        )
+    wishes = Wishes(read_latency(latency), private, max_error, minutes)
+    with Catalog.open(place) as opened:
+        return plan_training(opened, question, wishes)
 
 
 def _samples(catalog: Any, entry: Entry, data: Path | None, question: str, include: str, teacher: str) -> Samples:
