@@ -118,19 +118,28 @@ def build(name: str, *, start: str = "auto", channels: int = 3, size: int | None
         start: "hub" for its published weights, "nothing" for random ones, a folder with `best.safetensors` of a run
             for those, "auto" for published weights where they are to be had.
         channels: Of the images; the first layer is adapted to more or fewer than three.
-        size: Side of the images in pixels; None for the usual one.
+        size: Side of the images in pixels; None for the usual one, or that of the run it starts from.
 
     Raises:
         UnknownName: No such model.
         MissingExtra: timm is not installed.
         InputError: The weights are not to be had, or are of another network.
     """
+    size = size or _size_of_run(start)
     backbone = _embedded(start) if name == EMBEDDED else _timm(name, start, channels, size)
     if name == EMBEDDED and channels != 3:
         first = backbone.trunk.stem[0]
         backbone.trunk.stem[0] = _adapted(first, channels)
         backbone.mean, backbone.std = (0.5,) * channels, (0.25,) * channels
     return backbone
+
+
+def _size_of_run(start: str) -> int | None:
+    from lucida.models.onnx.card import read_card
+    from lucida.train.location import MODEL
+
+    card = Path(start) / MODEL / "model.toml"
+    return read_card(card).needs.size if card.is_file() else None
 
 
 def _embedded(start: str) -> Backbone:
@@ -253,9 +262,21 @@ def load_trunk(trunk: nn.Module, run: Path) -> None:
     weights = checkpoint.load(path)[0]["network"]
     inner = {name.removeprefix("trunk."): value for name, value in weights.items() if name.startswith("trunk.")}
     try:
-        trunk.load_state_dict(inner)
+        trunk.load_state_dict(_resampled(inner, trunk))
     except RuntimeError as error:
         raise another(path, error) from error
+
+
+def _resampled(weights: dict[str, Tensor], trunk: Any) -> dict[str, Tensor]:
+    """Return weights whose positions, where a transformer learned some, fit images of another size."""
+    known, wanted = weights.get("pos_embed"), getattr(trunk, "pos_embed", None)
+    if known is None or wanted is None or known.shape == wanted.shape:
+        return weights
+    from timm.layers import resample_abs_pos_embed
+
+    prefix = 0 if trunk.no_embed_class else trunk.num_prefix_tokens
+    grid = list(trunk.patch_embed.grid_size)
+    return {**weights, "pos_embed": resample_abs_pos_embed(known, grid, num_prefix_tokens=prefix)}
 
 
 def freeze_all_but_head(model: Classifier) -> None:

@@ -23,7 +23,6 @@ from lucida.train.recipe import Recipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from torch import nn
 
     from lucida.data import Sample, Samples
@@ -154,13 +153,23 @@ class ClassifyRecipe(Recipe):
         """Return the validation images as they will be prepared when the model is used, and their targets."""
         pictures = Pictures(samples, 0, what="Reading validation images")
         self.skipped |= pictures.skipped
-        rows = pictures.readable()
-        images = np.stack([_fitted(self.needs, pictures[row].pixels) for row in rows])  # type: ignore[union-attr]
-        return torch.from_numpy(images).permute(0, 3, 1, 2), self._target_rows(samples)[rows]
+        return prepared(pictures, self.needs), self._target_rows(samples)[pictures.readable()]
 
 
-def _fitted(needs: ImageNeeds, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return needs.fit(Image(pixels, "RGB"))
+def prepared(pictures: Pictures, needs: ImageNeeds) -> Tensor:
+    """Return the images that can be read as they will be prepared when the model is used, uint8 (n, c, size, size).
+
+    Raises:
+        InputError: None of them can be read.
+    """
+    found = [needs.fit(Image(one.pixels, "RGB")) for row in pictures.readable() if (one := pictures[row]) is not None]
+    if not found:
+        raise InputError(
+            "None of the images that training is judged by can be read.",
+            expected="a validation part of images",
+            got=next(iter(pictures.skipped.values()), "none"),
+        )
+    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
 
 
 def normalise(images: Tensor, needs: ImageNeeds) -> Tensor:
@@ -273,7 +282,7 @@ def tag(request: Request) -> ClassifyRecipe:
 def rebuild(trained: Trained) -> backbone.Classifier:
     """Return the network of a run, its weights not loaded."""
     config = trained.config
-    trunk = backbone.build(config["model"], start="nothing", size=config["size"])
+    trunk = backbone.build(config["model"], start="nothing", size=trained.needs.size)
     model = backbone.Classifier(trunk.trunk, trunk.width, len(trained.classes), 0.1)
     if config["model"] == backbone.EMBEDDED and config["start"] != "nothing":
         # The shipped weights have no norms any more.
