@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,22 @@ def verify(path: str | Path, *, public_key: str | Path | None = None) -> Verific
         CertificateError: a file cannot be read at all.
         InputError: the key is no Ed25519 public key.
     """
-    result = replay(Certificate.load(path))
+    return signature_checked(replay(Certificate.load(path)), read_json(Path(path)), public_key)
+
+
+def signature_checked(found: Verification, values: Mapping[str, Any], public_key: str | Path | None) -> Verification:
+    """Add to what a replay found whether a key signed the file; nothing where no key is given.
+
+    Raises:
+        InputError: the key is no Ed25519 public key.
+    """
     if public_key is None:
-        return result
+        return found
     from lucida.review.signing import check_signature
 
-    name, problem = check_signature(read_json(Path(path)), public_key)
-    problems = (*result.problems, *([problem] if problem else []))
-    return Verification(problems, (*result.checked, f"signature by key {name[:16]}"), result.signed)
+    name, problem = check_signature(values, public_key)
+    problems = (*found.problems, *([problem] if problem else []))
+    return Verification(problems, (*found.checked, f"signature by key {name[:16]}"), found.signed)
 
 
 def replay(certificate: Certificate) -> Verification:

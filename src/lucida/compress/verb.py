@@ -1,0 +1,102 @@
+"""The verb `compress`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lucida.errors import InputError
+
+if TYPE_CHECKING:
+    from lucida.compress.edge.folder import EdgeResult
+    from lucida.compress.result import CompressResult
+
+
+def compress(
+    run: str,
+    *,
+    int8: bool = False,
+    bf16: bool = False,
+    fp16: bool = False,
+    prune: float = 0.0,
+    epochs: int = 3,
+    worse_by: float = 0.02,
+    confidence: float = 0.95,
+    data: Path | None = None,
+    edge: Path | None = None,
+    runtime: Path | None = None,
+    catalog: Path | None = None,
+) -> CompressResult | EdgeResult:
+    """Make a trained model smaller and faster, measure it beside the old one, and prove what that costs.
+
+    What comes out is a run of its own, named wherever a model can be. The same call again goes on where it was
+    stopped. With --edge alone, the model is written as it is for web pages and phones.
+
+    Args:
+        run: A run of `lucida train` that classifies.
+        int8: Make weights and activations int8, their ranges read off training images.
+        bf16: Store weights as bf16, and compute so where the processor is fast at it.
+        fp16: Store weights as fp16.
+        prune: Share of the channels of each layer to take out, 0.3 for 30 %; a short training makes up for it.
+        epochs: Passes over the training images after pruning.
+        worse_by: Loss of accuracy that is to be ruled out: 0.02 is two points.
+        confidence: Of that proof.
+        data: Labelled images to judge both by, which nobody has used; the run's validation part by default.
+        edge: Also write a folder with a web page that runs the model in the browser, and the ORT format for phones.
+        runtime: Folder `dist` of the npm package onnxruntime-web; node_modules/onnxruntime-web/dist by default.
+        catalog: Folder of the catalog; LUCIDA_CATALOG or ./lucida-catalog by default.
+
+    Raises:
+        UnknownName: There is no such run.
+        InputError: Nothing is to be done, or there are no images to go by.
+        ModelError: The run has no classifier, or what came out does not run.
+        MissingExtra: A package of the extra `train` is not installed.
+    """
+    from lucida.catalog import Catalog
+    from lucida.compress.job import run_compress
+    from lucida.compress.make import Wish
+    from lucida.compress.subject import Subject
+
+    wish = Wish(int8, _half(bf16, fp16), _share(prune), epochs, worse_by, confidence)
+    idle = not (wish.int8 or wish.half or wish.prune)
+    if idle and edge is None:
+        raise InputError(
+            "Nothing is to be done to the model.",
+            expected="one or more of --int8, --bf16, --fp16, --prune 0.3, --edge FOLDER",
+            got=f"lucida compress {run}",
+            hint=f"lucida compress {run} --int8",
+        )
+    if edge is not None:
+        from lucida.compress.edge.runtime import find_runtime
+
+        # Before hours of work, not after.
+        runtime = find_runtime(runtime)
+    with Catalog.open(catalog) as opened:
+        subject = Subject.open(opened, run)
+        result = None if idle else run_compress(opened, subject, wish, data)
+        if edge is None or runtime is None:
+            assert result is not None
+            return result
+        from lucida.compress.edge.folder import write_edge
+
+        card = Subject.open(opened, result.run).card if result else subject.card
+        return write_edge(card, edge, runtime, result)
+
+
+def _half(bf16: bool, fp16: bool) -> Any:
+    if bf16 and fp16:
+        raise InputError(
+            "Weights are stored in one way.", expected="--bf16 or --fp16", got="both", hint="--fp16 has the finer steps"
+        )
+    return "bf16" if bf16 else "fp16" if fp16 else ""
+
+
+def _share(prune: float) -> float:
+    if not 0 <= prune < 1:
+        raise InputError(
+            "This share of the channels cannot be taken out.",
+            expected="--prune between 0 and 1, 1 excluded",
+            got=f"--prune {prune:g}",
+            hint="--prune 0.3 takes out 30 %",
+        )
+    return prune
