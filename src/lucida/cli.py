@@ -40,6 +40,7 @@ VERBS = (
     Verb("verify", "lucida.review.verb:verify", "Recheck a certificate: replay it, and check its signature."),
     Verb("clean", "lucida.clean.verb:clean", "Find images that are doubled, poor or wrongly labelled."),
     Verb("train", "lucida.train.verb:train", "Train a small model of your own, and use it like any other."),
+    Verb("compress", "lucida.compress.verb:compress", "Make a trained model smaller and faster; prove what it costs."),
     Verb("models", "lucida.models.verb:models", "List the models at hand, and what each is for."),
     Verb("demo", "lucida.demo.verb:demo", "Do the whole job on images at hand, offline."),
     Verb("env", "lucida.env:env", "Print what a bug report needs."),
