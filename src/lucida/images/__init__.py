@@ -30,7 +30,8 @@ from lucida.images.admission import (
 )
 from lucida.images.jpeg import ALL, HALVES, decode_jpeg, is_harmless, jpeg_header
 from lucida.images.others import check_pillow, decode_pillow, probe_pillow
-from lucida.images.pixels import Image
+from lucida.images.pixels import Image, Spacing
+from lucida.images.professional import decoder_of, placed
 
 __all__ = [
     "FORMATS",
@@ -38,6 +39,7 @@ __all__ = [
     "Header",
     "Image",
     "Limits",
+    "Spacing",
     "check",
     "content_id",
     "decode",
@@ -75,6 +77,8 @@ def probe(data: bytes, limits: Limits = LIMITS) -> Header:
     if kind == "JPEG" and (quick := jpeg_header(data)):
         check_pixels(quick.width, quick.height, limits)
         return quick
+    if (special := decoder_of(data, kind, limits)) is not None:
+        return special.probe(data, limits)
     try:
         return probe_pillow(data, kind, limits)
     except DECODER_ERRORS as error:
@@ -109,8 +113,10 @@ def decode(
             quick = decode_jpeg(data, header, cover, ALL if fine else HALVES)
             if quick is not None:
                 return quick
+        if (special := decoder_of(data, kind, limits)) is not None:
+            return special.decode(data, limits)
         try:
-            return decode_pillow(data, kind, cover, limits)
+            return placed(decode_pillow(data, kind, cover, limits), data, kind)
         except DECODER_ERRORS as error:
             raise undecodable(error, kind, data) from error
     except ImageError as error:
@@ -143,6 +149,9 @@ def check(data: bytes, limits: Limits = LIMITS) -> Header:
         except DECODER_ERRORS as error:
             if not is_harmless(error):
                 raise undecodable(error, kind, data) from error
+    if (special := decoder_of(data, kind, limits)) is not None:
+        special.decode(data, limits)
+        return special.probe(data, limits)
     try:
         return check_pillow(data, kind, limits)
     except DECODER_ERRORS as error:

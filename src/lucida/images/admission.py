@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from lucida.errors import ImageError
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "DICOM")
 
 # Whatever a decoder may raise on bytes that are not what they claim to be.
 DECODER_ERRORS: Final = (
@@ -44,7 +44,7 @@ class Header:
     Args:
         width: Pixels across, after the EXIF orientation is applied.
         height: Pixels down, after the EXIF orientation is applied.
-        format: "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF" or "HEIF".
+        format: One of `FORMATS`.
         mode: Mode of `Image`, as decoding will give it.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
     """
@@ -57,7 +57,7 @@ class Header:
 
 
 def recognise(data: bytes) -> str | None:
-    """Return the format that the first 32 bytes claim, one of `FORMATS`, or None."""
+    """Return the format that the first 132 bytes claim, one of `FORMATS`, or None."""
     if data[:3] == b"\xff\xd8\xff":
         return "JPEG"
     if data[:8] == b"\x89PNG\r\n\x1a\n":
@@ -70,7 +70,8 @@ def recognise(data: bytes) -> str | None:
         return "TIFF"
     if data[:2] == b"BM" and data[14:15] in (b"\x0c", b"\x28", b"\x40", b"\x6c", b"\x7c"):
         return "BMP"
-    return _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
+    # What stands before it is anybody's, so it comes last.
+    return _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else "DICOM" if data[128:132] == b"DICM" else None
 
 
 def admit(data: bytes, limits: Limits) -> str:

@@ -1,0 +1,54 @@
+"""Images of instruments: which files go to pydicom or tifffile rather than to Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from lucida.images.admission import Header, Limits
+from lucida.images.pixels import Image
+
+
+class Decoder(NamedTuple):
+    """What reads the header of a file, and its pixels."""
+
+    probe: Callable[[bytes, Limits], Header]
+    decode: Callable[[bytes, Limits], Image]
+
+
+def decoder_of(data: bytes, kind: str, limits: Limits) -> Decoder | None:
+    """Return what decodes a file that Pillow does not, or not wholly; None for what is Pillow's.
+
+    Args:
+        data: The encoded file.
+        kind: Its format.
+        limits: Bounds on pixels and bytes.
+    """
+    choose = _CHOICES.get(kind)
+    return choose(data, limits) if choose is not None else None
+
+
+def placed(image: Image, data: bytes, kind: str) -> Image:
+    """Return an image that Pillow decoded with its spacing, where a map says it."""
+    if kind != "TIFF":
+        return image
+    from lucida.images.geo import spacing_of
+
+    spacing = spacing_of(data)
+    return replace(image, spacing=spacing) if spacing is not None else image
+
+
+def _dicom(data: bytes, limits: Limits) -> Decoder | None:
+    from lucida.images.dicom import decode_dicom, probe_dicom
+
+    return Decoder(probe_dicom, decode_dicom)
+
+
+def _tiff(data: bytes, limits: Limits) -> Decoder | None:
+    from lucida.images.geo import decode_tiff, is_special, probe_tiff
+
+    return Decoder(probe_tiff, decode_tiff) if is_special(data) else None
+
+
+_CHOICES: Final[dict[str, Callable[[bytes, Limits], Decoder | None]]] = {"DICOM": _dicom, "TIFF": _tiff}
