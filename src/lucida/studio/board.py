@@ -27,3 +27,7 @@ class Board(ui.element, component="static/board.js"):
 
 class Gallery(ui.element, component="static/gallery.js"):
     """Draw where two label runs differ, in the browser."""
+
+
+class Trainer(ui.element, component="static/trainer.js"):
+    """Draw the training runs, in the browser."""

@@ -22,7 +22,7 @@ async def build(visit: Visit) -> None:
     # The first images come with the page: nothing is seen to load.
     view = await asyncio.to_thread(differences.look)
     view["rows"] = await asyncio.to_thread(differences.rows, "", 0, 24)
-    view["alone"] = visit.site.desk is None
+    view["alone"] = visit.site.only_differences
     ui.add_body_html(data("lucida-words", browser_words(visit.words, SECTIONS)) + data("lucida-differences", view))
     Gallery()
 

@@ -1,4 +1,4 @@
-"""Serve a review to the browser of the person who started the program, until it is done."""
+"""Serve pages to the browser of the person who started the program, until they are done."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lucida.studio.desk import Desk
 
 if TYPE_CHECKING:
     from lucida.studio.protocol import Differences, Review
+    from lucida.studio.training import Training
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 AFTER_SEEN = 0.8  # seconds: other tabs get the news, and the page its last files
@@ -50,7 +51,7 @@ def serve_review(
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
     with _alone():
-        _serve(Desk(review, answers=answers), differences, host, port, open_browser, on_url)
+        _serve(Desk(review, answers=answers), differences, None, host, port, open_browser, on_url)
 
 
 def serve_differences(
@@ -74,7 +75,35 @@ def serve_differences(
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
     with _alone():
-        _serve(None, differences, host, port, open_browser, on_url)
+        _serve(None, differences, None, host, port, open_browser, on_url)
+
+
+def serve_studio(
+    training: Training,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_browser: bool = True,
+    on_url: Callable[[str], None] | None = None,
+    differences: Differences | None = None,
+    until: threading.Event | None = None,
+) -> None:
+    """Serve the pages of a catalog until they are stopped with Ctrl-C.
+
+    Args:
+        training: The training runs of the catalog.
+        host: Address to listen on; the default is reachable from this machine only.
+        port: Port; 0 for a free one.
+        open_browser: Open the page in the browser; otherwise the address is only printed, to standard error.
+        on_url: Called with the page's address, whose token works once, when the server answers.
+        differences: Where two label runs differ: a page of its own.
+        until: Serve only until this is set, for a program that goes on afterwards.
+
+    Raises:
+        InputError: If the address cannot be listened on, or this process serves a page already.
+    """
+    with _alone():
+        _serve(None, differences, training, host, port, open_browser, on_url, until)
 
 
 @contextlib.contextmanager
@@ -95,10 +124,12 @@ def _alone() -> Iterator[None]:
 def _serve(
     desk: Desk | None,
     differences: Differences | None,
+    training: Training | None,
     host: str,
     port: int,
     open_browser: bool,
     on_url: Callable[[str], None] | None,
+    until: threading.Event | None = None,
 ) -> None:
     listener = _listen(host, port)
     # The web framework is imported here: most of a second that nobody else has to wait.
@@ -114,7 +145,7 @@ def _serve(
     def ready() -> None:
         url = base + gate.link()
         opened = open_browser and _open(url)
-        what = "review" if desk is not None else "comparison"
+        what = "review" if desk is not None else "studio" if training is not None else "comparison"
         _say(f"The {what} is open in your browser. If it is not, open {url}" if opened else f"Open {url}")
         _say("Ctrl-C stops; all answers are kept." if desk is not None else "Ctrl-C stops.")
         if host not in LOOPBACK:
@@ -122,10 +153,10 @@ def _serve(
         if on_url is not None:
             on_url(url)
 
-    server = PageServer(gate, ready=ready)
+    server = PageServer(gate, ready=ready, until=until)
     if desk is not None:
         desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
-    open_site(Site(desk, seen=lambda: server.end_in(AFTER_SEEN), differences=differences))
+    open_site(Site(desk, seen=lambda: server.end_in(AFTER_SEEN), differences=differences, training=training))
     try:
         # The server takes Ctrl-C, finishes what is under way, and raises it again.
         with contextlib.suppress(KeyboardInterrupt):

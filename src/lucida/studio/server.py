@@ -20,9 +20,10 @@ class PageServer(uvicorn.Server):
     Args:
         app: The application.
         ready: Called in a thread of its own once requests are answered (opening a browser may take a while).
+        until: Ends the server when it is set, from any thread.
     """
 
-    def __init__(self, app: ASGIApp, *, ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, *, ready: Callable[[], None], until: threading.Event | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -33,7 +34,7 @@ class PageServer(uvicorn.Server):
                 timeout_graceful_shutdown=2,
             )
         )
-        self._ready = ready
+        self._ready, self._until = ready, until
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.TimerHandle | None = None
 
@@ -43,6 +44,10 @@ class PageServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         if self.started:
             threading.Thread(target=self._ready, name="ready", daemon=True).start()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Say whether to end; called ten times a second."""
+        return await super().on_tick(counter) or (self._until is not None and self._until.is_set())
 
     def end_in(self, seconds: float) -> None:
         """End the server after so many seconds, or earlier if it was told so before. For the event loop's thread."""

@@ -1,4 +1,4 @@
-"""The verbs `review` and `compare`: what can open a page of the studio."""
+"""The verbs `review`, `compare` and `studio`: what can open a page of the studio."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ if TYPE_CHECKING:
     from lucida.review.certificate import Certificate
     from lucida.review.compare import Compared
     from lucida.review.plan import Quote
+
+
+@dataclass(frozen=True)
+class StudioClosed:
+    """The studio was stopped: what it showed stays in the catalog."""
+
+    catalog: Path
+    trainings: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"catalog": str(self.catalog), "trainings": self.trainings}
+
+    def __str__(self) -> str:
+        return f"Closed. {self.trainings:,} training runs are in {self.catalog}."
 
 
 @dataclass(frozen=True)
@@ -196,3 +211,29 @@ def compare(
             return compared
         refuse_unreviewed(pairing)
         return compare_runs(opened, pairing, confidence=confidence, fresh=fresh)
+
+
+def studio(*, port: int = 0, no_browser: bool = False, catalog: Path | None = None) -> StudioClosed:
+    """Open the pages of a catalog: its training runs, and where its label runs differ.
+
+    A training that is under way is followed while it goes. To teach and check labels, call `lucida review`: it opens
+    a page of its own, whose promise is part of the call.
+
+    Args:
+        port: Port of the page; a free one by default.
+        no_browser: Only print the address of the page; open no browser.
+        catalog: The catalog's folder.
+
+    Raises:
+        CatalogError: If there is no catalog.
+    """
+    from lucida.catalog import Catalog
+    from lucida.review.differences import differences_of
+    from lucida.studio import serve_studio
+    from lucida.studio.training import Training
+
+    with Catalog.open(catalog) as opened:
+        training, latest = Training(opened), opened.runs.latest(verb="label")
+        differences = differences_of(opened, latest.question) if latest is not None else None
+        serve_studio(training, port=port, open_browser=not no_browser, differences=differences)
+        return StudioClosed(opened.path, len(training.runs()))
