@@ -220,6 +220,24 @@ class TestTiff:
         assert (result.added, result.refused) == (2, [])
 
 
+@pytest.mark.torch
+def test_damaged_files_are_refused_as_images_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    many = tiff(np.ones((20, 30, 6), np.uint16), photometric="minisblack", planarconfig="contig", compression="zlib")
+    scan = dicom(RAMP, RescaleSlope=2, PixelSpacing=[0.5, 0.25], WindowCenter=3, WindowWidth=5)
+    refused = 0
+    for number in range(400):
+        data = bytearray((many, scan)[number % 2])
+        for at in rng.integers(0, min(len(data), 900), 6).tolist():
+            data[at] = int(rng.integers(256))
+        for read in (probe, lambda d, limits: decode(d, limits=limits).rgb8()):
+            try:
+                read(bytes(data), limits=Limits(pixels=1_000_000))
+            except ImageError:
+                refused += 1
+    assert refused > 50
+
+
 def raw_tiff(samples: int) -> bytes:
     """Write a TIFF of many channels by hand: classic, little endian, one strip."""
     width = height = 4

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
 
 from lucida.errors import ImageError
-from lucida.images.admission import DECODER_ERRORS, Header, Limits, check_pixels, undecodable
+from lucida.images.admission import Header, Limits, check_pixels, undecodable
 from lucida.images.pixels import Image, Spacing
 
 _SYNTAX: Final = re.compile(rb"\x02\x00\x10\x00UI..([0-9.]+)", re.DOTALL)
@@ -42,7 +41,7 @@ def decode_dicom(data: bytes, limits: Limits) -> Image:
     """
     dataset = _read(data, limits)
     header = _header(dataset, limits)
-    pixels = _pixels(dataset, data)
+    pixels = _pixels(dataset)
     spacing = _spacing(dataset)
     if pixels.ndim == 3:
         return Image(_bytes(pixels), "RGB", spacing=spacing)
@@ -76,10 +75,8 @@ def _read(data: bytes, limits: Limits) -> Any:
             hint="dcmconv +te (of DCMTK) writes it without compression",
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return dcmread(io.BytesIO(data))
-    except (*DECODER_ERRORS, InvalidDicomError) as error:
+        return dcmread(io.BytesIO(data))
+    except InvalidDicomError as error:
         raise undecodable(error, "DICOM", data) from error
 
 
@@ -105,7 +102,7 @@ def _whole(dataset: Any, name: str) -> int:
 
 def _mode(dataset: Any) -> str:
     """Return the mode that decoding gives; the rescaling decides as much as the stored bits."""
-    if _whole(dataset, "SamplesPerPixel") == 3 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+    if _whole(dataset, "SamplesPerPixel") == 3 or _is_palette(dataset):
         return "RGB"
     slope, intercept = _rescale(dataset)
     if not (slope.is_integer() and intercept.is_integer()) or "FloatPixelData" in dataset:
@@ -122,7 +119,7 @@ def _bits(dataset: Any) -> int:
 _DTYPES: Final = {"L": np.uint8, "I;16": np.uint16, "I": np.int32, "F": np.float32}
 
 
-def _pixels(dataset: Any, data: bytes) -> np.ndarray[Any, Any]:
+def _pixels(dataset: Any) -> np.ndarray[Any, Any]:
     """Return the first frame as stored, colours as RGB."""
     from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 
@@ -137,15 +134,12 @@ def _pixels(dataset: Any, data: bytes) -> np.ndarray[Any, Any]:
             got=str(syntax.name),
             hint=_DECODERS,
         ) from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            pixels = np.asarray(pixel_array(dataset, index=0))
-            if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-                pixels = np.asarray(apply_color_lut(pixels, dataset))
-            return pixels
-    except DECODER_ERRORS as error:
-        raise undecodable(error, "DICOM", data) from error
+    pixels = np.asarray(pixel_array(dataset, index=0))
+    return np.asarray(apply_color_lut(pixels, dataset)) if _is_palette(dataset) else pixels
+
+
+def _is_palette(dataset: Any) -> bool:
+    return str(dataset.get("PhotometricInterpretation", "")) == "PALETTE COLOR"
 
 
 def _bytes(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from lucida.errors import ImageError
-from lucida.images.admission import DECODER_ERRORS, Header, Limits, check_pixels, undecodable
+from lucida.images.admission import Header, Limits, check_pixels, undecodable
 from lucida.images.pixels import Image, Spacing
 
 # Tags of the first page that decide who reads it.
@@ -109,15 +109,13 @@ def decode_tiff(data: bytes, limits: Limits) -> Image:
         page = opened.pages[0]
         header = _header(page, limits)
         _check_compression(page, data)
-        try:
-            values = np.asarray(page.asarray())
-        except (*DECODER_ERRORS, zlib.error) as error:
-            raise undecodable(error, "TIFF", data) from error
+        values = np.asarray(page.asarray())
     if page.planarconfig == 2 and values.ndim == 3:
         values = np.moveaxis(values, 0, -1)
     if values.dtype == np.bool_:
         values = values.astype(np.uint8) * 255
-    values = values.astype(_WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")))
+    with np.errstate(over="ignore", invalid="ignore"):  # a double beyond a float is infinite, as it is drawn
+        values = values.astype(_WIDER.get(values.dtype.name, values.dtype.newbyteorder("=")))
     values = values.reshape(header.height, header.width, -1)
     single = header.mode != "MULTI" and header.mode[:3] != "RGB"
     pixels = np.ascontiguousarray(values[..., 0] if single else values)
@@ -147,7 +145,7 @@ def _opened(data: bytes) -> Any:
     try:
         opened = tifffile.TiffFile(io.BytesIO(data))
         opened.pages[0]
-    except (*DECODER_ERRORS, tifffile.TiffFileError) as error:
+    except tifffile.TiffFileError as error:
         raise undecodable(error, "TIFF", data) from error
     return opened
 

@@ -25,8 +25,8 @@ _WARNING_LOCK = threading.Lock()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Pillow's warnings in: our own limits decide, and an odd tag is no reason to speak."""
+def quiet() -> Iterator[None]:
+    """Keep decoders' warnings in: our own limits decide, and an odd tag is no reason to speak."""
     with _WARNING_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -62,7 +62,7 @@ def _open(data: bytes, kind: str, limits: Limits) -> tuple[ImageFile.ImageFile, 
             got=kind,
             hint="pip install --upgrade pillow, or convert the file",
         )
-    with _quiet():
+    with quiet():
         # Not Image.open: its limits are the program's, not ours.
         opened = Pillow.OPEN[kind][0](io.BytesIO(data), "")
         return opened, _header(opened, kind, limits)
@@ -148,7 +148,7 @@ def _unsupported(mode: str) -> ImageError:
 
 def _load(opened: ImageFile.ImageFile) -> ImageFile.ImageFile:
     if Pillow.MAX_IMAGE_PIXELS is not None and opened.width * opened.height > Pillow.MAX_IMAGE_PIXELS:
-        with _quiet():
+        with quiet():
             opened.load()
     opened.load()
     return opened

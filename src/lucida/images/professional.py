@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from lucida.images.admission import Header, Limits
+from lucida.images.admission import Header, Limits, undecodable
+from lucida.images.others import quiet
 from lucida.images.pixels import Image
+
+Found = TypeVar("Found", Header, Image)
 
 
 class Decoder(NamedTuple):
@@ -42,13 +45,26 @@ def placed(image: Image, data: bytes, kind: str) -> Image:
 def _dicom(data: bytes, limits: Limits) -> Decoder | None:
     from lucida.images.dicom import decode_dicom, probe_dicom
 
-    return Decoder(probe_dicom, decode_dicom)
+    return Decoder(_guarded(probe_dicom, "DICOM"), _guarded(decode_dicom, "DICOM"))
 
 
 def _tiff(data: bytes, limits: Limits) -> Decoder | None:
     from lucida.images.geo import decode_tiff, is_special, probe_tiff
 
-    return Decoder(probe_tiff, decode_tiff) if is_special(data) else None
+    return Decoder(_guarded(probe_tiff, "TIFF"), _guarded(decode_tiff, "TIFF")) if is_special(data) else None
+
+
+def _guarded(work: Callable[[bytes, Limits], Found], kind: str) -> Callable[[bytes, Limits], Found]:
+    """Return the same without warnings, its errors those of an image: values are read when they are first used."""
+
+    def call(data: bytes, limits: Limits) -> Found:
+        try:
+            with quiet():
+                return work(data, limits)
+        except Exception as error:  # both libraries raise errors of their own, too
+            raise undecodable(error, kind, data) from error
+
+    return call
 
 
 _CHOICES: Final[dict[str, Callable[[bytes, Limits], Decoder | None]]] = {"DICOM": _dicom, "TIFF": _tiff}
