@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
@@ -251,14 +252,22 @@ class FakeExamined:
             raise site.UnknownName("mistake", str(number), [])
         return self._picture(number), "image/png"
 
-    def explain(self, number: int) -> dict[str, Any]:
+    def heat(self, number: int) -> dict[str, Any]:
         if number == 1:
             raise MissingExtra("torch", "train", "Explaining")
-        import base64
+        return {"heat": self._address(number), "flat": False, "depends": number == 0}
 
-        picture = "data:image/png;base64," + base64.b64encode(self._picture(number)).decode()
-        near = [{"label": "square", "name": f"t{i}", "similarity": 0.9 - i / 10, "picture": picture} for i in range(3)]
-        return {"heat": picture, "nearest": near}
+    def nearest(self, number: int) -> dict[str, Any]:
+        if number == 2:
+            raise RuntimeError("out of memory")
+        pictures = [self._address(number), self._address(number + 1), None]
+        alike = [
+            {"label": "square", "name": f"t{i}", "likeness": 0.9 - i, "picture": p} for i, p in enumerate(pictures)
+        ]
+        return {"nearest": alike}
+
+    def _address(self, number: int) -> str:
+        return "data:image/png;base64," + base64.b64encode(self._picture(number)).decode()
 
 
 def ready(training: Training, run: str) -> dict[str, Any]:
@@ -380,9 +389,12 @@ def test_routes_answer_and_refuse(studio: Studio, training: Training) -> None:
     assert "sandbox" in picture.headers["content-security-policy"]
     assert visitor.get(f"/api/train/{done}/picture/9").status_code == 404
     assert visitor.get(f"/api/train/{done}/picture/0", params={"side": 90_000}).status_code == 422
-    assert visitor.get(f"/api/train/{done}/mistakes/0").json()["nearest"][0]["label"] == "square"
-    refused = visitor.get(f"/api/train/{done}/mistakes/1")
-    assert (refused.status_code, refused.json()["error"]["error"]) == (422, "MissingExtra")
+    assert visitor.get(f"/api/train/{done}/mistakes/0/nearest").json()["nearest"][0]["label"] == "square"
+    assert visitor.get(f"/api/train/{done}/mistakes/0/heat").json()["depends"] is True
+    assert visitor.get(f"/api/train/{done}/mistakes/0/other").status_code == 422
+    for path, error in (("1/heat", "MissingExtra"), ("2/nearest", "ModelError")):
+        refused = visitor.get(f"/api/train/{done}/mistakes/{path}")
+        assert (refused.status_code, refused.json()["error"]["error"]) == (422, error)
 
 
 def test_beside_differences_it_is_one_more_place(training: Training, differences: Any) -> None:
@@ -499,10 +511,13 @@ def test_mistakes_are_shown_filtered_and_explained_by_keyboard(page: Page) -> No
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog.mistake .refused")
     assert 'pip install "camera-lucida[train]"' in page.locator(".refused").inner_text()
+    page.wait_for_selector(".nearest li")
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector(".heat img")
     assert page.locator("dialog h2").inner_text() == "is circle the model says square 95%"
-    assert page.locator(".nearest li").count() == 3
+    assert "With shuffled weights the map is another" in page.locator(".heat figcaption").inner_text()
+    page.wait_for_selector(".nearest li")
+    assert page.locator(".nearest img").count() == 2
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog", state="detached")
     assert page.evaluate("document.activeElement.closest('.mistakes li') !== null")

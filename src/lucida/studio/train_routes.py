@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
@@ -45,9 +45,9 @@ def add_routes(app: FastAPI, training: Callable[[], Training | None], headers: d
     async def mistakes(run: str) -> JSONResponse:
         return await _answer(served().mistakes, run)
 
-    @app.get("/api/train/{run}/mistakes/{number}")
-    async def explain(run: str, number: int) -> JSONResponse:
-        return await _answer(served().explain, run, number)
+    @app.get("/api/train/{run}/mistakes/{number}/{what}")
+    async def explain(run: str, number: int, what: Literal["heat", "nearest"]) -> JSONResponse:
+        return await _answer(served().explain, run, number, what)
 
     @app.get("/api/train/{run}/picture/{number}")
     async def picture(run: str, number: int, side: Annotated[int, Query(ge=SIDES[0], le=SIDES[1])] = 320) -> Response:

@@ -176,23 +176,30 @@ class MistakeDialog {
     const picture = h("figure", {}, h("img", { src: mistakes.picture(one, LARGE), alt: one.name }), h("figcaption", {}, one.name));
     this.content.replaceChildren(h("div", { class: "side-by-side" }, picture, mistakes.found.explains ? heat : null), given ?? "", near);
     if (!mistakes.found.explains) return picture.classList.add("alone");
-    const found = await get(`/api/train/${mistakes.run}/mistakes/${one.number}`);
-    if (this.mistakes.shown[this.place] !== one) return; // another is shown meanwhile
-    explained(found, heat, near);
+    const current = () => this.mistakes.shown[this.place] === one && this.element.isConnected;
+    const address = `/api/train/${mistakes.run}/mistakes/${one.number}`;
+    const seen = await get(`${address}/heat`);
+    if (!current()) return; // another is shown meanwhile
+    showHeat(seen, heat);
+    near.replaceChildren(h("p", { class: "soft", role: "status" }, say("train.remembering")));
+    const alike = await get(`${address}/nearest`);
+    if (current()) showNearest(alike, near);
   }
 }
 
-function explained(found, heat, near) {
+function showHeat(found, heat) {
   heat.classList.remove("waiting");
-  if (found.error || !found.heat) {
-    const why = found.error ? failure(found.error) : [say("train.no_heat")];
-    heat.replaceChildren(h("figcaption", { class: "refused" }, ...why));
-  } else {
-    heat.replaceChildren(h("img", { src: found.heat, alt: say("train.heat") }), h("figcaption", {}, say("train.heat")));
-  }
-  if (!found.nearest?.length) return;
+  if (found.error) return heat.replaceChildren(h("figcaption", { class: "refused" }, ...failure(found.error)));
+  const check = say(found.flat ? "train.flat" : found.depends ? "train.depends" : "train.depends_not");
+  const caption = h("figcaption", {}, say("train.heat"), " ", h("span", { class: found.depends && !found.flat ? "" : "warning" }, check));
+  heat.replaceChildren(h("img", { src: found.heat, alt: say("train.heat") }), caption);
+}
+
+function showNearest(found, near) {
+  if (found.error) return near.replaceChildren(h("p", { class: "soft" }, ...failure(found.error)));
   const cards = found.nearest.map((one) =>
-    h("li", { title: one.name }, h("img", { src: one.picture, alt: "" }), h("strong", {}, one.label), h("span", { class: "soft" }, say("train.alike", { share: percent(one.similarity, 0) }))),
+    h("li", { title: one.name }, one.picture ? h("img", { src: one.picture, alt: "" }) : h("span", { class: "no-picture" }, "×"),
+      h("strong", {}, one.label), h("span", { class: "soft" }, say("train.alike", { share: percent(Math.max(0, one.likeness), 0) }))),
   );
   near.replaceChildren(h("h3", {}, say("train.nearest")), h("ol", {}, ...cards));
 }

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from lucida.errors import UnknownName
+from lucida.errors import LucidaError, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +21,14 @@ if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.data import Sample
     from lucida.evaluate.judged import Judged
+    from lucida.explain.job import Explainer
+    from lucida.explain.nearest import Index
+    from lucida.models.spec import Model, Spec
 
-MOST: Final = 120  # mistakes on the page
+EXPLAINED: Final = ("classify", "tag")  # what `lucida.explain` looks into
+MOST: Final = 400  # mistakes on the page
+NEAREST: Final = 6  # training images beside one
+LARGE, SMALL = 900, 200  # pixels of a heat map, of a training image
 
 
 @dataclass(frozen=True)
@@ -49,15 +57,16 @@ class Examination:
     """A run with its mistakes; see `lucida.studio.training.site.Examined`.
 
     Args:
-        folder: Of the run.
+        catalog: Where the run is.
+        spec: Its model.
         judged: What `lucida.evaluate` found.
         notes: What a person should know.
     """
 
-    def __init__(self, folder: Path, judged: Judged, notes: tuple[str, ...]) -> None:
-        self.folder, self.judged, self.notes = folder, judged, (*notes, *judged.notes)
+    def __init__(self, catalog: Catalog, spec: Spec, judged: Judged, notes: tuple[str, ...]) -> None:
+        self.catalog, self.spec, self.judged, self.notes = catalog, spec, judged, (*notes, *judged.notes)
+        self.task = judged.predicted.task
         self.wrong = _wrong(judged)
-        self._explainer: Any = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the mistakes, worst first."""
@@ -75,7 +84,7 @@ class Examination:
             "metric": {"name": first.name, **(figure.to_json() if figure else {})},
             "mistakes": found,
             "notes": list(self.notes),
-            "explains": self.judged.predicted.task in ("classify", "tag"),
+            "explains": self.task in EXPLAINED,
         }
 
     def picture(self, number: int, side: int) -> tuple[bytes, str]:
@@ -83,9 +92,70 @@ class Examination:
         one = self._mistake(number)
         return encoded(one.draw() if one.draw else _open(one.sample.read()), side)
 
-    def explain(self, number: int) -> dict[str, Any]:
-        """Return the heat map and the nearest training images, as pictures in data addresses."""
-        raise NotImplementedError
+    def heat(self, number: int) -> dict[str, Any]:
+        """Return where the model looked, as a picture in a data address, and whether that can be relied on.
+
+        Raises:
+            MissingExtra: PyTorch, or another package of the extra `train`, is not installed.
+            LucidaError: It cannot be explained.
+        """
+        from PIL import Image as Pillow
+
+        one = self._mistake(number)
+        with TemporaryDirectory() as folder:
+            found = self._explainer.explain(one.sample, Path(folder, "heat.png"), alike=0)
+            with Pillow.open(found.heat) as picture:
+                address = _address(picture, LARGE)
+        return {"heat": address, "flat": found.flat, "depends": found.dependence.depends}
+
+    def nearest(self, number: int) -> dict[str, Any]:
+        """Return the training images that are most alike to the model, as pictures in data addresses.
+
+        Raises:
+            LucidaError: The training images are not to be had, or the model gives no vectors.
+        """
+        from lucida.images import decode
+
+        prepared = self.spec.needs.prepare(decode(self._mistake(number).sample.read()))[None]
+        found = self._index.nearest(self._model.embed(prepared)[0], NEAREST)
+        return {
+            "nearest": [
+                {"name": near.name, "label": near.label, "likeness": near.likeness, "picture": self._small(near.name)}
+                for near in found
+            ]
+        }
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        from lucida.explain.job import Explainer
+
+        return Explainer.open(self.spec.name, self.catalog)
+
+    @cached_property
+    def _model(self) -> Model:
+        return self.spec.load("fp32")
+
+    @cached_property
+    def _index(self) -> Index:
+        from lucida.explain.nearest import index_of
+
+        return index_of(self._folder, self.spec, self._model, self.task, self.catalog)
+
+    @cached_property
+    def _training(self) -> dict[str, Sample]:
+        from lucida.evaluate.choice import training_images
+
+        return {sample.name: sample for sample in training_images(self.spec, self.task, self.catalog)}
+
+    @property
+    def _folder(self) -> Path:
+        return self.catalog.path / "runs" / self.spec.name
+
+    def _small(self, name: str) -> str | None:
+        try:
+            return _address(_open(self._training[name].read()), SMALL)
+        except (KeyError, LucidaError):
+            return None  # deleted since: its name and class still say something
 
     def _mistake(self, number: int) -> Wrong:
         if not 0 <= number < len(self.wrong):
@@ -109,7 +179,7 @@ def examine(catalog: Catalog, run: str) -> Examination:
     spec = find(run, catalog.models)
     task = task_of(spec)
     samples = images_of(spec, task, None, None, catalog)
-    return Examination(catalog.path / "runs" / run, judge_of(task)(spec, samples), samples.notes)
+    return Examination(catalog, spec, judge_of(task)(spec, samples), samples.notes)
 
 
 def _wrong(judged: Judged) -> list[Wrong]:
@@ -158,3 +228,8 @@ def encoded(picture: PIL.Image.Image, side: int) -> tuple[bytes, str]:
     out = io.BytesIO()
     small.save(out, "JPEG", quality=88)
     return out.getvalue(), "image/jpeg"
+
+
+def _address(picture: PIL.Image.Image, side: int) -> str:
+    content, media_type = encoded(picture, side)
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

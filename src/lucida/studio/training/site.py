@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from lucida.errors import LucidaError, ModelError, UnknownName
 from lucida.studio.training.runs import Watched
@@ -26,8 +26,12 @@ class Examined(Protocol):
         """Return a mistake's image and its media type, no side longer than `side` pixels."""
         ...
 
-    def explain(self, number: int) -> dict[str, Any]:
-        """Return where the model looked and which training images it was near to."""
+    def heat(self, number: int) -> dict[str, Any]:
+        """Return where the model looked."""
+        ...
+
+    def nearest(self, number: int) -> dict[str, Any]:
+        """Return the training images that are most alike to the model."""
         ...
 
 
@@ -94,15 +98,16 @@ class Training:
         """
         return self._examined(run).picture(number, side)
 
-    def explain(self, run: str, number: int) -> dict[str, Any]:
-        """Return where the model looked in the image of a mistake, and which training images it was near to.
+    def explain(self, run: str, number: int, what: Literal["heat", "nearest"]) -> dict[str, Any]:
+        """Return where the model looked in the image of a mistake, or which training images are most alike to it.
 
         Raises:
             LucidaError: There is no such mistake, or it cannot be explained.
         """
         with self._examination(run).one_at_a_time:
             try:
-                return self._examined(run).explain(number)
+                examined = self._examined(run)
+                return examined.heat(number) if what == "heat" else examined.nearest(number)
             except (ImportError, RuntimeError, ValueError) as error:
                 if isinstance(error, LucidaError):
                     raise
