@@ -65,8 +65,21 @@ def images_of(spec: Spec, task: str, data: Path | None, split: str | None, catal
     """
     if data is not None:
         return part_of(read_place(data, task), split)
-    home = catalog.models if catalog is not None else None
-    config = config_of(spec, home)
+    return part_of(training_images(spec, task, catalog), split or VALIDATION)
+
+
+def training_images(spec: Spec, task: str, catalog: Catalog | None) -> Samples:
+    """Return the images of the training of a model, divided as it divided them.
+
+    Args:
+        spec: The model.
+        task: What it is judged at.
+        catalog: Where the answers are that it was trained on; None where there is no catalog.
+
+    Raises:
+        InputError: No training here made the model, or its images are not to be had any more.
+    """
+    config = config_of(spec, catalog.models if catalog is not None else None)
     if config is None:
         raise InputError(
             f"Which images is {spec.name} to be judged by?",
@@ -75,8 +88,7 @@ def images_of(spec: Spec, task: str, data: Path | None, split: str | None, catal
             hint="lucida evaluate MODEL --data PLACE",
         )
     place = Path(config["data"])
-    samples = divided(read_place(place, task), config) if place.exists() else _answers(catalog, spec, config)
-    return part_of(samples, split or VALIDATION)
+    return divided(read_place(place, task), config) if place.exists() else _answers(catalog, spec, config)
 
 
 def read_place(place: Path, task: str) -> Samples:

@@ -50,7 +50,7 @@ def evaluate(
     from lucida.models.registry import find
 
     with ExitStack() as stack:
-        opened = _open(stack, catalog, needed=not model)
+        opened = open_catalog(stack, catalog, needed=not model)
         home = opened.models if opened else None
         if not model:
             assert opened is not None, "it is needed where no model is named"
@@ -68,7 +68,7 @@ def evaluate(
     return replace(evaluation, report=str(path))
 
 
-def _open(stack: ExitStack, path: Path | None, *, needed: bool) -> Catalog | None:
+def open_catalog(stack: ExitStack, path: Path | None, *, needed: bool) -> Catalog | None:
     """Open the catalog; None where there is none and none is needed."""
     from lucida.catalog import Catalog
     from lucida.errors import CatalogError

@@ -47,7 +47,7 @@ figure { margin: 0; } figure img { width: 100%; height: 170px; object-fit: conta
   display:block; }
 .broad figure img { height: auto; max-height: 420px; }
 figcaption { font-size: 13px; line-height: 1.35; margin-top: 6px; overflow-wrap: anywhere; }
-figcaption b { color: var(--ink); font-weight: 600; } figcaption .bad { color: var(--bad); }
+figcaption b:not(.bad) { color: var(--ink); } figcaption b { font-weight: 600; } .bad { color: var(--bad); }
 figcaption small { display:block; opacity:.8; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .key i { display:inline-block; width:12px; height:12px; border-radius:2px; margin: 0 4px 0 10px; vertical-align:-1px;
   }
