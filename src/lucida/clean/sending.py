@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from lucida.catalog import Annotation
-from lucida.clean.finding import MEANINGS, Finding
+from lucida.clean.finding import Finding
 from lucida.clean.job import worst_of_each
 from lucida.clean.vectors import ENCODER
 
@@ -39,7 +39,7 @@ def send(catalog: Catalog, findings: Sequence[Finding], question: str | None) ->
     poor = worst_of_each([one for one in findings if one.kind != "wrong label"])
     sent = {}
     if poor:
-        sent[QUESTION] = _write(catalog, QUESTION, poor, [*MEANINGS, FINE])
+        sent[QUESTION] = _write(catalog, QUESTION, poor, [*dict.fromkeys(one.kind for one in poor), FINE])
     if labels and question is not None:
         classes = sorted({name for one in labels for name, _ in one.ranked})
         sent[f"{QUESTION}:{question}"] = _write(catalog, f"{QUESTION}:{question}", labels, classes)
