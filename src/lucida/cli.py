@@ -41,6 +41,8 @@ VERBS = (
     Verb("clean", "lucida.clean.verb:clean", "Find images that are doubled, poor or wrongly labelled."),
     Verb("train", "lucida.train.verb:train", "Train a small model of your own, and use it like any other."),
     Verb("studio", "lucida.studio.verb:studio", "Open the pages of a catalog: how training goes, where labels differ."),
+    Verb("evaluate", "lucida.evaluate.verb:evaluate", "Say how good a model is, with intervals and a report."),
+    Verb("explain", "lucida.explain.verb:explain", "Show where a model looked, and what it was reminded of."),
     Verb("compress", "lucida.compress.verb:compress", "Make a trained model smaller and faster; prove what it costs."),
     Verb("evaluate", "lucida.evaluate.verb:evaluate", "Say how good a model is, with intervals and a report."),
     Verb("explain", "lucida.explain.verb:explain", "Show where a model looked, and what it was reminded of."),
