@@ -119,16 +119,13 @@ class Explainer:
         import torch
 
         from lucida.explain.heat import dependence, heat
-        from lucida.train.classify import normalise
 
         image = decode(sample.read())
-        needs = self.spec.needs
-        batch = needs.prepare(image)[None]
+        batch = self.spec.needs.prepare(image)[None]
         logits = self.model.logits(batch)
         sure = sigmoid(logits)[0] if self.trained.task == "tag" else softmax(logits)[0]
         label = int(sure.argmax())
-        pixels = torch.from_numpy(np.array(needs.fit(image))).permute(2, 0, 1)[None]
-        ready = normalise(pixels, needs)
+        ready = torch.from_numpy(batch)
         found = heat(self.network, self.target, ready, label)
         _write(output, _over(image, found))
         return Explanation(

@@ -1,0 +1,63 @@
+"""Training images that a photo resembles: no PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lucida.data import read_data
+from lucida.errors import InputError
+from lucida.explain import nearest
+from lucida.explain.job import Explainer, photos
+from lucida.explain.nearest import Index, build, index_of
+from lucida.models.registry import find
+from pictures import write_pictures
+
+
+def test_the_likest_come_first() -> None:
+    vectors = nearest.unit(np.array([[1, 0], [0, 2], [3, 3]], np.float32)).astype(np.float16)
+    index = Index("m@1", np.array(["a", "b", "c"]), np.array(["x", "y", "z"]), vectors)
+    found = index.nearest(np.array([5.0, 1.0], np.float32), 2)
+    assert [near.name for near in found] == ["a", "c"]
+    assert found[0].likeness == pytest.approx(5 / np.sqrt(26), abs=1e-3)
+
+
+def test_an_image_is_most_like_itself_and_broken_ones_are_left_out(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data", 3, by_class=True)
+    (tmp_path / "data" / "disc" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    spec = find("embedded")
+    data, model = read_data(tmp_path / "data", "classify"), spec.load("fp32")
+    index = build(spec, model, data)
+    assert len(index.names) == 9
+    for row in (0, 4, 8):
+        vector = index.vectors[row].astype(np.float32)
+        assert index.nearest(vector)[0].name == index.names[row]
+
+
+def test_the_index_is_kept_and_made_again_for_another_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(tmp_path / "data", 3, by_class=True)
+    spec = find("embedded")
+    data, model = read_data(tmp_path / "data", "classify"), spec.load("fp32")
+    asked = []
+    monkeypatch.setattr(nearest, "training_images", lambda *_: asked.append(1) or data)
+    first = index_of(tmp_path, spec, model, "classify", None)
+    again = index_of(tmp_path, spec, model, "classify", None)
+    assert len(asked) == 1
+    assert (first.vectors == again.vectors).all()
+    (tmp_path / nearest.FILE).write_bytes(b"damaged")
+    assert len(index_of(tmp_path, spec, model, "classify", None).names) == 9
+    assert len(asked) == 2
+
+
+def test_only_a_training_of_classes_can_be_explained() -> None:
+    with pytest.raises(InputError, match="cannot be explained"):
+        Explainer.open("embedded")
+
+
+def test_photos_are_read_when_they_are_explained(tmp_path: Path) -> None:
+    assert [photo.name for photo in photos([tmp_path / "a.jpg", tmp_path / "b.jpg"])] == [
+        str(tmp_path / "a.jpg"),
+        str(tmp_path / "b.jpg"),
+    ]
