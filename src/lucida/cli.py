@@ -44,8 +44,6 @@ VERBS = (
     Verb("evaluate", "lucida.evaluate.verb:evaluate", "Say how good a model is, with intervals and a report."),
     Verb("explain", "lucida.explain.verb:explain", "Show where a model looked, and what it was reminded of."),
     Verb("compress", "lucida.compress.verb:compress", "Make a trained model smaller and faster; prove what it costs."),
-    Verb("evaluate", "lucida.evaluate.verb:evaluate", "Say how good a model is, with intervals and a report."),
-    Verb("explain", "lucida.explain.verb:explain", "Show where a model looked, and what it was reminded of."),
     Verb("models", "lucida.models.verb:models", "List the models at hand, and what each is for."),
     Verb("demo", "lucida.demo.verb:demo", "Do the whole job on images at hand, offline."),
     Verb("env", "lucida.env:env", "Print what a bug report needs."),
