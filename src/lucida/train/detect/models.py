@@ -1,0 +1,150 @@
+"""The detectors that can be trained, as a table.
+
+All are called in one way: with boxes and labels they return their losses, "loss" among them; without, scores
+(n, places, classes) and boxes (n, places, 4) in pixels of the input.
+"""
+
+# Where PyTorch is not installed its classes are unknown to mypy.
+# mypy: disallow_subclassing_any=False
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lucida.errors import UnknownName
+from lucida.train.backbone import EMBEDDED, IMAGENET
+from lucida.train.backbone import build as build_backbone
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NO_LICENCE = ""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A detector that is ready to be trained.
+
+    Attributes:
+        network: Called as this module says.
+        start: What its weights are: "embedded", "hub", "nothing", or the run that they come from.
+        licence: Of the weights that it begins with; "" where there are none.
+        learned: What the names of weights that were trained before begin with: they learn more slowly.
+        note: What a person should know of how the weights were had.
+    """
+
+    network: nn.Module
+    start: str
+    licence: str = NO_LICENCE
+    learned: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of detector.
+
+    Attributes:
+        build: Called with its name, the classes, and where to begin: "auto", "hub" or "nothing".
+        size: Usual longer side of images in pixels.
+        rate: Usual peak learning rate.
+        batch: Usual images a step.
+        overlap: Above which two boxes of a class are of one object; 1 where the network itself sees to it.
+        mean: Of the input on 0..1.
+        std: Likewise.
+        square: Whether training images must be squares of the size.
+        picks: Whether the network itself chooses its places: among equals it may choose others elsewhere.
+        single: Whether it can be exported for one image at a time only.
+        small: Whether its weights are stored as int8 and half precision once they are exported.
+    """
+
+    build: Callable[[str, Sequence[str], str], Built]
+    size: int
+    rate: float
+    batch: int = 8
+    overlap: float = 0.6
+    mean: tuple[float, ...] = IMAGENET[0]
+    std: tuple[float, ...] = IMAGENET[1]
+    square: bool = False
+    picks: bool = False
+    single: bool = False
+    small: bool = False
+
+
+def _embedded(name: str, classes: Sequence[str], start: str) -> Built:
+    from lucida.train.detect.network import SmallDetector
+
+    backbone = build_backbone(EMBEDDED, start=start)
+    trunk = backbone.trunk
+    # The last stage is half of the weights, and coarser than objects that touch each other.
+    trunk.blocks = trunk.blocks[:-1]
+    width = trunk.blocks[-1].second[0].out_channels
+    network = SmallDetector(trunk, width, len(classes))
+    network.requires_grad_(True)
+    learned = () if backbone.start == "nothing" else ("trunk",)
+    return Built(network, backbone.start, backbone.licence, learned, backbone.note)
+
+
+def _torchvision(name: str, classes: Sequence[str], start: str) -> Built:
+    from lucida.train.detect.torchvision import build
+
+    return build(name, len(classes), start)
+
+
+def _transformers(name: str, classes: Sequence[str], start: str) -> Built:
+    from lucida.train.detect.transformers import build
+
+    return build(name, classes, start)
+
+
+ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+DETECTORS: dict[str, Architecture] = {
+    EMBEDDED: Architecture(_embedded, 320, 1e-3, small=True),
+    "fasterrcnn_mobilenet_v3_large_fpn": Architecture(_torchvision, 416, 5e-4, overlap=0.5, picks=True),
+    "fasterrcnn_resnet50_fpn": Architecture(_torchvision, 640, 2e-4, 4, overlap=0.5, picks=True),
+    "ssdlite320_mobilenet_v3_large": Architecture(_torchvision, 320, 1e-3, 16, square=True),
+    "rtdetr": Architecture(
+        _transformers, 640, 1e-4, 4, overlap=1.0, mean=ZERO, std=ONE, square=True, picks=True, single=True
+    ),
+    "detr": Architecture(_transformers, 512, 1e-4, 4, overlap=1.0),
+}
+HUB = "hf:"
+STARTS = ("auto", "hub", "nothing", EMBEDDED)
+
+
+def architecture(name: str) -> Architecture:
+    """Return a row of the table; "hf:org/name" is a detector of the hub, read by transformers.
+
+    Raises:
+        UnknownName: No such detector.
+    """
+    if name.startswith(HUB):
+        return replace(DETECTORS["rtdetr" if "rtdetr" in name or "rt_detr" in name else "detr"])
+    if name not in DETECTORS:
+        raise UnknownName("detector to train", name, DETECTORS, hint="hf:org/name is one of the hub's")
+    return DETECTORS[name]
+
+
+def build(name: str, classes: Sequence[str], start: str) -> Built:
+    """Build a detector.
+
+    Args:
+        name: A row of the table, or "hf:org/name".
+        classes: Names of the classes.
+        start: "auto", "hub", "nothing", or the folder of an earlier run.
+
+    Raises:
+        UnknownName: No such detector.
+        InputError: The weights are not to be had, or are of another network.
+        MissingExtra: A package is not installed.
+    """
+    row = architecture(name)
+    if start in STARTS:
+        return row.build(name, classes, start)
+    from lucida.train.detect.weights import load_matching
+
+    built = row.build(name, classes, "nothing")
+    load_matching(built.network, Path(start))
+    return replace(built, start=start, note="")

@@ -1,0 +1,131 @@
+"""Train a detector on images with boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from lucida.errors import UnknownName
+from lucida.models.needs import ImageNeeds
+from lucida.models.onnx.boxes import BoxDecoder
+from lucida.train.augment import jitter_colour
+from lucida.train.backbone import EMBEDDED
+from lucida.train.detect import measure, models
+from lucida.train.detect.examples import Training, Validation, canvas
+from lucida.train.detect.export import export_detector
+from lucida.train.detect.views import AMOUNTS, View, Views
+from lucida.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lucida.results import Result
+    from lucida.train.request import Request
+    from lucida.train.trained import Trained
+
+LEAST = 0.01  # scores from which boxes are measured: the whole curve of precision and recall
+SLOWER = 0.3  # rate of weights that were trained before
+
+
+class DetectRecipe(Recipe):
+    """Boxes around the objects of some classes.
+
+    Args:
+        request: What is asked.
+
+    Raises:
+        InputError: No image of the training or the validation part has a box.
+        UnknownName: No such detector, or a box of a class that is not among the classes.
+    """
+
+    monitor = "map_50"
+    spread = 1.0
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        measure.need_metrics()
+        strength = "medium" if request.augmentation == "auto" else request.augmentation
+        if strength not in AMOUNTS:
+            raise UnknownName("augmentation", strength, ["auto", *AMOUNTS])
+        self.name, self.classes = request.model or EMBEDDED, request.samples.classes
+        self.architecture = architecture = models.architecture(self.name)
+        self.size = size = request.size or architecture.size
+        self.rate, self.batch = architecture.rate, architecture.batch
+        self.needs = ImageNeeds(size, "pad", "bilinear", mean=architecture.mean, std=architecture.std)
+        self.place = request.samples.origin
+        self.training = Training(request.train, size)
+        self.validation = Validation(request.validation, self.needs)
+        self.skipped |= self.training.skipped | self.validation.skipped
+        self.notes += self.training.notes
+        height, width = (size, size) if architecture.square else canvas(self.training.shapes, size)
+        self.views = Views(height, width, size, strength)  # type: ignore[arg-type]
+        torch.manual_seed(request.seed)
+        self.built = models.build(self.name, self.classes, request.start)
+        self.notes += [self.built.note] if self.built.note else []
+        self.network = self.built.network
+        self.decode = BoxDecoder(self.classes, architecture.overlap, LEAST)
+
+    def __len__(self) -> int:
+        return len(self.training)
+
+    def example(self, row: int) -> View | None:
+        view = self.training.view(row)
+        return self.views(view, self.training.another) if view else None
+
+    def collate(self, examples: list[Any]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        images = torch.stack([view.image for view in examples])
+        return images, [view.boxes for view in examples], [view.labels for view in examples]
+
+    def groups(self) -> list[dict[str, Any]]:
+        slow: list[nn.Parameter] = []
+        fast: list[nn.Parameter] = []
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                (slow if name.startswith(self.built.learned) else fast).append(parameter)
+        return [{"params": part, "scale": scale} for part, scale in ((slow, SLOWER), (fast, 1.0)) if part]
+
+    def loss(self, network: nn.Module, batch: Any) -> dict[str, Tensor]:
+        images, boxes, labels = batch
+        images = images.float() / 255
+        if strength := self.views.amount.colour:
+            generator = torch.Generator(images.device).manual_seed(int(torch.randint(2**31, ())))
+            images = jitter_colour(images, generator, strength)
+        losses: dict[str, Tensor] = network(self.normalise(images), boxes, labels)
+        return losses
+
+    def measure(self, network: nn.Module, device: torch.device) -> dict[str, float]:
+        return measure.average_precision(self.find(network, device), self.validation.truth, self.classes)
+
+    def find(self, network: nn.Module, device: torch.device, batch: int = 8) -> list[Result]:
+        """Return what a network, in evaluation mode, finds in the validation images."""
+        found: list[Result] = []
+        for start in range(0, len(self.validation.images), batch):
+            images = self.normalise(self.validation.images[start : start + batch].to(device).float() / 255)
+            outputs = [part.float().cpu().numpy() for part in network(images)]
+            found += self.decode(outputs, self.validation.frames[start : start + batch])
+        return found
+
+    def export(self, folder: Path) -> dict[str, Any]:
+        export_detector(self, folder)
+        return {}
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return images float32 (n, 3, h, w) on 0..1 as the network takes them."""
+        mean, std = (
+            torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in (self.needs.mean, self.needs.std)
+        )
+        return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def detect(request: Request) -> DetectRecipe:
+    """Return the recipe that a request asks for."""
+    return DetectRecipe(request)
+
+
+def rebuild(trained: Trained) -> nn.Module:
+    """Return the network of a finished run, not loaded: called as `lucida.train.detect.models` says."""
+    name = str(trained.config["model"])
+    return models.build(name, trained.classes, "nothing").network
