@@ -5,6 +5,10 @@
 PHOTOS is a Parquet file in the `datasets` convention with the columns image and label; by default the clothing photos
 beside the project. A few photos a class are the examples; the rest is labelled, taught and checked in the page itself,
 in a browser, with the labels of the file as the answers. Every picture is what the page really showed.
+
+    python -m scripts.screenshots --trained CATALOG
+
+makes the pictures of the Train page instead, from the runs of `lucida train` in a catalog.
 """
 
 from __future__ import annotations
@@ -27,7 +31,8 @@ from lucida.catalog import Catalog, add
 from lucida.label import label
 from lucida.review.differences import differences_of
 from lucida.review.workflow import Review, Terms
-from lucida.studio import serve_differences, serve_review
+from lucida.studio import serve_differences, serve_review, serve_studio
+from lucida.studio.training import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +44,7 @@ DEFAULT = ROOT.parent / "shared" / "data" / "clothing" / "train.parquet"
 LARGEST = 300_000  # bytes of one picture
 AFTER = 8  # answers from the first proof to the picture of it
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+TALL = {"width": 1280, "height": 1160}
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,32 @@ def shoot_differences(browser: Browser, catalog: Path, examples: Path, out: Path
         server.join(30)
 
 
+def shoot_training(browser: Browser, catalog: Path, out: Path) -> None:
+    """Save a picture of all training runs of a catalog, and of one mistake of the run that is best."""
+    over = threading.Event()
+    with Catalog.open(catalog) as opened:
+        training = Training(opened)
+        best = max((run for run in training.runs() if run["state"] == "finished"), key=lambda run: run["best"])
+        others = [run["run"] for run in training.runs() if run["run"] != best["run"]]
+        url, server = served(lambda *what, **how: serve_studio(*what, until=over, **how), training)
+        page = browser.new_page(**PASSES[0].options() | {"viewport": TALL})
+        page.goto(url)
+        page.wait_for_selector("#page[data-state=ready]")
+        for run in [best["run"], *others]:
+            page.locator(f"[data-run='{run}'] input").set_checked(run in [best["run"], *others[:3]])
+        page.locator(f"[data-run='{best['run']}'] .name").click()
+        page.mouse.move(0, 0)
+        page.wait_for_selector(".mistakes img", timeout=300_000)
+        save(page, out / "train.png")
+        page.set_viewport_size({"width": DESK["width"], "height": DESK["height"]})
+        page.locator(".mistakes button").nth(2).click()
+        page.wait_for_selector(".nearest li", timeout=600_000)
+        save(page, out / "mistake.png")
+        page.close()
+        over.set()
+        server.join(30)
+
+
 def shoot(
     browser: Browser, review: Review, shots: Shots, key: dict[str, str], out: Path, teach: int, check: int
 ) -> None:
@@ -178,14 +210,22 @@ def main() -> None:
     parser.add_argument(
         "--check", type=int, default=260, help="answers in the check phase, if nothing is proven earlier"
     )
+    parser.add_argument("--trained", type=Path, help="a catalog with finished trainings: only the Train page")
     parser.add_argument("--max-error", type=float, default=0.1)
     parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
     asked = parser.parse_args()
-    if not asked.photos.exists():
+    if not asked.trained and not asked.photos.exists():
         parser.error(f"{asked.photos} is not there; name another file with --photos")
     from playwright.sync_api import sync_playwright
 
     asked.out.mkdir(parents=True, exist_ok=True)
+    if asked.trained:
+        trained = asked.trained.resolve()
+        with contextlib.chdir(trained.parent), sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=asked.chromium, args=["--no-sandbox"])
+            shoot_training(browser, trained, asked.out.resolve())
+            browser.close()
+        return
     parquet, out = asked.photos.resolve(), asked.out.resolve()
     # The page shows paths as they were given: within the folder they are short.
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name), sync_playwright() as playwright:

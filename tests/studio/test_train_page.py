@@ -407,6 +407,14 @@ def test_beside_differences_it_is_one_more_place(training: Training, differences
     served.end()
 
 
+def test_beside_a_review_it_is_one_more_place(training: Training, review: Any, serve: Any) -> None:
+    served = serve(review, training=training)
+    assert 'href="/train"' in served.client.get("/").text
+    assert served.client.get("/train").status_code == 200
+    served.act("pause")
+    served.end()
+
+
 # ---- in a real browser ---------------------------------------------------------------------------------------------
 
 
@@ -514,7 +522,8 @@ def test_mistakes_are_shown_filtered_and_explained_by_keyboard(page: Page) -> No
     page.wait_for_selector(".nearest li")
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector(".heat img")
-    assert page.locator("dialog h2").inner_text() == "is circle the model says square 95%"
+    title = page.locator("dialog h2").inner_text().split()
+    assert " ".join(title) == "✗ the model says square 95% ✓ it is circle 3%"
     assert "With shuffled weights the map is another" in page.locator(".heat figcaption").inner_text()
     page.wait_for_selector(".nearest li")
     assert page.locator(".nearest img").count() == 2

@@ -33,6 +33,7 @@ def serve_review(
     on_url: Callable[[str], None] | None = None,
     answers: int | None = None,
     differences: Differences | None = None,
+    training: Training | None = None,
 ) -> None:
     """Serve a review as a page until it is done, paused, or stopped with Ctrl-C.
 
@@ -46,12 +47,13 @@ def serve_review(
         on_url: Called with the page's address, whose token works once, when the server answers.
         answers: Return after so many answers, whatever is left to ask; for a demonstration.
         differences: Where two label runs of the question differ: a page of its own beside the review.
+        training: The training runs of the catalog: one more page.
 
     Raises:
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
     with _alone():
-        _serve(Desk(review, answers=answers), differences, None, host, port, open_browser, on_url)
+        _serve(Desk(review, answers=answers), differences, training, host, port, open_browser, on_url)
 
 
 def serve_differences(

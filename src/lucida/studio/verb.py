@@ -143,11 +143,16 @@ def review(
         else:
             from lucida.review.differences import differences_of
             from lucida.studio import serve_review
+            from lucida.studio.training import Training
 
             if teach is None:
                 session.refuse_too_small()
             serve_review(
-                session, port=port, open_browser=not no_browser, differences=differences_of(opened, session.question)
+                session,
+                port=port,
+                open_browser=not no_browser,
+                differences=differences_of(opened, session.question),
+                training=Training(opened) if opened.runs.latest(verb="train") else None,
             )
         certificate = session.certificate
         if certificate is None or session.certificate_path is None:

@@ -74,9 +74,9 @@ export class Curves {
     if (this.drawn) this.draw(this.drawn);
   }
 
-  // lines: [{ letter, colour, points, faint, dots }]; xText, yText: numbers as words.
+  // lines: [{ letter, colour, points, faint, dots }]; xText, yText: numbers as words; end: how far the axis goes at least.
   draw(what) {
-    const { lines, xName, xText, yText, empty } = (this.drawn = what);
+    const { lines, xName, xText, yText, empty, end } = (this.drawn = what);
     this.tall = Math.round(Math.min(320, Math.max(220, this.wide * 0.52)));
     this.svg.setAttribute("viewBox", `0 0 ${this.wide} ${this.tall}`);
     this.lines = lines.filter((line) => line.points.length);
@@ -87,7 +87,7 @@ export class Curves {
       this.svg.append(node("text", { class: "none", x: this.wide / 2, y: this.tall / 2, "text-anchor": "middle" }, empty));
       return this.read(null);
     }
-    this.scale();
+    this.scale(end);
     this.axes(xName);
     for (const line of this.lines) this.line(line);
     this.letters();
@@ -96,7 +96,7 @@ export class Curves {
     this.read(this.at ?? null);
   }
 
-  scale() {
+  scale(end) {
     const all = this.lines.flatMap(({ points, faint }) => [...points, ...(faint ?? [])]);
     const xs = all.map(([x]) => x);
     const ys = all.map(([, y]) => y).sort((a, b) => a - b);
@@ -106,7 +106,7 @@ export class Curves {
     this.low = ys[0] >= 0 ? Math.max(0, ys[0] - room) : ys[0] - room;
     this.high = top + room;
     this.left = Math.min(0, ...xs);
-    this.right = Math.max(...xs) || 1;
+    this.right = Math.max(end, ...xs) || 1;
     this.x = (x) => EDGE.left + ((x - this.left) / (this.right - this.left)) * (this.wide - EDGE.left - EDGE.right);
     this.y = (y) => this.tall - EDGE.bottom - ((Math.min(y, this.high) - this.low) / (this.high - this.low)) * (this.tall - EDGE.top - EDGE.bottom);
   }

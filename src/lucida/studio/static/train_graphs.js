@@ -42,7 +42,9 @@ export class Graphs {
     this.runs = runs;
     for (const button of this.axes.children) button.setAttribute("aria-pressed", button.dataset.axis === this.axis);
     this.choices();
+    const every = runs.flatMap((run) => points(run.points, "step", this.axis).slice(-1).map(([x]) => x));
     const axis = {
+      end: Math.max(0, ...every), // both pictures go as far
       xName: say(AXIS_NAMES[this.axis]),
       xText: (x, whole) => (whole ? `${say(AXIS_NAMES[this.axis])} ${number(Math.round(x * 100) / 100)}` : number(x)),
     };

@@ -91,9 +91,8 @@ export class Mistakes {
   card(one, place) {
     const image = h("img", { src: this.picture(one, THUMB), alt: "", loading: "lazy", decoding: "async", draggable: "false" });
     image.addEventListener("error", () => image.replaceWith(h("span", { class: "broken" }, "×")));
-    const sign = (name, text, label) => h("span", { class: name, role: "img", "aria-label": label }, text);
     const text = [
-      h("span", { class: "said" }, sign("cross", "✗", say("train.wrongly")), h("strong", {}, one.found), one.score === null ? null : h("span", { class: "soft" }, sure(one.score))),
+      h("span", { class: "said" }, sign("cross", "✗", say("train.wrongly")), h("strong", {}, one.found), score(one.score)),
       h("span", { class: "truth" }, sign("tick", "✓", say("train.rightly")), h("span", {}, one.truth)),
     ];
     return h("li", {}, h("button", { type: "button", title: one.name, onclick: () => this.open(place) }, h("span", { class: "thumb" }, image), h("span", { class: "text" }, ...text)));
@@ -169,12 +168,14 @@ class MistakeDialog {
     const { mistakes, place } = this;
     const one = mistakes.shown[place];
     this.count.textContent = say("train.of", { n: number(place + 1), total: number(mistakes.shown.length) });
-    this.title.replaceChildren(h("span", {}, say("train.is", { truth: one.truth })), " ", h("span", { class: "soft" }, say("train.says", { found: one.found })), one.score === null ? "" : h("span", { class: "soft" }, ` ${sure(one.score)}`));
-    const given = one.given === null || one.given === undefined ? null : h("p", { class: "soft" }, say("train.given", { truth: one.truth, share: percent(one.given, one.given < 0.01 ? 1 : 0) }));
+    this.title.replaceChildren(
+      h("span", { class: "said" }, sign("cross", "✗"), say("train.says", { found: one.found }), score(one.score)),
+      h("span", { class: "truth" }, sign("tick", "✓"), say("train.is", { truth: one.truth }), score(one.given)),
+    );
     const heat = h("figure", { class: "heat waiting" }, h("div", { class: "room" }), h("figcaption", {}, say("train.explaining")));
     const near = h("div", { class: "nearest" });
     const picture = h("figure", {}, h("img", { src: mistakes.picture(one, LARGE), alt: one.name }), h("figcaption", {}, one.name));
-    this.content.replaceChildren(h("div", { class: "side-by-side" }, picture, mistakes.found.explains ? heat : null), given ?? "", near);
+    this.content.replaceChildren(h("div", { class: "side-by-side" }, picture, mistakes.found.explains ? heat : null), near);
     if (!mistakes.found.explains) return picture.classList.add("alone");
     const current = () => this.mistakes.shown[this.place] === one && this.element.isConnected;
     const address = `/api/train/${mistakes.run}/mistakes/${one.number}`;
@@ -185,6 +186,15 @@ class MistakeDialog {
     const alike = await get(`${address}/nearest`);
     if (current()) showNearest(alike, near);
   }
+}
+
+// A cross or a tick; without a label it is only drawn, since the words beside it say the same.
+function sign(name, text, label) {
+  return label ? h("span", { class: name, role: "img", "aria-label": label }, text) : h("span", { class: name, "aria-hidden": "true" }, text);
+}
+
+function score(value) {
+  return value === null || value === undefined ? null : h("span", { class: "soft" }, sure(value));
 }
 
 function showHeat(found, heat) {
