@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from lucida.data import read_data
 from lucida.data.division import divide, see_samples, training_part
 from lucida.data.sample import TEST, TRAIN, VALIDATION
-from lucida.errors import InputError
+from lucida.errors import ImageError, InputError
+from lucida.images import content_id
 from lucida.models.trained.family import run_folder
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
-    from lucida.data import Samples
+    from lucida.data import Sample, Samples
     from lucida.models.spec import Spec
 
 CONFIG: Final = "config.json"
@@ -64,8 +65,48 @@ def images_of(spec: Spec, task: str, data: Path | None, split: str | None, catal
         InputError: There are none: a training split judges nothing.
     """
     if data is not None:
-        return part_of(read_place(data, task), split)
+        return unlearned(part_of(read_place(data, task), split), spec, task, catalog)
     return part_of(training_images(spec, task, catalog), split or VALIDATION)
+
+
+def unlearned(samples: Samples, spec: Spec, task: str, catalog: Catalog | None) -> Samples:
+    """Leave out images that are, byte for byte, among those that a model was trained on, and say so.
+
+    Args:
+        samples: The images.
+        spec: The model; where no training here made it, or its images are gone, nothing is known and nothing left out.
+        task: What it is judged at.
+        catalog: Where the answers are that it was trained on; None where there is no catalog.
+
+    Raises:
+        InputError: All of them were learned from.
+    """
+    try:
+        learned = training_images(spec, task, catalog).of(TRAIN)
+    except InputError:
+        return samples
+    ids = {_id(sample) for sample in learned} - {""}
+    kept = [row for row, sample in enumerate(samples) if _id(sample) not in ids]
+    lost = len(samples) - len(kept)
+    if not lost:
+        return samples
+    if not kept:
+        raise InputError(
+            f"{spec.name} was trained on all of these images.",
+            expected="images that it has not learned from",
+            got=samples.origin,
+            hint="without --data it is judged by those that were set aside in training",
+        )
+    note = f"{lost:,} images are left out: {spec.name} was trained on them."
+    found = samples.take(kept)
+    return replace(found, notes=(*found.notes, note))
+
+
+def _id(sample: Sample) -> str:
+    try:
+        return content_id(sample.read())
+    except (ImageError, InputError, OSError):
+        return ""
 
 
 def training_images(spec: Spec, task: str, catalog: Catalog | None) -> Samples:

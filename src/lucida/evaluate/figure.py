@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
-Interval = Literal["wilson", "percentile", "basic"]
+Interval = Literal["wilson", "corrected", "basic"]
 CONFIDENCE = 0.95
 _Z = 1.959964
 
@@ -20,8 +20,8 @@ class Figure:
         low: Lower end.
         high: Upper end.
         n: How many images (or, where that is said, boxes) it rests on.
-        interval: How the interval was had: "wilson" for plain shares, "percentile" or "basic" by a bootstrap over
-            images.
+        interval: How the interval was had: "wilson" for plain shares; by a bootstrap over images "corrected"
+            (percentiles, corrected for bias) or "basic".
     """
 
     value: float

@@ -50,7 +50,7 @@ class Slice:
 def slices_of(judged: Judged, *, seed: int = 0) -> tuple[Slice, ...]:
     """Return the leading figure on every part of the images, by key, the worst part of each key first.
 
-    Keys with one value only, or more than 40, part nothing and are left out.
+    Keys that part nothing are left out: with one value only, with more than 40, or with no figure for two of them.
     """
     metric = judged.metrics[0]
     found: list[Slice] = []
@@ -61,6 +61,8 @@ def slices_of(judged: Judged, *, seed: int = 0) -> tuple[Slice, ...]:
         column = np.array(values)
         parts = [(name, column == name) for name in names]
         rows = [Slice(key, name, int(here.sum()), metric.figure(here, repeats=400, seed=seed)) for name, here in parts]
+        if sum(row.figure is not None for row in rows) < 2:
+            continue
         worst = -1 if metric.less else 1
         found += sorted(rows, key=lambda row: worst * row.figure.value if row.figure else np.inf)
     return tuple(found)

@@ -112,6 +112,7 @@ def _value_of(number: float, figure: Figure) -> str:
 def _mistakes(judged: Judged) -> str:
     if not judged.mistakes or judged.draw is None:
         return ""
+    there = "there:" if judged.predicted.task in ("detect", "segment") else "is"
     figures = []
     for mistake in judged.mistakes:
         try:
@@ -120,16 +121,12 @@ def _mistakes(judged: Judged) -> str:
             continue
         figures.append(
             f'<figure><img src="{data_uri(picture)}" alt="{escape(mistake.name)}"><figcaption><b class="bad">'
-            f"{escape(mistake.found)}</b><br>is {escape(mistake.truth)}"
+            f"{escape(mistake.found)}</b><br>{there} {escape(mistake.truth)}"
             f'<small title="{escape(mistake.name)}">{escape(_tail(mistake.name))}</small></figcaption></figure>'
         )
     broad = judged.predicted.task not in ("classify", "tag")
-    key = (
-        '<p class="soft key"><i style="background:#24a060"></i>what is there<i style="background:#e25224"></i>what was'
-        " found</p>"
-        if broad
-        else ""
-    )
+    found = '<i style="background:#e25224"></i>what was found' if judged.predicted.task != "anomaly" else ""
+    key = f'<p class="soft key"><i style="background:#24a060"></i>what is there{found}</p>' if broad else ""
     surest = "Those it was surest of come first." if judged.predicted.task == "classify" else "The worst come first."
     return (
         f'<h2>Worst mistakes</h2><p class="soft">{surest}</p>{key}<div class="pictures{" broad" if broad else ""}">'
@@ -173,7 +170,7 @@ def _classes(classes: Sequence[ClassRow], evaluation: Evaluation) -> str:
         for row in classes
     )
     return (
-        f"<h2>Class by class</h2><p class='soft'>The worst first.</p><div class='wide'><table><thead><tr><th>Class</th>"
+        "<h2>Class by class</h2><p class='soft'>The worst first.</p><div class='wide'><table><thead><tr><th>Class</th>"
         f"<th class='number'>{unit}</th>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
@@ -204,7 +201,7 @@ def _foot() -> str:
 
     return (
         "<h2>How this was measured</h2><p class='soft'>Intervals are of 95 %. Those of plain shares of images are"
-        " Wilson's; all others come from drawing the images again with replacement (percentiles; for the calibration"
-        " error, which drawing again shifts, the basic interval). Images are taken as independent of each other.</p>"
+        " Wilson's; all others come from drawing the images again with replacement (percentiles, corrected for bias;"
+        " for the calibration error the basic interval). Images are taken as independent of each other.</p>"
         f"<p class='soft'>Camera Lucida {escape(__version__)}</p>"
     )
