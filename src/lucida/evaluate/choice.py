@@ -204,6 +204,8 @@ def _answers(catalog: Catalog | None, spec: Spec, config: dict[str, Any]) -> Sam
             found = read_answers(catalog, run.question, proposed=include == "proposed")
             if include == "reviewed":
                 found = found.take(row for row, one in enumerate(found) if one.slices.get("state") == "reviewed")
+            if not len(found):
+                continue
             seen = see_samples(found)
             whole = divide(found, seen=seen)
             if _digest(whole, seen) == config["digest"]:
