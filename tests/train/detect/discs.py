@@ -25,9 +25,8 @@ def draw(seed: int, side: int = 96, most: int = 3) -> tuple[bytes, Boxes]:
         left, top = (int(c) * side // 2 + int(random.integers(2, side // 2 - size - 2)) for c in divmod(cell, 2))
         kind = int(random.integers(2))
         box = (left, top, left + size, top + size)
-        (pen.ellipse, pen.rectangle)[kind](
-            (*box[:2], box[2] - 1, box[3] - 1), fill=((230, 80, 80), (80, 90, 230))[kind]
-        )
+        shape, colour = ((pen.ellipse, (230, 80, 80)), (pen.rectangle, (80, 90, 230)))[kind]
+        shape((*box[:2], box[2] - 1, box[3] - 1), fill=colour)
         rows.append(box)
         labels.append(CLASSES[kind])
     out = io.BytesIO()

@@ -19,6 +19,7 @@ from lucida.data import Boxes, Samples  # noqa: E402
 from lucida.errors import InputError, UnknownName  # noqa: E402
 from lucida.models.needs import ImageNeeds  # noqa: E402
 from lucida.train.detect.examples import Training, Validation, canvas  # noqa: E402
+from lucida.train.detect.size import fitting_size  # noqa: E402
 
 pytestmark = pytest.mark.torch
 DATA, WHOLE = draw(0)
@@ -87,3 +88,16 @@ def test_validation_images_are_as_the_model_will_see_them():
 )
 def test_views_have_the_usual_shape_of_the_images(shapes, expected):
     assert canvas(shapes, 320) == expected
+
+
+def test_small_objects_want_larger_images():
+    large, small = ((10, 10, 60, 60),) * 3, ((10, 10, 14, 14),) * 3
+    both = Boxes(np.array([*large, *small], np.float32), ("disc",) * 3 + ("square",) * 3)
+    assert fitting_size(samples(boxes(*large)), 320) == 320
+    assert fitting_size(samples(both), 320) == 576  # 24 pixels for 4 of 96
+    assert fitting_size(samples(boxes((10, 10, 12, 12), (30, 30, 32, 32), (50, 50, 52, 52))), 320) == 640
+    assert fitting_size(samples(boxes()), 320) == 320
+
+
+def test_a_class_of_hardly_any_objects_does_not_decide_the_size():
+    assert fitting_size(samples(boxes((10, 10, 14, 14))), 320) == 320

@@ -51,6 +51,7 @@ class Architecture:
         size: Usual longer side of images in pixels.
         rate: Usual peak learning rate.
         batch: Usual images a step.
+        fits: Whether images are larger than usual where objects are small.
         overlap: Above which two boxes of a class are of one object; 1 where the network itself sees to it.
         mean: Of the input on 0..1.
         std: Likewise.
@@ -64,6 +65,7 @@ class Architecture:
     size: int
     rate: float
     batch: int = 8
+    fits: bool = False
     overlap: float = 0.6
     mean: tuple[float, ...] = IMAGENET[0]
     std: tuple[float, ...] = IMAGENET[1]
@@ -101,7 +103,7 @@ def _transformers(name: str, classes: Sequence[str], start: str) -> Built:
 
 ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 DETECTORS: dict[str, Architecture] = {
-    EMBEDDED: Architecture(_embedded, 320, 1e-3, small=True),
+    EMBEDDED: Architecture(_embedded, 320, 1e-3, fits=True, small=True),
     "fasterrcnn_mobilenet_v3_large_fpn": Architecture(_torchvision, 416, 5e-4, overlap=0.5, picks=True),
     "fasterrcnn_resnet50_fpn": Architecture(_torchvision, 640, 2e-4, 4, overlap=0.5, picks=True),
     "ssdlite320_mobilenet_v3_large": Architecture(_torchvision, 320, 1e-3, 16, square=True),

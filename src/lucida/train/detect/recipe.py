@@ -16,6 +16,7 @@ from lucida.train.backbone import EMBEDDED
 from lucida.train.detect import measure, models
 from lucida.train.detect.examples import Training, Validation, canvas
 from lucida.train.detect.export import export_detector
+from lucida.train.detect.size import fitting_size
 from lucida.train.detect.views import AMOUNTS, View, Views
 from lucida.train.recipe import Recipe
 
@@ -52,7 +53,7 @@ class DetectRecipe(Recipe):
             raise UnknownName("augmentation", strength, ["auto", *AMOUNTS])
         self.name, self.classes = request.model or EMBEDDED, request.samples.classes
         self.architecture = architecture = models.architecture(self.name)
-        self.size = size = request.size or architecture.size
+        self.size = size = request.size or self._usual_size(request)
         self.rate, self.batch = architecture.rate, architecture.batch
         self.needs = ImageNeeds(size, "pad", "bilinear", mean=architecture.mean, std=architecture.std)
         self.place = request.samples.origin
@@ -67,6 +68,14 @@ class DetectRecipe(Recipe):
         self.notes += [self.built.note] if self.built.note else []
         self.network = self.built.network
         self.decode = BoxDecoder(self.classes, architecture.overlap, LEAST)
+
+    def _usual_size(self, request: Request) -> int:
+        if not self.architecture.fits:
+            return self.architecture.size
+        size = fitting_size(request.train, self.architecture.size)
+        if size > self.architecture.size:
+            self.notes.append(f"Images are {size} pixels wide, for the smallest kind of object; --size takes another.")
+        return size
 
     def __len__(self) -> int:
         return len(self.training)
