@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 KEPT = "teacher.safetensors"
 TEMPERATURE = 2.0
 HARD = 0.3
+JUDGES = 20  # labelled validation images; where there are fewer, the teacher judges as well
 
 
 class DistilRecipe(ClassifyRecipe):
@@ -65,9 +66,13 @@ class DistilRecipe(ClassifyRecipe):
             )
         notes = []
         known = [r for r, sample in enumerate(judged) if sample.target is not None]
-        if not known:
-            known = np.flatnonzero(np.isfinite(others).all(1)).tolist()
-            notes.append("No image that judges has a label: figures say how often the student agrees with the teacher.")
+        if len(known) < JUDGES:
+            opined = np.flatnonzero(np.isfinite(others).all(axis=1)).tolist()
+            notes.append(
+                f"Only {len(known):,} images that judge have a label: for the others, figures say how often the student"
+                " agrees with the teacher."
+            )
+            known = sorted({*known, *opined})
         items = (
             *told(train.take(rows), shares[rows], classes),
             *(replace(one, target=one.labels[0]) for one in told(judged.take(known), others[known], classes)),

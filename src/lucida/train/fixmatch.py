@@ -59,6 +59,13 @@ class FixMatchRecipe(ClassifyRecipe):
             )
         judged = request.validation
         seen = [row for row, sample in enumerate(judged) if sample.target is not None]
+        if not seen:
+            raise InputError(
+                "No labelled image is left to judge the training by.",
+                expected="a few dozen labelled images at least, of which 15 % judge",
+                got=f"{len(known):,} with a label",
+                hint="label more of them, or put some into a folder named validation",
+            )
         labelled = (*everything.take(known), *judged.take(seen))
         super().__init__(replace(request, samples=replace(request.samples, items=labelled)))
         self._all = Pictures(everything, round(self.size * 1.25), what="Reading images without labels")
