@@ -141,6 +141,10 @@ class Runs:
         with self._store.read() as connection:
             return [_run(row) for row in connection.execute(query)]
 
+    def cleaning(self) -> frozenset[str]:
+        """Return the questions of what `lucida clean` sent to review: no question is meant where none is named."""
+        return frozenset(run.question for run in self.all() if run.parameters.get("mode") == "clean")
+
     def folder(self, run_id: str) -> Path:
         """Return the folder for files of a run, made on demand.
 

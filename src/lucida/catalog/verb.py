@@ -115,7 +115,7 @@ def _nothing(given: Sequence[Path | str], refused: Sequence[Refusal]) -> InputEr
     more = f"; and {len(refused) - 3:,} more" if len(refused) > 3 else ""
     return InputError(
         f"No image was found in {names}.",
-        expected="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC files, folders or archives of them, or Parquet",
+        expected="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC or DICOM files, folders or archives of them, or Parquet",
         got=first + more or "an empty folder",
         hint="check the path; the catalog is as it was",
     )

@@ -24,6 +24,7 @@ ENDINGS = {
     "PPM": ".ppm",
     "ICO": ".ico",
     "JPEG2000": ".jp2",
+    "DICOM": ".dcm",
 }
 _IMAGE_ENDINGS = READ_EVERYWHERE | frozenset(ENDINGS.values()) | {".heif", ".jfif", ".jpe", ".dib", ".apng"}
 

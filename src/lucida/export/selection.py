@@ -77,7 +77,10 @@ def question_of(catalog: Catalog, question: str | None) -> str:
             got=f"{catalog.images.count():,} images without a label",
             hint="lucida label --examples examples/   or   lucida label --classes 'dress,hat,shoes'",
         )
-    return question if question is not None else known[0]
+    if question is not None:
+        return question
+    cleaning = catalog.runs.cleaning()
+    return next((name for name in known if name not in cleaning), known[0])
 
 
 def default(proof: Proof) -> Include:

@@ -225,7 +225,9 @@ def choose_runs(catalog: Catalog, names: Sequence[str], question: str | None) ->
         )
     if len(chosen) == 2:
         return chosen[0], chosen[1]
-    every = [run for run in catalog.runs.all() if run.verb == "label" and run.finished is not None]
+    finished = [run for run in catalog.runs.all() if run.verb == "label" and run.finished is not None]
+    # What a cleaning found is compared only where it is asked for by name.
+    every = [run for run in finished if run.question in asked or run.question not in catalog.runs.cleaning()]
     known = list(dict.fromkeys(run.question for run in reversed(every)))
     wanted = next(iter(asked), known[0] if known else "")
     if known and wanted not in known and not chosen:

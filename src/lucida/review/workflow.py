@@ -336,7 +336,9 @@ def find_source(catalog: Catalog, question: str | None) -> Run:
     known = {r.question for r in runs}
     if question is not None and question not in known:
         raise UnknownName("question", question, sorted(known), hint="lucida label --question makes a new one.")
-    wanted = question or max(runs, key=lambda r: r.started).question
+    cleaning = catalog.runs.cleaning()
+    asked = [r for r in runs if r.question not in cleaning] or runs
+    wanted = question or max(asked, key=lambda r: r.started).question
     return max((r for r in runs if r.question == wanted), key=lambda r: r.started)
 
 
