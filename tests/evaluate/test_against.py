@@ -26,7 +26,9 @@ def test_a_clear_difference_is_seen_and_a_small_one_is_not() -> None:
     assert found.value == pytest.approx(55 / 300)
     assert 0 < found.low < found.value < found.high
     assert found.for_b > 1000 > found.for_a
-    assert "B (new) is better" in found.sentence
+    assert (
+        "A old, B new, on the same 300 images: A alone right on 5, B alone right on 60. B is better" in found.sentence
+    )
     assert compare_answers(("new", other), ("old", one)).verdict == "A better"
     small = compare_answers(*[("m", right) for right in _answers(250, 10, 14, 26)])  # type: ignore[arg-type]
     assert small.verdict == "not known yet"

@@ -61,19 +61,15 @@ class Against:
     @property
     def sentence(self) -> str:
         """Say it in a sentence."""
-        n, pairs = self.pairs.total, self.pairs
-        what = "accuracy" if self.exact else "share of images on which it is the better one"
-        sure = f"{100 * self.confidence:g} % confidence"
-        if not self.exact:
-            counts = f"On {n:,} images: A is better on {pairs.only_a:,}, B on {pairs.only_b:,}"
-        else:
-            counts = f"On {n:,} images: A alone right {pairs.only_a:,}, B alone right {pairs.only_b:,}"
-        apart = f"{_points(self.value)} points of {what} apart (B - A); with {sure} between {_points(self.low)} and"
-        bound = f"{apart} {_points(self.high)} on images like these"
-        if self.verdict == "not known yet":
-            return f"{counts}. Not known yet who is better: {bound}."
-        better, name = self.verdict[0], self.b if self.verdict[0] == "B" else self.a
-        return f"{counts}. {better} ({name}) is better: {bound}."
+        pairs, sure = self.pairs, f"{100 * self.confidence:g} % confidence"
+        what = "accuracy" if self.exact else "the share of images on which it is the better one"
+        alone = "alone right on" if self.exact else "better on"
+        known = {"A better": "A is better", "B better": "B is better"}.get(self.verdict, "Not known yet who is better")
+        return (
+            f"A {self.a}, B {self.b}, on the same {pairs.total:,} images: A {alone} {pairs.only_a:,}, B {alone}"
+            f" {pairs.only_b:,}. {known}: B - A is {_points(self.value)} points of {what}, and with {sure} between"
+            f" {_points(self.low)} and {_points(self.high)} on images like these."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

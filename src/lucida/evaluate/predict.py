@@ -43,6 +43,7 @@ class Predicted:
         skipped: Images that could not be read, and why.
         engine: What ran the model.
         words: Whether the classes were matched as words, not as the model's own.
+        notes: What a person should know of these answers, a sentence each.
     """
 
     model: str
@@ -55,6 +56,7 @@ class Predicted:
     skipped: dict[str, str] = field(default_factory=dict)
     engine: str = ""
     words: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -113,7 +115,7 @@ def predict_samples(
             step(len(found.ids) + len(found.failed))
     return Predicted(
         spec.name, task, classes, np.array(rows, np.int64), np.concatenate(parts), (), reads.sizes_of(rows), skipped,
-        model.engine, matcher is not None,
+        model.engine, matcher is not None, tuple(matcher.notes) if matcher else (),
     )  # fmt: skip
 
 

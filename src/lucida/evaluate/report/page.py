@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lucida.errors import ImageError
 from lucida.evaluate.report import plots
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lucida.evaluate.judged import ClassRow, Judged
     from lucida.evaluate.slices import Slice
 
+MOST_CLASSES: Final = 60  # that are listed one by one
 _VERBS = {
     "classify": "names one class",
     "tag": "gives tags",
@@ -162,15 +163,17 @@ def _classes(classes: Sequence[ClassRow], evaluation: Evaluation) -> str:
     if not classes:
         return ""
     titles = list(classes[0].figures)
+    rest = len(classes) - MOST_CLASSES
+    said = f"The worst {MOST_CLASSES} first; --json has the other {rest:,}." if rest > 0 else "The worst first."
     unit = "Objects" if evaluation.task == "detect" else "Images"
     head = "".join(f'<th colspan="3">{escape(title)}</th>' for title in titles)
     lines = "".join(
         f'<tr><td>{escape(row.name)}</td><td class="number">{row.count:,}</td>'
         f"{''.join(_cells(row.figures[title]) for title in titles)}</tr>"
-        for row in classes
+        for row in classes[:MOST_CLASSES]
     )
     return (
-        "<h2>Class by class</h2><p class='soft'>The worst first.</p><div class='wide'><table><thead><tr><th>Class</th>"
+        f"<h2>Class by class</h2><p class='soft'>{said}</p><div class='wide'><table><thead><tr><th>Class</th>"
         f"<th class='number'>{unit}</th>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 

@@ -51,5 +51,6 @@ figcaption b:not(.bad) { color: var(--ink); } figcaption b { font-weight: 600; }
 figcaption small { display:block; opacity:.8; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .key i { display:inline-block; width:12px; height:12px; border-radius:2px; margin: 0 4px 0 10px; vertical-align:-1px;
   }
+@media (max-width: 640px) { svg.interval { display: none; } main { padding: 24px 16px 60px; } }
 @media print { main { max-width:none; padding:0; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
 """

@@ -41,6 +41,7 @@ def judge(spec: Spec, samples: Samples, precision: Precision = "fp32") -> Judged
         raise none_read(said.skipped)
     if said.words:
         notes.append(f"{spec.name} matched the names of the classes as words: it has not learned them from examples.")
+    notes += said.notes
     judged = samples.take(said.rows.tolist())
     index = {name: k for k, name in enumerate(said.classes)}
     truth = np.array([index[sample.labels[0]] for sample in judged], np.int64)
