@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 OUTPUTS = ("scores", "boxes")
-LEAST, MOST = 0.05, 100  # scores and numbers of boxes that are worth giving to a person
+# Scores from which boxes are given, and how many of an image: what the curve of precision and recall is measured on.
+LEAST, MOST = 0.01, 100
 BEST, AGAIN = 50, 0.8  # boxes of an image that a network which picks them must find again, and how many of them
 
 

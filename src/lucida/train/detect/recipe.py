@@ -15,7 +15,7 @@ from lucida.train.augment import jitter_colour
 from lucida.train.backbone import EMBEDDED
 from lucida.train.detect import measure, models
 from lucida.train.detect.examples import Training, Validation, canvas
-from lucida.train.detect.export import export_detector
+from lucida.train.detect.export import LEAST, MOST, export_detector
 from lucida.train.detect.size import fitting_size
 from lucida.train.detect.views import AMOUNTS, View, Views
 from lucida.train.recipe import Recipe
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lucida.train.request import Request
     from lucida.train.trained import Trained
 
-LEAST = 0.01  # scores from which boxes are measured: the whole curve of precision and recall
 SLOWER = 0.3  # rate of weights that were trained before
 
 
@@ -67,7 +66,7 @@ class DetectRecipe(Recipe):
         self.built = models.build(self.name, self.classes, request.start)
         self.notes += [self.built.note] if self.built.note else []
         self.network = self.built.network
-        self.decode = BoxDecoder(self.classes, architecture.overlap, LEAST)
+        self.decode = BoxDecoder(self.classes, architecture.overlap, LEAST, MOST)
 
     def _usual_size(self, request: Request) -> int:
         if not self.architecture.fits:

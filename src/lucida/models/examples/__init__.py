@@ -1,0 +1,1 @@
+"""Small models of one narrow kind each, so that detection and segmentation work offline; made by `recipes`."""
