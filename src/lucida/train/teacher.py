@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from lucida.errors import ImageError, InputError, UnknownName
+from lucida.errors import ImageError, InputError, ModelError, UnknownName
 from lucida.images import decode
 from lucida.models.threads import available_cores
 from lucida.progress import track
@@ -58,7 +58,12 @@ class ModelTeacher:
 
     def __init__(self, spec: Spec) -> None:
         if "classify" not in spec.tasks:
-            raise spec.cannot("classify", "teach: it names no classes of its own")
+            raise ModelError(
+                f"The model {spec.name!r} cannot teach by itself: it names no classes of its own.",
+                expected="a model with the task 'classify', or a label run",
+                got=f"tasks {', '.join(spec.tasks)}",
+                hint=f"lucida label --model {spec.name} first, then --teacher with the run that it prints",
+            )
         self.spec, self.key, self.classes = spec, spec.key, spec.gives.classes
 
     def opinions(self, samples: Samples, classes: Sequence[str]) -> NDArray[np.float32]:
