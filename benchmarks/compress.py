@@ -62,10 +62,11 @@ def main() -> None:
         keep = options.keep or Path(name)
         keep.mkdir(parents=True, exist_ok=True)
         ranges = prepared(card, samples.of("train"), CALIBRATION + TRIAL)
-        best, *others = quantise(card.file, card, ranges, keep)
+        (best, *others), failed = quantise(card.file, card, ranges, keep)
         for one in (best, *others):
             chosen = ", chosen" if one is best else ""
             print(f"int8 by {one.way}: cosine {one.cosine:.4f}, {one.agreement:.1%} of answers the same{chosen}")
+        print(*(f"int8 by {one}\n" for one in failed), sep="", end="")
         files = {"exported, fp32": (card.file, "fp32"), "int8": (best.file, "int8")}
         if engine.has_bf16():
             files["bf16"] = (card.file, "bf16")
@@ -109,7 +110,7 @@ def _speeds(card: Card, sessions: dict[str, Session], images: NDArray[np.float32
     ways: dict[str, speed.Way] = {"PyTorch fp32": eager, "PyTorch fp32, channels last": last}
     for name, session in sessions.items():
         ways[name] = lambda batch, session=session: run_batch(session, card, batch, (card.logits,))  # type: ignore[misc]
-    rates = speed.speeds(ways, images, rounds=rounds, seconds=300)
+    rates = speed.speeds({name: (way, images) for name, way in ways.items()}, rounds=rounds, seconds=300)
     print(f"\n{'images a second on one core':<30} {'batch 1':>8} {'ratio':>6} {'batch 32':>9} {'ratio':>6}")
     for name, found in rates.items():
         ratios = [found[size] / rates["PyTorch fp32"][size] for size in speed.BATCHES]

@@ -9,8 +9,9 @@ from lucida.compress.speed import speeds
 
 def test_all_take_turns_and_see_both_batches():
     seen = []
-    ways = {name: (lambda batch, name=name: seen.append((name, len(batch)))) for name in ("a", "b")}
-    found = speeds(ways, np.zeros((5, 3, 8, 8), np.float32), rounds=3)
+    images = np.zeros((5, 3, 8, 8), np.float32)
+    ways = {name: ((lambda batch, name=name: seen.append((name, len(batch)))), images) for name in ("a", "b")}
+    found = speeds(ways, rounds=3)
     assert set(found) == {"a", "b"}
     assert all(rate > 0 for by in found.values() for rate in by.values())
     assert {size for _, size in seen} == {1, 32}

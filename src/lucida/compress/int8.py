@@ -59,8 +59,8 @@ class Candidate:
         return self.cosine >= FAITHFUL
 
 
-def quantise(source: Path, card: Card, images: NDArray[np.float32], folder: Path) -> list[Candidate]:
-    """Make int8 files in every way that is installed, the best first: the fastest that is faithful.
+def quantise(source: Path, card: Card, images: NDArray[np.float32], folder: Path) -> tuple[list[Candidate], list[str]]:
+    """Make int8 files in every way that is installed.
 
     Args:
         source: The ONNX file in float32, weights within it.
@@ -68,6 +68,9 @@ def quantise(source: Path, card: Card, images: NDArray[np.float32], folder: Path
         images: Prepared images, float32 (n, channels, size, size): ranges are read off the first `CALIBRATION` (at
             most two thirds), and the others measure.
         folder: Where files are written.
+
+    Returns:
+        What came out, the best first: the fastest that is faithful; and which ways failed, and why.
 
     Raises:
         MissingExtra: No package that can do it is installed.
@@ -88,7 +91,7 @@ def quantise(source: Path, card: Card, images: NDArray[np.float32], folder: Path
                     way(source, card, ranges, file)
                 found.append(_measured(name, file, card, trial, reference))
             except Exception as error:  # either library has errors of its own for layers it cannot do
-                failed.append(f"{name}: {' '.join(str(error).split())[:160]}")
+                failed.append(f"{name} failed: {type(error).__name__}: {' '.join(str(error).split())[:120]}")
             step()
     if not found:
         raise ModelError(
@@ -97,7 +100,7 @@ def quantise(source: Path, card: Card, images: NDArray[np.float32], folder: Path
             got="; ".join(failed),
             hint="--bf16 or --fp16",
         )
-    return sorted(found, key=lambda one: (not one.faithful, one.seconds if one.faithful else -one.cosine))
+    return sorted(found, key=lambda one: (not one.faithful, one.seconds if one.faithful else -one.cosine)), failed
 
 
 def _measured(

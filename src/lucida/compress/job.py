@@ -40,7 +40,9 @@ WARNING = (
 )
 
 
-def run_compress(catalog: Catalog, subject: Subject, wish: Wish, data: Path | None) -> CompressResult:
+def run_compress(
+    catalog: Catalog, subject: Subject, wish: Wish, data: Path | None, student: Subject | None = None
+) -> CompressResult:
     """Compress a run, or go on with a compression that was started with the same arguments.
 
     Args:
@@ -48,6 +50,7 @@ def run_compress(catalog: Catalog, subject: Subject, wish: Wish, data: Path | No
         subject: The run.
         wish: What is to be done.
         data: Images to judge by; None for the run's validation part.
+        student: A smaller network that was trained to answer as the run does, and takes its place.
 
     Raises:
         InputError: There are no images to go by, or the network cannot be pruned.
@@ -59,13 +62,19 @@ def run_compress(catalog: Catalog, subject: Subject, wish: Wish, data: Path | No
         "compress",
         question=subject.question,
         model=str(subject.config["model"]),
-        parameters={**asdict(wish), "judged": judged.digest(), "data": judged.origin},
+        parameters={
+            **asdict(wish),
+            "judged": judged.digest(),
+            "data": judged.origin,
+            "student": student.run if student else "",
+        },
         parent=subject.run,
     )
     folder = catalog.runs.folder(run.id)
     if (kept := read_result(folder)) is not None:
         return kept
-    card, made, notes = make(subject, samples, wish, folder)
+    source = student or subject
+    card, made, notes = make(source, samples, wish, folder)
     write_json(folder / "config.json", {**subject.config, "compressed": {"from": subject.run, **asdict(wish)}})
     before = engine.open_session(subject.card.file, "fp32")
     after = _open(card, "bf16" if wish.half == "bf16" and engine.has_bf16() else "auto")
@@ -80,7 +89,7 @@ def run_compress(catalog: Catalog, subject: Subject, wish: Wish, data: Path | No
     attempts = sum(one.started < run.started for one in others)
     written = certificate.write(folder / certificate.NAME, found, weighed, a, b, about, attempts)
     ways = {"before": (before, subject.card), "after": (after, card)}
-    rows = _rows(subject, ways, engine_after, found, prepared(card, judged, speed.BATCHES[-1]))
+    rows = _rows(subject, ways, engine_after, found, judged)
     result = CompressResult(
         run=run.id,
         parent=subject.run,
@@ -130,7 +139,7 @@ def _rows(
     ways: dict[str, tuple[Session, Card]],
     engine_after: str,
     found: list[Outcome],
-    images: NDArray[np.float32],
+    judged: Samples,
 ) -> tuple[Row, ...]:
     """Measure all ways to run the model side by side."""
     runs: dict[tuple[str, str], Way] = {}
@@ -146,10 +155,12 @@ def _rows(
         key = ("before", session.engine)
         runs[key], sizes[key] = _way(session, subject.card), _bytes(subject.card.file)
     keys = sorted(runs, key=lambda key: ("PyTorch", "before", "after").index(key[0]))
-    rates = speed.speeds({" ".join(key): runs[key] for key in keys}, images)
-    judged = {("before", ways["before"][0].engine): "a", ("after", engine_after): "b"}
+    images = {name: prepared(card, judged, speed.BATCHES[-1]) for name, (_, card) in ways.items()}
+    images["PyTorch"] = images["before"]
+    rates = speed.speeds({" ".join(key): (runs[key], images[key[0]]) for key in keys})
+    sides = {("before", ways["before"][0].engine): "a", ("after", engine_after): "b"}
     return tuple(
-        Row(*key, sizes[key], *rates[" ".join(key)].values(), *_accuracy(found, judged.get(key, ""))) for key in keys
+        Row(*key, sizes[key], *rates[" ".join(key)].values(), *_accuracy(found, sides.get(key, ""))) for key in keys
     )
 
 

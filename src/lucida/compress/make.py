@@ -12,6 +12,7 @@ from lucida.compress.halves import one_file, store_halves
 from lucida.compress.int8 import CALIBRATION, TRIAL, quantise
 from lucida.compress.subject import Subject, prepared
 from lucida.data.sample import TRAIN
+from lucida.errors import InputError
 from lucida.models.onnx.card import Card, read_card, write_card
 from lucida.models.trained.family import CARD
 from lucida.train.location import MODEL
@@ -28,6 +29,7 @@ class Wish:
         int8: Whether weights and activations become int8.
         half: What remains in floating point is stored so; "" for float32.
         prune: Share of the channels that go; 0 for none.
+        distil: The smaller network that learns from the old one first; "" for none.
         epochs: Passes over the training images that make up for pruning.
         worse_by: Largest loss of accuracy that is to be proven.
         confidence: Of that proof.
@@ -36,9 +38,28 @@ class Wish:
     int8: bool = False
     half: Literal["", "fp16", "bf16"] = ""
     prune: float = 0.0
+    distil: str = ""
     epochs: int = 3
     worse_by: float = 0.02
     confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        for name, value, good in (
+            ("prune", self.prune, 0 <= self.prune < 1),
+            ("epochs", self.epochs, self.epochs >= 1),
+            ("worse-by", self.worse_by, 0 < self.worse_by < 1),
+            ("confidence", self.confidence, 0 < self.confidence < 1),
+        ):
+            if not good:
+                raise InputError(
+                    f"--{name} is out of range.",
+                    expected="at least 1" if name == "epochs" else f"between 0 and 1, {_ENDS[name]}",
+                    got=f"--{name} {value:g}",
+                    hint="30 % of the channels are --prune 0.3; two points of accuracy are --worse-by 0.02",
+                )
+
+
+_ENDS = {"prune": "0 for none", "worse-by": "both excluded", "confidence": "both excluded"}
 
 
 def make(subject: Subject, samples: Samples | None, wish: Wish, folder: Path) -> tuple[Card, str, list[str]]:
@@ -53,7 +74,8 @@ def make(subject: Subject, samples: Samples | None, wish: Wish, folder: Path) ->
     Returns:
         The new model, what was done in words, and what a person should know.
     """
-    card, done, notes = subject.card, [], []
+    card, notes = subject.card, []
+    done = [f"distilled to {subject.config['model']}"] if wish.distil else []
     if wish.prune and samples:
         card, words, more = _pruned(subject, samples, wish, folder / "prune")
         done.append(words)
@@ -64,13 +86,14 @@ def make(subject: Subject, samples: Samples | None, wish: Wish, folder: Path) ->
     one_file(card.file, file)
     if wish.int8 and samples:
         images = prepared(card, samples.of(TRAIN), CALIBRATION + TRIAL)
-        best, *others = quantise(file, card, images, work)
+        (best, *others), failed = quantise(file, card, images, work)
         file = best.file
         done.append(f"int8 by {best.way}")
         notes += [
             f"int8 by {one.way}: {1 / one.seconds:,.0f} images a second, cosine {one.cosine:.4f} with float32, "
             f"{one.agreement:.1%} of answers the same." for one in (best, *others)
         ]  # fmt: skip
+        notes += [f"int8 by {one}" for one in failed]
         if not best.faithful:
             notes.append("int8 changes what this network gives; --bf16 does less.")
     if wish.half:

@@ -75,16 +75,17 @@ def _ask(
 ) -> int:
     """Add the outcomes of some images; return how many could not be read."""
     names, truths, pictures = [], [], []
+    cards = [card for _, card in (a, b)]
     for name, truth, data in waiting:
         try:
-            pictures.append(prepare(a[1], data))
+            pictures.append([prepare(card, data) for card in cards])
         except (ImageError, InputError):
             continue
         names.append(name)
         truths.append(truth)
     if pictures:
-        batch = np.stack(pictures)
-        said = [answers(session, card, batch) for session, card in (a, b)]
+        batches = [np.stack(side) for side in zip(*pictures, strict=True)]
+        said = [answers(*one, batch) for one, batch in zip((a, b), batches, strict=True)]
         found += [Outcome(*one) for one in zip(names, truths, *said, strict=True)]
     return len(waiting) - len(pictures)
 

@@ -70,7 +70,8 @@ def prune(subject: Subject, samples: Samples, share: float, settings: Settings, 
     before, after, width = cut(recipe.network, recipe.needs.shape, share)
     recipe.backbone.width = width
     plan = Plan.load(subject.folder / PLAN)
-    rate = min(plan.rate if plan else recipe.rate, recipe.backbone.rate / 2)
+    # The rate of a probe is that of a head alone.
+    rate = plan.rate if plan and trained.config.get("tune") != "probe" else recipe.backbone.rate / 2
     batch = plan.batch if plan else settings.batch
     state = fit(recipe, replace(settings, rate=settings.rate or rate, batch=settings.batch or batch), folder)
     recipe.export(model)
@@ -86,11 +87,23 @@ def set_aside(train: Samples) -> Samples:
     return replace(train, items=tuple(items))
 
 
+class Recovery(ClassifyRecipe):
+    """Training that is judged by likelihood: the few images set aside tell too few steps of accuracy apart."""
+
+    def __init__(self, request: Request, *, several: bool = False) -> None:
+        super().__init__(request, several=several)
+        self.monitor = "likelihood"
+
+    def measure(self, network: nn.Module, device: torch.device) -> dict[str, float]:
+        found = super().measure(network, device)
+        return {**found, "likelihood": -found["loss"]}
+
+
 def _recipe(subject: Subject, trained: Trained, samples: Samples, seed: int) -> ClassifyRecipe:
     config, network = trained.config, trained_network(trained)
     samples = replace(samples, classes=trained.classes)
     request = Request(samples, config["model"], "nothing", size=config.get("size"), seed=seed)
-    recipe = ClassifyRecipe(request, several=subject.several)
+    recipe = Recovery(request, several=subject.several)
     if recipe.needs != trained.needs:
         raise InputError(
             f"The network of {subject.run} cannot be trained on as it is.",

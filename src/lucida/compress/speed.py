@@ -25,31 +25,33 @@ ALONE = 4  # images of one round, one at a time
 
 
 def speeds(
-    ways: dict[str, Way], images: NDArray[np.float32], *, rounds: int = ROUNDS, seconds: float = SECONDS
+    ways: dict[str, tuple[Way, NDArray[np.float32]]], *, rounds: int = ROUNDS, seconds: float = SECONDS
 ) -> dict[str, dict[int, float]]:
     """Measure images a second on one core.
 
     Args:
-        ways: By name, what runs a batch.
-        images: Prepared, float32 (n, channels, size, size); 32 or more are best.
+        ways: By name, what runs a batch, and images as it takes them: float32 (n, channels, size, size), 32 at best.
         rounds: How often each takes its turn.
         seconds: Bound on the time, roughly.
 
     Returns:
         By name and batch size, the median over rounds.
     """
-    batches = {size: np.resize(images, (size, *images.shape[1:])) for size in BATCHES}
+    batches = {
+        name: {size: np.resize(images, (size, *images.shape[1:])) for size in BATCHES}
+        for name, (_, images) in ways.items()
+    }
     rates: dict[str, dict[int, list[float]]] = {name: {size: [] for size in BATCHES} for name in ways}
     with one_core():
-        for way in ways.values():
-            for batch in batches.values():
+        for name, (way, _) in ways.items():
+            for batch in batches[name].values():
                 way(batch)
         began = time.perf_counter()
         for done in range(rounds):
             if done >= LEAST and time.perf_counter() - began > seconds:
                 break
-            for name, way in ways.items():
-                for size, batch in batches.items():
+            for name, (way, _) in ways.items():
+                for size, batch in batches[name].items():
                     times = ALONE if size == 1 else 1
                     start = time.perf_counter()
                     for _ in range(times):

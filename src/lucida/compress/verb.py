@@ -10,6 +10,7 @@ from lucida.errors import InputError
 if TYPE_CHECKING:
     from lucida.compress.edge.folder import EdgeResult
     from lucida.compress.result import CompressResult
+    from lucida.compress.subject import Subject
 
 
 def compress(
@@ -20,6 +21,8 @@ def compress(
     fp16: bool = False,
     prune: float = 0.0,
     epochs: int = 3,
+    distil: str = "",
+    minutes: float = 20.0,
     worse_by: float = 0.02,
     confidence: float = 0.95,
     data: Path | None = None,
@@ -39,6 +42,8 @@ def compress(
         fp16: Store weights as fp16.
         prune: Share of the channels of each layer to take out, 0.3 for 30 %; a short training makes up for it.
         epochs: Passes over the training images after pruning.
+        distil: A smaller network, as `lucida train --model` names it, that first learns to answer as the run does.
+        minutes: Bound on the time of that.
         worse_by: Loss of accuracy that is to be ruled out: 0.02 is two points.
         confidence: Of that proof.
         data: Labelled images to judge both by, which nobody has used; the run's validation part by default.
@@ -57,12 +62,12 @@ def compress(
     from lucida.compress.make import Wish
     from lucida.compress.subject import Subject
 
-    wish = Wish(int8, _half(bf16, fp16), _share(prune), epochs, worse_by, confidence)
-    idle = not (wish.int8 or wish.half or wish.prune)
+    wish = Wish(int8, _half(bf16, fp16), prune, distil, epochs, worse_by, confidence)
+    idle = not (wish.int8 or wish.half or wish.prune or wish.distil)
     if idle and edge is None:
         raise InputError(
             "Nothing is to be done to the model.",
-            expected="one or more of --int8, --bf16, --fp16, --prune 0.3, --edge FOLDER",
+            expected="one or more of --int8, --bf16, --fp16, --prune 0.3, --distil NETWORK, --edge FOLDER",
             got=f"lucida compress {run}",
             hint=f"lucida compress {run} --int8",
         )
@@ -73,7 +78,10 @@ def compress(
         runtime = find_runtime(runtime)
     with Catalog.open(catalog) as opened:
         subject = Subject.open(opened, run)
-        result = None if idle else run_compress(opened, subject, wish, data)
+    student = _student(subject, distil, minutes, catalog) if distil else ""
+    with Catalog.open(catalog) as opened:
+        taught = Subject.open(opened, student) if student else None
+        result = None if idle else run_compress(opened, subject, wish, data, taught)
         if edge is None or runtime is None:
             assert result is not None
             return result
@@ -91,12 +99,21 @@ def _half(bf16: bool, fp16: bool) -> Any:
     return "bf16" if bf16 else "fp16" if fp16 else ""
 
 
-def _share(prune: float) -> float:
-    if not 0 <= prune < 1:
-        raise InputError(
-            "This share of the channels cannot be taken out.",
-            expected="--prune between 0 and 1, 1 excluded",
-            got=f"--prune {prune:g}",
-            hint="--prune 0.3 takes out 30 %",
-        )
-    return prune
+def _student(subject: Subject, network: str, minutes: float, catalog: Path | None) -> str:
+    """Train a smaller network to answer as a run does; return its run."""
+    from lucida.train.job import TrainResult
+    from lucida.train.verb import train
+
+    place = Path(str(subject.config["data"]))
+    found = train(
+        "distil",
+        data=place if place.exists() else None,
+        question=subject.question,
+        model=network,
+        teacher=subject.run,
+        size=subject.config.get("size"),
+        minutes=minutes,
+        catalog=catalog,
+    )
+    assert isinstance(found, TrainResult)
+    return found.run
