@@ -44,7 +44,7 @@ DEFAULT = ROOT.parent / "shared" / "data" / "clothing" / "train.parquet"
 LARGEST = 300_000  # bytes of one picture
 AFTER = 8  # answers from the first proof to the picture of it
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-TALL = {"width": 1280, "height": 1160}
+TALL = {"width": 1280, "height": 1280}
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,12 @@ def shoot_training(browser: Browser, catalog: Path, out: Path) -> None:
         for run in [best["run"], *others]:
             page.locator(f"[data-run='{run}'] input").set_checked(run in [best["run"], *others[:3]])
         page.locator(f"[data-run='{best['run']}'] .name").click()
+        # Beside a training that is under way mistakes are looked for only when somebody asks.
+        if (ask := page.locator(".wrong > button:visible")).count():
+            ask.click()
         page.mouse.move(0, 0)
         page.wait_for_selector(".mistakes img", timeout=300_000)
+        page.evaluate("scrollTo(0, 0)")
         save(page, out / "train.png")
         page.set_viewport_size({"width": DESK["width"], "height": DESK["height"]})
         page.locator(".mistakes button").nth(2).click()
@@ -220,10 +224,11 @@ def main() -> None:
 
     asked.out.mkdir(parents=True, exist_ok=True)
     if asked.trained:
-        trained = asked.trained.resolve()
+        trained, out = asked.trained.resolve(), asked.out.resolve()
+        # What the runs were trained on is named as it was given: from the catalog's place.
         with contextlib.chdir(trained.parent), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=asked.chromium, args=["--no-sandbox"])
-            shoot_training(browser, trained, asked.out.resolve())
+            shoot_training(browser, trained, out)
             browser.close()
         return
     parquet, out = asked.photos.resolve(), asked.out.resolve()

@@ -176,7 +176,7 @@ class TrainPage {
     });
     const mark = h("span", { class: letter ? `swatch c${letter.toLowerCase()}` : "swatch", "aria-hidden": "true" }, letter ?? "");
     const name = h("button", { type: "button", class: "name", disabled: gone, "aria-current": run.run === this.opened, onclick: () => this.open(run.run) },
-      h("strong", {}, run.model || run.task), h("span", { class: "soft" }, `${run.task} · ${run.data || run.question}`));
+      h("strong", {}, run.model || run.task), h("span", { class: "soft" }, about(run)));
     return h(
       "tr",
       { "data-run": run.run, class: run.run === this.opened ? "opened" : "", title: run.run },
@@ -232,6 +232,12 @@ function state(run) {
   const left = run.state === "running" && part && run.seconds ? say("train.left", { time: duration((run.seconds / part) * (1 - part)) }) : "";
   const bar = h("span", { class: "bar-of", "aria-hidden": "true" }, h("i", { style: `width:${100 * (part ?? 0)}%` }));
   return h("span", { class: "going" }, pill, bar, h("span", { class: "soft" }, [part === null ? "" : percent(part, 0), left].filter(Boolean).join(" · ")));
+}
+
+// What tells runs of one model apart at a glance.
+function about({ task, data, question, settings }) {
+  const { size, tune } = settings;
+  return [task, data || question, size ? `${size} px` : "", tune && tune !== "full" ? tune : ""].filter(Boolean).join(" · ");
 }
 
 function best(run) {
