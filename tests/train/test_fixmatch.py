@@ -19,6 +19,8 @@ from PIL import Image  # noqa: E402
 from lucida.data import Samples, read_data  # noqa: E402
 from lucida.data.sample import TRAIN, VALIDATION  # noqa: E402
 from lucida.errors import InputError, TrainingError  # noqa: E402
+from lucida.train import checkpoint  # noqa: E402
+from lucida.train.backbone import build  # noqa: E402
 from lucida.train.fixmatch import (  # noqa: E402
     FixMatchRecipe,
     consistency,
@@ -185,3 +187,12 @@ def test_the_verb_learns_from_folders_with_an_unlabelled_one(tmp_path: Path):
 def test_an_option_of_another_recipe_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="--labels is not for `lucida train classify`"):
         train("classify", data=tmp_path, labels=3)
+
+
+@pytest.mark.parametrize("start", ["auto", "nothing"])
+def test_the_embedded_encoder_goes_on_from_a_run_whatever_that_began_from(samples: Samples, tmp_path: Path, start: str):
+    recipe = FixMatchRecipe(Request(samples, start=start, size=32, extra={"labels": 2}))
+    checkpoint.save(tmp_path / BEST, {"network": recipe.network.state_dict()}, {})
+    trunk = build("embedded", start=str(tmp_path)).trunk
+    for name, value in recipe.network.trunk.state_dict().items():
+        assert torch.equal(trunk.state_dict()[name], value)

@@ -147,13 +147,15 @@ def _embedded(start: str) -> Backbone:
     from lucida.models.embedded.network import Encoder
     from lucida.models.embedded.tuned import load_network
 
-    encoder = load_network(weights()) if start in ("auto", "hub", EMBEDDED) else Encoder(10)
-    trunk = EncoderTrunk(encoder)
+    shipped = start in ("auto", "hub", EMBEDDED)
+    # The shipped weights, and what was trained from them, have no norms any more.
+    folded = shipped or (start != "nothing" and "stem.0.bias" in trunk_weights(Path(start)))
+    trunk = EncoderTrunk(load_network(weights()) if folded else Encoder(10))
     licence = "research only, see lucida/models/embedded/weights/LICENSE"
     backbone = Backbone(EMBEDDED, trunk, 384, 128, *IMAGENET, 1e-3, EMBEDDED, licence, target="blocks")
     if start == "nothing":
         backbone.start, backbone.licence = "nothing", ""
-    elif start not in ("auto", "hub", EMBEDDED):
+    elif not shipped:
         load_trunk(trunk, Path(start))
         backbone.start, backbone.licence = start, ""
     return backbone
@@ -248,8 +250,23 @@ def load_trunk(trunk: nn.Module, run: Path) -> None:
     Raises:
         InputError: There is no checkpoint, or it is of another network.
     """
+    from lucida.train.loop import another
+
+    weights = trunk_weights(run)
+    try:
+        trunk.load_state_dict(_resampled(weights, trunk))
+    except RuntimeError as error:
+        raise another(run, error) from error
+
+
+def trunk_weights(run: Path) -> dict[str, Tensor]:
+    """Return the weights of the trunk of an earlier run's network.
+
+    Raises:
+        InputError: There is no checkpoint.
+    """
     from lucida.train import checkpoint
-    from lucida.train.loop import BEST, another
+    from lucida.train.loop import BEST
 
     path = run / BEST if run.is_dir() else run
     if not path.is_file():
@@ -260,11 +277,7 @@ def load_trunk(trunk: nn.Module, run: Path) -> None:
             hint="lucida train prints the name of its run",
         )
     weights = checkpoint.load(path)[0]["network"]
-    inner = {name.removeprefix("trunk."): value for name, value in weights.items() if name.startswith("trunk.")}
-    try:
-        trunk.load_state_dict(_resampled(inner, trunk))
-    except RuntimeError as error:
-        raise another(path, error) from error
+    return {name.removeprefix("trunk."): value for name, value in weights.items() if name.startswith("trunk.")}
 
 
 def _resampled(weights: dict[str, Tensor], trunk: Any) -> dict[str, Tensor]:

@@ -282,9 +282,7 @@ def tag(request: Request) -> ClassifyRecipe:
 def rebuild(trained: Trained) -> backbone.Classifier:
     """Return the network of a run, its weights not loaded."""
     config = trained.config
-    trunk = backbone.build(config["model"], start="nothing", size=trained.needs.size)
-    model = backbone.Classifier(trunk.trunk, trunk.width, len(trained.classes), 0.1)
-    if config["model"] == backbone.EMBEDDED and config["start"] != "nothing":
-        # The shipped weights have no norms any more.
-        model.trunk = backbone.build(config["model"]).trunk
-    return model
+    # The embedded encoder has two shapes; the run's own weights say which.
+    start = str(trained.folder) if config["model"] == backbone.EMBEDDED else "nothing"
+    trunk = backbone.build(config["model"], start=start, size=trained.needs.size)
+    return backbone.Classifier(trunk.trunk, trunk.width, len(trained.classes), 0.1)
