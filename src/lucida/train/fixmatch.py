@@ -110,6 +110,7 @@ class FixMatchRecipe(ClassifyRecipe):
         return torch.stack([view for view, _ in views]), torch.stack([target for _, target in views])
 
     def loss(self, network: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """Return the loss and its halves; the share of sure guesses, and of sure and right ones where that is known."""
         images, targets, weak, strong, known = batch
         with torch.no_grad():
             guesses = network(normalise(weak, self.needs)).float()
