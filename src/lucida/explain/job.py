@@ -136,7 +136,7 @@ class Explainer:
             str(output),
             dependence(self.network, self.target, ready, label),
             not found.any(),
-            self.index.nearest(self.model.embed(batch)[0], alike) if self.index else (),
+            self.index.nearest(self.model.embed(batch)[0], alike) if alike and self.index else (),
         )
 
 

@@ -1,4 +1,4 @@
-"""Train a small model of one's own. What trains needs PyTorch; what is only read, such as plans and results, does not."""
+"""Train a small model of one's own. What trains needs PyTorch; what only reads, such as plans, does not."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lucida.data.sample import VALIDATION
 from lucida.train import recipes
-from lucida.train.location import MODEL, RESULT
+from lucida.train.location import CONFIG, MODEL, RESULT
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
@@ -106,7 +107,8 @@ def run_train(catalog: Catalog, task: str, request: Request, settings: Settings,
     if (kept := read_result(folder)) is not None:
         return kept
     recipe = recipes.make(task, replace(request, folder=folder))
-    write_json(folder / "config.json", {"model": model, "classes": list(request.samples.classes), **parameters})
+    about = {"model": model, "classes": list(request.samples.classes), "images": len(recipe)}
+    write_json(folder / CONFIG, {**about, "validation": len(request.samples.of(VALIDATION)), **parameters})
     state = fit(recipe, settings, folder)
     partial = folder / f"{MODEL}.partial"
     shutil.rmtree(partial, ignore_errors=True)

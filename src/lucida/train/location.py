@@ -5,4 +5,5 @@ from __future__ import annotations
 from typing import Final
 
 MODEL: Final = "model"  # the exported model: an ONNX file and its TOML
-RESULT: Final = "result.json"
+CONFIG: Final = "config.json"  # all that was asked
+RESULT: Final = "result.json"  # what came of it

@@ -121,6 +121,7 @@ class _Loop:
         self.network, self.optimizer = self._prepared()
         plan = Plan.load(self.folder / PLAN) or self._find_plan()
         self.plan = plan
+        self.recipe.notes += plan.notes
         self.average: nn.Module = self.recipe.network
         if self.settings.horizon:
             self.average = copy.deepcopy(self.recipe.network).requires_grad_(False)
@@ -263,6 +264,7 @@ class _Loop:
                     journal.write(
                         state.step,
                         epoch=round(state.step * plan.batch * plan.accumulate / len(self.recipe), 3),
+                        seconds=round(now - self.begun, 1),
                         rate=rate,
                         images_per_second=round(seen / max(now - reported, 1e-9), 2),
                         waiting=round((state.waited - waited) / max(now - reported, 1e-9), 4),

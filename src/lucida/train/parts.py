@@ -19,8 +19,8 @@ def parts(samples: Samples, *, some: bool = False) -> Samples:
     """Return the training and the validation part.
 
     Where nobody has set a validation part aside, 15 % of the training images become one, and near-identical images are
-    never in both. Parts that came divided stay so: of the training part only images that are identical to one of another
-    part are left out, and a note counts the near-identical ones, since figures are then too good.
+    never in both. Parts that came divided stay so: of the training part only images that are identical to one of
+    another part are left out, and a note counts the near-identical ones, since figures are then too good.
 
     Args:
         samples: All images.

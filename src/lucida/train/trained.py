@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from lucida.errors import ModelError
 from lucida.models.onnx.card import read_card
-from lucida.train.location import MODEL, RESULT
+from lucida.train.location import CONFIG, MODEL, RESULT
 
 if TYPE_CHECKING:
     from torch import nn
 
     from lucida.models.needs import ImageNeeds
-
-CONFIG = "config.json"
 
 
 @dataclass(frozen=True)
