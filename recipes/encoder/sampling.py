@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lucida.train.augment import augment, cutmix
+from lucida.tuning.augment import augment, cutmix
 from recipes.encoder.schedule import contrast_begins, cutmix_share, resolution
 from recipes.encoder.sources import Sources
 

@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lucida.models.embedded.network import DEPTHS, WIDTHS, Encoder
-from lucida.train import checkpoint
-from lucida.train.contrast import FAR, Contrast, follow
+from lucida.tuning import checkpoint
+from lucida.tuning.contrast import FAR, Contrast, follow
 from recipes.encoder.data import ImageSet
 from recipes.encoder.sampling import Batch, Sampler, batches
 from recipes.encoder.schedule import FULL, Budget, contrast_begins, ema_decay, learning_rate, resolution

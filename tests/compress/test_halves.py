@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
-from lucida.compress.halves import store_halves
+from lucida.compress.halves import one_file, store_halves
+from lucida.errors import MissingExtra
 from lucida.models.engine import ENGINES
 from lucida.models.precision import made_sample
 
@@ -34,6 +37,13 @@ def test_what_16_bits_cannot_hold_stays(classifier, tmp_path):
     onnx.save(model, card.file)
     assert store_halves(card.file, tmp_path / "half.onnx", "fp16") == 1
     assert store_halves(card.file, tmp_path / "brain.onnx", "bf16") == 0
+
+
+def test_without_onnx_the_extra_is_named(classifier, tmp_path, monkeypatch):
+    card = classifier()
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtra, match="train"):
+        one_file(card.file, tmp_path / "one.onnx")
 
 
 def test_bf16_rounds_to_the_nearest(classifier, tmp_path):

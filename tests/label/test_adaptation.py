@@ -22,7 +22,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make two dozen images enough to adapt to, and four steps enough to adapt."""
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
-    from lucida.train import tune
+    from lucida.tuning import tune
 
     monkeypatch.setattr(adaptation, "FEWEST", 10)
     monkeypatch.setattr(tune.Tuning.__init__, "__defaults__", (4, 8, *tune.Tuning.__init__.__defaults__[2:]))

@@ -19,8 +19,8 @@ from recipes.encoder.sources import Labelled, Sources, related_classes  # noqa: 
 from recipes.encoder.train import Settings, Trainer, top_1  # noqa: E402
 
 from lucida.models.embedded.network import Encoder, fold_batch_norm  # noqa: E402
-from lucida.train import checkpoint  # noqa: E402
-from lucida.train.augment import DEGRADATIONS, augment, cutmix, dct_basis  # noqa: E402
+from lucida.tuning import checkpoint  # noqa: E402
+from lucida.tuning.augment import DEGRADATIONS, augment, cutmix, dct_basis  # noqa: E402
 
 pytestmark = pytest.mark.torch
 CPU = torch.device("cpu")

@@ -19,7 +19,6 @@ from PIL import Image  # noqa: E402
 from lucida.data import Samples, read_data  # noqa: E402
 from lucida.data.sample import TRAIN, VALIDATION  # noqa: E402
 from lucida.errors import InputError, TrainingError  # noqa: E402
-from lucida.train import checkpoint  # noqa: E402
 from lucida.train.backbone import build  # noqa: E402
 from lucida.train.fixmatch import (  # noqa: E402
     FixMatchRecipe,
@@ -33,6 +32,7 @@ from lucida.train.loop import BEST, fit  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
+from lucida.tuning import checkpoint  # noqa: E402
 from pictures import write_pictures  # noqa: E402
 
 pytestmark = pytest.mark.torch

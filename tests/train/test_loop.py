@@ -13,12 +13,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
 from lucida.errors import InputError, TrainingError  # noqa: E402
-from lucida.train import checkpoint  # noqa: E402
 from lucida.train import loop as module  # noqa: E402
 from lucida.train.journal import read  # noqa: E402
 from lucida.train.loop import BEST, LAST, PLAN, fit  # noqa: E402
 from lucida.train.recipe import Recipe  # noqa: E402
 from lucida.train.settings import Plan, Settings  # noqa: E402
+from lucida.tuning import checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.torch
 SHORT = Settings(epochs=4, batch=8, rate=0.02, workers=0, save_seconds=0.0)

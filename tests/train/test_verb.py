@@ -18,10 +18,10 @@ from lucida.errors import InputError, ModelError, UnknownName  # noqa: E402
 from lucida.images import decode  # noqa: E402
 from lucida.label.verb import label  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
-from lucida.train import checkpoint  # noqa: E402
 from lucida.train.loop import BEST  # noqa: E402
 from lucida.train.trained import Trained  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
+from lucida.tuning import checkpoint  # noqa: E402
 from pictures import KINDS, write_pictures  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lucida.errors import MissingExtra
+
 Half = Literal["fp16", "bf16"]
 SMALL = 256  # numbers below which a weight is not worth a cast
 
@@ -25,7 +27,7 @@ def store_halves(source: Path, target: Path, kind: Half) -> int:
     Returns:
         How many weights were left as they are, since 16 bits cannot hold their values.
     """
-    import onnx
+    onnx = need_onnx()
     from onnx import TensorProto, helper, numpy_helper
 
     model = onnx.load(source)
@@ -74,6 +76,18 @@ def _bf16(name: str, values: Any) -> Any:
 
 def one_file(source: Path, target: Path) -> None:
     """Write an ONNX file with its weights within it, wherever they lay."""
-    import onnx
-
+    onnx = need_onnx()
     onnx.save(onnx.load(source), target, save_as_external_data=False)
+
+
+def need_onnx() -> Any:
+    """Return the package `onnx`, which changes models; running them does not need it.
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtra("onnx", "train", "Compressing a model") from error
+    return onnx

@@ -5,6 +5,7 @@ The file that comes out is ONNX with quantising nodes, which ONNX Runtime and Op
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -179,8 +180,11 @@ def _onnxruntime(source: Path, card: Card, images: NDArray[np.float32], target: 
         def get_next(self) -> Any:
             return next(self._feeds, None)
 
-    ready = target.with_suffix(".ready")
+    ready, root = target.with_suffix(".ready"), logging.getLogger()
+    level = root.level
     try:
+        # It warns by the root logger of every norm that has one axis only.
+        root.setLevel(logging.ERROR)
         quant_pre_process(source, ready, skip_symbolic_shape=True)
         quantize_static(
             ready,
@@ -192,6 +196,7 @@ def _onnxruntime(source: Path, card: Card, images: NDArray[np.float32], target: 
             weight_type=QuantType.QInt8,
         )
     finally:
+        root.setLevel(level)
         ready.unlink(missing_ok=True)
 
 

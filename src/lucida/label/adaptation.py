@@ -135,7 +135,7 @@ def _drawn(catalog: Catalog) -> list[str]:
 
 
 def _folder(catalog: Catalog, spec: Spec, ids: list[str]) -> Path:
-    from lucida.train.tune import Tuning
+    from lucida.tuning.tune import Tuning
 
     about = json.dumps([spec.revision, str(Tuning()), SIDE, ids])
     return catalog.models / f"adapted-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
@@ -144,7 +144,7 @@ def _folder(catalog: Catalog, spec: Spec, ids: list[str]) -> Path:
 def _tune(catalog: Catalog, spec: Spec, ids: list[str], folder: Path) -> None:
     from lucida.models.embedded.family import weights
     from lucida.models.embedded.tuned import load_network, write_tuned
-    from lucida.train.tune import Tuning, tune
+    from lucida.tuning.tune import Tuning, tune
 
     tuning = Tuning(size=spec.needs.size, mean=spec.needs.mean, std=spec.needs.std)
     images = _pixels(catalog, spec, ids)

@@ -265,8 +265,8 @@ def trunk_weights(run: Path) -> dict[str, Tensor]:
     Raises:
         InputError: There is no checkpoint.
     """
-    from lucida.train import checkpoint
     from lucida.train.loop import BEST
+    from lucida.tuning import checkpoint
 
     path = run / BEST if run.is_dir() else run
     if not path.is_file():

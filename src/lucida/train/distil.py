@@ -14,9 +14,10 @@ from torch import Tensor
 
 from lucida.data.sample import Soft
 from lucida.errors import InputError
-from lucida.train import augmentation, checkpoint
+from lucida.train import augmentation
 from lucida.train.classify import ClassifyRecipe
 from lucida.train.teacher import agree, soften
+from lucida.tuning import checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

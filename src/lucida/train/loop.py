@@ -23,12 +23,13 @@ from accelerate.utils.memory import should_reduce_batch_size
 from lucida.errors import InputError, TrainingError
 from lucida.models.quiet import quiet
 from lucida.progress import track
-from lucida.train import checkpoint, schedule
-from lucida.train.contrast import follow
+from lucida.train import schedule
 from lucida.train.device import mixed_precision, usual_workers
 from lucida.train.journal import Journal
 from lucida.train.order import Order, loader
 from lucida.train.settings import Plan, Settings
+from lucida.tuning import checkpoint
+from lucida.tuning.contrast import follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -73,8 +73,9 @@ class Trained:
         """
         import torch
 
-        from lucida.train import checkpoint, recipes
+        from lucida.train import recipes
         from lucida.train.loop import BEST, another
+        from lucida.tuning import checkpoint
 
         network: nn.Module = recipes.rebuild(self)
         path = self.folder / BEST

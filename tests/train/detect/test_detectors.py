@@ -8,11 +8,11 @@ torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
 
 from lucida.errors import InputError, UnknownName  # noqa: E402
-from lucida.train import checkpoint  # noqa: E402
 from lucida.train.detect import models  # noqa: E402
 from lucida.train.detect.export import again, folded  # noqa: E402
 from lucida.train.detect.network import SmallDetector, boxes_at, places  # noqa: E402
 from lucida.train.loop import BEST  # noqa: E402
+from lucida.tuning import checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.torch
 CLASSES = ("disc", "square", "star")

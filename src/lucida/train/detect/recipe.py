@@ -11,7 +11,6 @@ from torch import Tensor
 from lucida.errors import UnknownName
 from lucida.models.needs import ImageNeeds
 from lucida.models.onnx.boxes import BoxDecoder
-from lucida.train.augment import jitter_colour
 from lucida.train.backbone import EMBEDDED
 from lucida.train.detect import measure, models
 from lucida.train.detect.examples import Training, Validation, canvas
@@ -19,6 +18,7 @@ from lucida.train.detect.export import LEAST, MOST, export_detector
 from lucida.train.detect.size import fitting_size
 from lucida.train.detect.views import AMOUNTS, View, Views
 from lucida.train.recipe import Recipe
+from lucida.tuning.augment import jitter_colour
 
 if TYPE_CHECKING:
     from torch import nn

@@ -29,7 +29,7 @@ class Amount:
 
     Attributes:
         scales: Smallest and largest factor on the size.
-        colour: Strength of the changes of whole batches; see `lucida.train.augment.jitter_colour`.
+        colour: Strength of the changes of whole batches; see `lucida.tuning.augment.jitter_colour`.
         turns: Whether images are turned by quarters and upside down: for those that have no up.
         joined: Share of views that are put together from four images.
     """
@@ -42,9 +42,9 @@ class Amount:
 
 AMOUNTS: dict[str, Amount] = {
     "none": Amount((1.0, 1.0), 0.0, False, 0.0),
-    "light": Amount((0.8, 1.25), 0.2, False, 0.0),
-    "medium": Amount((0.7, 1.4), 0.3, False, 0.5),
-    "strong": Amount((0.7, 1.4), 0.3, True, 0.5),
+    "light": Amount((0.8, 1.25), 0.1, False, 0.0),
+    "medium": Amount((0.7, 1.4), 0.1, False, 0.5),
+    "strong": Amount((0.7, 1.4), 0.1, True, 0.5),
 }
 
 

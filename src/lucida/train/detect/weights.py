@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.errors import InputError
-from lucida.train import checkpoint
+from lucida.tuning import checkpoint
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lucida.train.contrast import Contrast, follow  # noqa: E402
+from lucida.tuning.contrast import Contrast, follow  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

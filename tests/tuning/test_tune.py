@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from lucida.models.embedded.network import Encoder, fold_batch_norm  # noqa: E402
-from lucida.train import tune as module  # noqa: E402
-from lucida.train.tune import Tuning, tune  # noqa: E402
+from lucida.tuning import tune as module  # noqa: E402
+from lucida.tuning.tune import Tuning, tune  # noqa: E402
 
 pytestmark = pytest.mark.torch
 SHORT = Tuning(steps=6, batch=8, size=16, save_every=2)

@@ -1,6 +1,6 @@
 """Tune a trained encoder on images of another kind, without labels: a few minutes on a laptop.
 
-Source: momentum contrast as in `lucida.train.contrast`, begun from trained weights whose norms are folded away.
+Source: momentum contrast as in `lucida.tuning.contrast`, begun from trained weights whose norms are folded away.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lucida.train import checkpoint
-from lucida.train.augment import augment
-from lucida.train.contrast import Contrast, follow
+from lucida.tuning import checkpoint
+from lucida.tuning.augment import augment
+from lucida.tuning.contrast import Contrast, follow
 
 if TYPE_CHECKING:
     import numpy as np

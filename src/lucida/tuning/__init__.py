@@ -1,0 +1,1 @@
+"""Tune the encoder without labels, and what all training shares: checkpoints, averages, batches of views."""
