@@ -39,11 +39,24 @@ class Entry:
 
 
 _WHOLE = ("tune", "start", "size", "augmentation")
+_DENSE = ("start", "size", "augmentation")
 _CLASSIFIER = "lucida.train.classify:rebuild"
 
 RECIPES: dict[str, Entry] = {
     "classify": Entry("lucida.train.classify:classify", "classify", _WHOLE, rebuild=_CLASSIFIER),
     "tag": Entry("lucida.train.classify:tag", "tag", _WHOLE, rebuild=_CLASSIFIER),
+    "detect": Entry(
+        "lucida.train.detect.recipe:detect", "detect", _DENSE, rebuild="lucida.train.detect.recipe:rebuild"
+    ),
+    "segment": Entry(
+        "lucida.train.segment.recipe:segment", "segment", _DENSE, rebuild="lucida.train.segment.recipe:rebuild"
+    ),
+    "anomaly": Entry(
+        "lucida.train.anomaly.recipe:anomaly",
+        "anomaly",
+        ("start", "size"),
+        rebuild="lucida.train.anomaly.recipe:rebuild",
+    ),
     "pretrain": Entry(
         "lucida.train.pretrain:pretrain",
         "classify",

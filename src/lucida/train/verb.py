@@ -53,12 +53,15 @@ def train(
     `lucida label --model RUN`. It runs without PyTorch.
 
     Args:
-        task: What to train: "classify" (one class an image), "tag" (several); "pretrain" (an encoder, from images
+        task: What to train: "classify" (one class an image), "tag" (several), "detect" (boxes), "segment" (a class for
+            every pixel), "anomaly" (what is odd, from normal images alone); "pretrain" (an encoder, from images
             without labels), "semi-supervised" (one class, from few labels and many images without), "distil" (one
             class, from the answers of a larger model).
         data: Labelled images instead of the catalog's: class folders, Parquet, COCO, YOLO, VOC, images with masks.
         question: Whose answers in the catalog to learn from; and the name of what is learned.
-        model: The network: "embedded", or any name of timm's, such as "mobilenetv3", "resnet50", "vit", "swin".
+        model: The network: "embedded", or any name of timm's, such as "mobilenetv3", "resnet50", "vit", "swin"; to
+            detect also "fasterrcnn_resnet50_fpn", "ssdlite320_mobilenet_v3_large", "rtdetr"; to segment "unet",
+            "deeplabv3_mobilenet_v3_large", "segformer".
         start: What its weights begin from: "hub", "nothing", an earlier run, or "auto": the hub's where they are to be
             had.
         tune: Train "full"; only a linear "probe"; or "lora", low-rank changes.
