@@ -1,0 +1,1 @@
+"""Learn what is normal, to find what is odd. Needs PyTorch."""

@@ -1,0 +1,1 @@
+"""Train a segmenter: a class for every pixel. Needs PyTorch."""

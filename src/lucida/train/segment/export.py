@@ -1,0 +1,67 @@
+"""A trained segmenter becomes an ONNX file with a TOML beside it, checked against PyTorch."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lucida.errors import MissingExtra
+from lucida.models.embedded.network import fold_batch_norm
+from lucida.models.embedded.storage import shrink
+from lucida.models.onnx.card import write_card
+from lucida.train.export import write_onnx
+
+if TYPE_CHECKING:
+    from lucida.train.segment.recipe import SegmentRecipe
+
+OUTPUT = "logits"
+
+
+def export_segmenter(recipe: SegmentRecipe, folder: Path) -> None:
+    """Write a segmenter as a model.
+
+    Args:
+        recipe: With its trained network.
+        folder: An existing folder.
+
+    Raises:
+        ModelError: The ONNX file does not give what PyTorch gives.
+    """
+    network = copy.deepcopy(recipe.network).cpu().float().eval().requires_grad_(False)
+    fold_batch_norm(network)
+    write_onnx(network, recipe.needs, (OUTPUT,), folder / "model.onnx")
+    if recipe.architecture.small:
+        store_small(folder / "model.onnx")
+    (folder / "classes.json").write_text(json.dumps(list(recipe.classes), ensure_ascii=False), encoding="utf-8")
+    write_card(
+        folder / "model.toml",
+        {
+            "name": recipe.name,
+            "task": "segment",
+            "file": "model.onnx",
+            "licence": recipe.built.licence or "yours: trained from nothing but your images",
+            "source": f"lucida train segment, from {recipe.place}",
+        },
+        recipe.needs,
+        {"raw": [OUTPUT], "classes": "classes.json"},
+        decode={"kind": "masks"},
+    )
+
+
+def store_small(path: Path) -> None:
+    """Store the weights of an ONNX file as int8 and half precision, in place.
+
+    Raises:
+        MissingExtra: The package `onnx` is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtra("onnx", "train", "Exporting a model") from error
+
+    model = onnx.load(path)
+    shrink(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    path.with_name(f"{path.name}.data").unlink(missing_ok=True)
