@@ -12,7 +12,7 @@ from lucida.compress import certificate, claim, speed
 from lucida.compress.make import Wish, make
 from lucida.compress.outcomes import outcomes
 from lucida.compress.result import CompressResult, Row, read_result
-from lucida.compress.subject import Subject, prepared
+from lucida.compress.subject import Subject, labelled, prepared
 from lucida.data.sample import TRAIN, VALIDATION
 from lucida.errors import LucidaError
 from lucida.models import engine
@@ -113,7 +113,7 @@ def _images(catalog: Catalog, subject: Subject, wish: Wish, data: Path | None) -
     """Return the images of the training where they are needed, and those that judge."""
     if data is None:
         divided = subject.divided(catalog)
-        return divided, divided.of(VALIDATION)
+        return divided, labelled(divided.of(VALIDATION))
     return subject.divided(catalog) if wish.int8 or wish.prune else None, subject.judged(data)
 
 

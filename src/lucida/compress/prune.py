@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from lucida.compress.subject import labelled
 from lucida.data.sample import TRAIN, VALIDATION
 from lucida.errors import InputError, MissingExtra
 from lucida.models.quiet import quiet
@@ -66,7 +67,7 @@ def prune(subject: Subject, samples: Samples, share: float, settings: Settings, 
         TrainingError: The recovery cannot go on.
     """
     trained = Trained.open(subject.folder)
-    recipe = _recipe(subject, trained, set_aside(samples.of(TRAIN)), settings.seed)
+    recipe = _recipe(subject, trained, set_aside(labelled(samples.of(TRAIN))), settings.seed)
     before, after, width = cut(recipe.network, recipe.needs.shape, share)
     recipe.backbone.width = width
     plan = Plan.load(subject.folder / PLAN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,13 @@ import numpy as np
 from lucida.data import read_data
 from lucida.data.catalog import read_answers
 from lucida.data.sample import TEST, TRAIN, VALIDATION
+from lucida.data.unlabelled import read_some
 from lucida.errors import ImageError, InputError, ModelError, UnknownName
 from lucida.images import decode
 from lucida.models.onnx.card import Card, read_card
 from lucida.models.trained.family import CARD, run_folder
 from lucida.train.parts import parts
+from lucida.train.recipes import RECIPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,9 +88,10 @@ class Subject:
         Raises:
             InputError: They are not there any more, or others are there.
         """
-        wanted = self.config.get("digest")
-        for found in self._read(catalog):
-            divided = parts(found)
+        wanted, task = self.config.get("digest"), str(self.config.get("task"))
+        some = task in RECIPES and RECIPES[task].labels == "some"
+        for found in self._read(catalog, some=some):
+            divided = parts(found, some=some)
             if wanted in (None, divided.digest()):
                 return divided
         raise InputError(
@@ -98,18 +101,21 @@ class Subject:
             hint="--fp16 or --bf16 with --data PLACE needs none of them",
         )
 
-    def _read(self, catalog: Catalog) -> Iterator[Samples]:
-        origin = str(self.config["data"])
-        if Path(origin).exists():
-            yield read_data(Path(origin), "tag" if self.several else "classify")
+    def _read(self, catalog: Catalog, *, some: bool) -> Iterator[Samples]:
+        """Read what the training may have read; `some` of its images need no label."""
+        place = Path(str(self.config["data"]))
+        if place.exists():
+            yield read_some(place) if some else read_data(place, "tag" if self.several else "classify")
             return
         for proposed in (False, True):
             try:
-                found = read_answers(catalog, self.question, proposed=proposed)
+                found = read_answers(catalog, self.question, proposed=proposed, rest=some)
             except InputError:
                 return
             yield found
-            yield found.take(row for row, one in enumerate(found) if one.slices.get("state") == "reviewed")
+            seen = [one.slices.get("state") == "reviewed" for one in found]
+            known = (one if kept else replace(one, target=None) for one, kept in zip(found, seen, strict=True))
+            yield replace(found, items=tuple(one for one in known if some or one.target is not None))
 
     def judged(self, data: Path) -> Samples:
         """Return the images of a place that both models are judged by: its test part, else what is not for training.
@@ -125,7 +131,7 @@ class Subject:
                 break
         else:
             found = found.of(*(name for name in found.splits if name != TRAIN))
-        found = found.take(row for row, one in enumerate(found) if one.target is not None)
+        found = labelled(found)
         if not len(found):
             raise InputError(
                 f"There are no images at {data} to judge by.",
@@ -137,6 +143,11 @@ class Subject:
         if unknown:
             raise UnknownName("class", unknown[0], self.card.classes, hint="the model must know every label of --data")
         return found
+
+
+def labelled(samples: Samples) -> Samples:
+    """Return the images that have a label."""
+    return samples.take(row for row, one in enumerate(samples) if one.target is not None)
 
 
 def prepared(card: Card, samples: Samples, most: int) -> NDArray[np.float32]:
