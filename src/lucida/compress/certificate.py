@@ -180,7 +180,7 @@ def in_full(found: NoWorse, a: Side, b: Side, attempts: int) -> str:
         f"{100 * found.confidence:g} % confidence the accuracy of {b.name} ({b.engine}) is below that of {a.name} "
         f"({a.engine}) by at most {points(bound)}. On these images A has {pairs.both + pairs.only_a:,} right and B "
         f"{pairs.both + pairs.only_b:,}: A alone {pairs.only_a:,}, B alone {pairs.only_b:,}. The claim holds for one "
-        f"comparison, not for the best of several; {attempts:,} others of A were made before."
+        f"comparison, not for the best of several; others of A made before: {attempts:,}."
     )
 
 

@@ -119,9 +119,7 @@ def _images(catalog: Catalog, subject: Subject, wish: Wish, data: Path | None) -
 
 def _warnings(attempts: int, data: Path | None) -> list[str]:
     """Say what the claim does not cover."""
-    others = (
-        f"{attempts:,} other compressions of this run were judged before; the claim holds for one, not for the best."
-    )
+    others = f"Compressions of this run judged before: {attempts:,}. The claim holds for one, not for the best of them."
     return [*([others] if attempts else []), *([WARNING] if data is None else [])]
 
 
