@@ -88,7 +88,8 @@ def write_onnx(module: nn.Module, needs: ImageNeeds, outputs: Sequence[str], pat
     with torch.inference_mode():
         found = module.eval()(sample)
     truth = [value.numpy() for value in (found if isinstance(found, tuple) else (found,))]
-    export_onnx(module, (sample,), ("image",), outputs, path)
+    # One file: what a card's digest covers is the weights as well.
+    export_onnx(module, (sample,), ("image",), outputs, path, whole=True)
     got = open_session(path, "fp32")({"image": sample.numpy()}, outputs)
     for name, expected, value in zip(outputs, truth, got, strict=True):
         largest = float(np.abs(expected).max()) or 1.0

@@ -164,6 +164,8 @@ def export_onnx(
     inputs: Sequence[str],
     outputs: Sequence[str],
     path: Path,
+    *,
+    whole: bool = False,
 ) -> None:
     """Write a network as ONNX, for any number of rows.
 
@@ -173,6 +175,7 @@ def export_onnx(
         inputs: Their names in the file.
         outputs: Names of what it returns.
         path: The file.
+        whole: Keep the weights in this one file, which may be 2 GB large; they lie beside it otherwise.
     """
     import torch
 
@@ -186,6 +189,7 @@ def export_onnx(
             output_names=list(outputs),
             dynamic_shapes=tuple({0: rows} for _ in inputs),
             dynamo=True,
+            external_data=not whole,
             verbose=False,
         )
 
