@@ -120,8 +120,22 @@ def test_the_border_becomes_a_copy_of_the_edge():
     laid[:, :, 2:8, 1:9] = image
     expected = torch.nn.functional.pad(image, (1, 1, 2, 2), mode="replicate")
     assert torch.equal(features.without_border(laid), expected)
+    assert torch.equal(features.inside_border(laid)[0, 0].nonzero().amin(0), torch.tensor([2, 1]))
+    assert int(features.inside_border(laid).sum()) == 6 * 8
     plain = torch.full((1, 3, 10, 10), features.PAD)
     assert torch.equal(features.without_border(plain), plain)
+    assert features.inside_border(plain).all()
+
+
+def test_the_border_looks_the_same_around_every_image():
+    laid = torch.full((2, 3, 64, 64), features.PAD)
+    laid[0, :, 16:48], laid[1, :, 16:48] = torch.rand(3, 32, 64), torch.rand(3, 32, 64) * 0.2
+    for shrink in (1, 2):
+        one, other = features.EvenLight(shrink)(laid)
+        assert one.shape == (3, 64 // shrink, 64 // shrink)
+        border = slice(0, 16 // shrink)
+        assert torch.equal(one[:, border], other[:, border])
+        assert float(one[:, 16 // shrink : 48 // shrink].std()) == pytest.approx(features.SPREAD, rel=0.2)
 
 
 def test_light_is_taken_away():

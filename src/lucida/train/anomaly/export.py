@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lucida.models.embedded.network import fold_batch_norm
 from lucida.models.onnx.card import write_card
+from lucida.train.detect.export import folded
 from lucida.train.export import write_onnx
 from lucida.train.segment.export import store_small
 
@@ -27,9 +26,7 @@ def export_oddness(recipe: AnomalyRecipe, folder: Path) -> None:
     Raises:
         ModelError: The ONNX file does not give what PyTorch gives.
     """
-    network = copy.deepcopy(recipe.model).float().eval()
-    fold_batch_norm(network)
-    write_onnx(network, recipe.needs, (OUTPUT,), folder / "model.onnx")
+    write_onnx(folded(recipe.model), recipe.needs, (OUTPUT,), folder / "model.onnx")
     if recipe.backbone.small:
         store_small(folder / "model.onnx")
     write_card(

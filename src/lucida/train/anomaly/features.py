@@ -21,7 +21,8 @@ STRIDES: Final = (8, 16)  # of the maps of other encoders: coarser ones know obj
 STAGES: Final = (2, 3)  # of the embedded one
 NEAR: Final = 3  # side of the neighbourhood that a place is averaged over
 RADIUS: Final = 8  # share of the side of an image, inverted, that light is taken to be even within
-SPREAD: Final = 0.12  # of what is left when light is taken away, as natural photos have it
+SPREAD: Final = 0.12  # of what is left when light is taken away, and what it lies around: as natural photos have it
+MIDDLE: Final = 0.45
 
 
 @dataclass
@@ -162,20 +163,31 @@ class _Places(nn.Module):
 class EvenLight(nn.Module):
     """Take away how bright an image is, and where: parts under a lamp are photographed as they are found.
 
-    The grey border that `ImageNeeds` lays around an image becomes a copy of its edge, so that it is no edge itself.
+    The border that `ImageNeeds` lays around an image becomes plain, so that it looks the same around every image.
 
     Input and output: float32 (n, 3, size, size) on 0..1.
+
+    Args:
+        shrink: Images are made smaller by this factor first.
     """
 
+    def __init__(self, shrink: int = 1) -> None:
+        super().__init__()
+        self.shrink = shrink
+
     def forward(self, x: Tensor) -> Tensor:
+        inside = inside_border(x).to(x.dtype)
+        # The light at an edge is that of the image, not of the border beside it.
         x = without_border(x)
+        if self.shrink > 1:
+            x, inside = functional.avg_pool2d(x, self.shrink), functional.max_pool2d(inside, self.shrink)
         radius = max(1, x.shape[-1] // RADIUS)
         light = x.mean(dim=1, keepdim=True)
         for _ in range(2):
             light = _average(light, radius)
-        left = x / (light + 0.05) - 1
-        spread = left.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-        return left / (spread + 0.02) * SPREAD + 0.45
+        left = (x / (light + 0.05) - 1) * inside
+        spread = left.square().sum(dim=(1, 2, 3), keepdim=True) / (x.shape[1] * inside.sum(dim=(1, 2, 3), keepdim=True))
+        return left / (spread.sqrt() + 0.02) * SPREAD + MIDDLE
 
 
 def _average(x: Tensor, radius: int) -> Tensor:
@@ -184,19 +196,40 @@ def _average(x: Tensor, radius: int) -> Tensor:
     return functional.avg_pool2d(x, (1, side), 1, (0, radius), count_include_pad=False)
 
 
+def inside_border(x: Tensor) -> Tensor:
+    """Return which pixels of images float32 (n, c, h, w) are no border of plain grey, bool (n, 1, h, w)."""
+    rows, columns = _extents(x)
+    inside = _between(*rows)[:, None, :, None] & _between(*columns)[:, None, None, :]
+    return inside
+
+
 def without_border(x: Tensor) -> Tensor:
     """Return images float32 (n, c, h, w) whose border of rows and columns of plain grey repeats their edge instead."""
+    (there, first, last), (across, left, right) = _extents(x)
+    rows = torch.minimum(torch.maximum(there, first), last)[:, None, :, None].expand(-1, x.shape[1], -1, x.shape[3])
+    x = torch.gather(x, 2, rows)
+    columns = torch.minimum(torch.maximum(across, left), right)[:, None, None, :]
+    return torch.gather(x, 3, columns.expand(-1, x.shape[1], x.shape[2], -1))
+
+
+Extent = tuple[Tensor, Tensor, Tensor]
+
+
+def _extents(x: Tensor) -> tuple[Extent, Extent]:
+    """Return all rows, the first and the last that is not plain grey, each (n or 1, length); then the columns."""
     off = (x - PAD).abs() > 1e-3
-    rows = _nearest(off.any(dim=3).any(dim=1))[:, None, :, None].expand(-1, x.shape[1], -1, x.shape[3])
-    columns = _nearest(off.any(dim=2).any(dim=1))[:, None, None, :].expand(-1, x.shape[1], x.shape[2], -1)
-    return torch.gather(torch.gather(x, 2, rows), 3, columns)
+    return _extent(off.any(dim=3).any(dim=1)), _extent(off.any(dim=2).any(dim=1))
 
 
-def _nearest(there: Tensor) -> Tensor:
-    """Return for each place the nearest one between the first and the last that is there, int64 (n, length)."""
+def _extent(there: Tensor) -> Extent:
     length = there.shape[1]
     places = torch.arange(length, device=there.device)[None]
     first = torch.where(there, places, length).amin(dim=1, keepdim=True)
     last = torch.where(there, places, -1).amax(dim=1, keepdim=True)
-    # An image of nothing but this grey stays as it is.
-    return torch.where(last < 0, places, torch.minimum(torch.maximum(places, first), last))
+    # An image of nothing but this grey is an image all the same.
+    nothing = last < 0
+    return places, torch.where(nothing, 0, first), torch.where(nothing, length - 1, last)
+
+
+def _between(places: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    return (places >= first) & (places <= last)

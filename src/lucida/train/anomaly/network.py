@@ -32,14 +32,14 @@ class OddnessNetwork(nn.Module):
 
     def __init__(self, places: nn.Module, memories: Sequence[Memory] = ()) -> None:
         super().__init__()
-        self.light, self.places, self.memories = EvenLight(), places, nn.ModuleList(memories)
+        self.lights = nn.ModuleList([EvenLight(shrink) for shrink in SHRINKS])
+        self.places, self.memories = places, nn.ModuleList(memories)
         self.register_buffer("shares", torch.full((len(SHRINKS),), 1 / len(SHRINKS)))
         self.register_buffer("threshold", torch.ones(()))
 
     def describe(self, images: Tensor) -> list[Tensor]:
         """Return what places look like at each scale, (n, channels, h, w)."""
-        images = self.light(images)
-        return [self.places(functional.avg_pool2d(images, shrink) if shrink > 1 else images) for shrink in SHRINKS]
+        return [self.places(light(images)) for light in self.lights]
 
     def combine(self, distances: Sequence[Tensor]) -> Tensor:
         """Return one map (n, h, w) of the distances at each scale, before the threshold."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.errors import MissingExtra
-from lucida.models.embedded.network import fold_batch_norm
 from lucida.models.embedded.storage import shrink
 from lucida.models.onnx.card import write_card
+from lucida.train.detect.export import folded
 from lucida.train.export import write_onnx
 
 if TYPE_CHECKING:
@@ -29,9 +28,7 @@ def export_segmenter(recipe: SegmentRecipe, folder: Path) -> None:
     Raises:
         ModelError: The ONNX file does not give what PyTorch gives.
     """
-    network = copy.deepcopy(recipe.network).cpu().float().eval().requires_grad_(False)
-    fold_batch_norm(network)
-    write_onnx(network, recipe.needs, (OUTPUT,), folder / "model.onnx")
+    write_onnx(folded(recipe.network), recipe.needs, (OUTPUT,), folder / "model.onnx")
     if recipe.architecture.small:
         store_small(folder / "model.onnx")
     (folder / "classes.json").write_text(json.dumps(list(recipe.classes), ensure_ascii=False), encoding="utf-8")

@@ -32,7 +32,7 @@ class Join(nn.Module):
     def __init__(self, coarse: int, fine: int, outputs: int, *, refine: bool) -> None:
         super().__init__()
         self.join = convolve(coarse + fine, outputs, 3)
-        self.refine: nn.Module = nn.Sequential(*convolve(outputs, outputs, 3), nn.ReLU()) if refine else nn.Identity()
+        self.refine: nn.Module = nn.Sequential(convolve(outputs, outputs, 3), nn.ReLU()) if refine else nn.Identity()
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         enlarged = functional.interpolate(coarse, size=fine.shape[-2:], mode="nearest")
