@@ -63,7 +63,12 @@ def test_what_a_card_says(copy):
         ("mean = [0.5, 0.4, 0.3]", "mean = [0.5]", "mean", "3 numbers for channels 'RGB'"),
         ("std = [0.2, 0.3, 0.4]", "std = [0.2, 0.0, 0.4]", "std", "a list of numbers, one a channel greater than 0"),
         ("std = [0.2, 0.3, 0.4]", "std = [0.2, 0.3]", "std", "3 numbers for channels 'RGB'"),
-        ('task = "encode"', 'task = "paint"', "task", "one of 'encode', 'classify', 'clip'"),
+        (
+            'task = "encode"',
+            'task = "paint"',
+            "task",
+            "one of 'encode', 'classify', 'clip', 'tag', 'detect', 'segment', 'anomaly'",
+        ),
         ('licence = "none"', 'licence = ""', "licence", "a text that is not empty"),
         ('licence = "none"', "note = 3", "note", "a text that is not empty"),
         ("[input]", "measured = 3\n[input]", "measured", "a table"),
