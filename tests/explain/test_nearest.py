@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lucida.catalog import Catalog
 from lucida.data import read_data
 from lucida.errors import InputError
 from lucida.explain import nearest
 from lucida.explain.job import Explainer, photos
 from lucida.explain.nearest import Index, build, index_of
+from lucida.explain.verb import explain
 from lucida.models.registry import find
 from pictures import write_pictures
 
@@ -61,3 +63,19 @@ def test_photos_are_read_when_they_are_explained(tmp_path: Path) -> None:
         str(tmp_path / "a.jpg"),
         str(tmp_path / "b.jpg"),
     ]
+
+
+def test_without_a_run_the_latest_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "photos", 1)
+    photo = next((tmp_path / "photos").glob("*.png"))
+    with Catalog.open(create=True) as catalog:
+        with pytest.raises(InputError, match="No training has finished"):
+            explain(str(photo))
+        run = catalog.runs.start("train", question="label").id
+        catalog.runs.finish(run)
+    asked = []
+    monkeypatch.setattr(Explainer, "open", lambda run, opened: asked.append(run))
+    monkeypatch.setattr("lucida.explain.job.explain_samples", lambda explainer, samples, folder: list(samples))
+    assert [sample.name for sample in explain(str(photo))] == [str(photo)]
+    assert asked == [run]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def compress(
-    run: str,
+    run: str = "",
     *,
     int8: bool = False,
     bf16: bool = False,
@@ -36,7 +36,7 @@ def compress(
     stopped. With --edge alone, the model is written as it is for web pages and phones.
 
     Args:
-        run: A run of `lucida train` that classifies.
+        run: A run of `lucida train` that classifies; the latest where it is left out.
         int8: Make weights and activations int8, their ranges read off training images.
         bf16: Store weights as bf16, and compute so where the processor is fast at it.
         fp16: Store weights as fp16.
@@ -61,6 +61,7 @@ def compress(
     from lucida.compress.job import run_compress
     from lucida.compress.make import Wish
     from lucida.compress.subject import Subject
+    from lucida.evaluate.choice import latest_run
 
     wish = Wish(int8, _half(bf16, fp16), prune, distil, epochs, worse_by, confidence)
     idle = not (wish.int8 or wish.half or wish.prune or wish.distil)
@@ -68,8 +69,8 @@ def compress(
         raise InputError(
             "Nothing is to be done to the model.",
             expected="one or more of --int8, --bf16, --fp16, --prune 0.3, --distil NETWORK, --edge FOLDER",
-            got=f"lucida compress {run}",
-            hint=f"lucida compress {run} --int8",
+            got=f"lucida compress {run}".rstrip(),
+            hint=f"lucida compress {run or 'RUN'} --int8",
         )
     if edge is not None:
         from lucida.compress.edge.runtime import find_runtime
@@ -77,7 +78,7 @@ def compress(
         # Before hours of work, not after.
         runtime = find_runtime(runtime)
     with Catalog.open(catalog) as opened:
-        subject = Subject.open(opened, run)
+        subject = Subject.open(opened, run or latest_run(opened))
     student = _student(subject, distil, minutes, catalog) if distil else ""
     with Catalog.open(catalog) as opened:
         taught = Subject.open(opened, student) if student else None

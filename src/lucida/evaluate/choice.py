@@ -33,9 +33,9 @@ def latest_run(catalog: Catalog) -> str:
     if not done:
         raise InputError(
             f"No training has finished in {catalog.path}.",
-            expected="a model to evaluate",
-            got="no name",
-            hint="lucida evaluate MODEL, or lucida train first",
+            expected="the name of a run or model, or a finished training to take",
+            got="neither",
+            hint="lucida train first, or name the model",
         )
     return done[-1].id
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def explain(
-    run: str,
+    run: str = "",
     *photos: Path,
     output: Annotated[Path, Parameter(alias="-o")] = Path("explained"),
     wrong: int = 8,
@@ -22,7 +22,7 @@ def explain(
     """Show where a trained model looked, and which of its training images it was reminded of.
 
     Args:
-        run: A run of `lucida train` for classes or tags.
+        run: A run of `lucida train` for classes or tags; the latest where it is left out.
         photos: What to explain; without any, the surest wrong answers among the images that judged its training.
         output: Folder for the heat maps and the page that shows all of them.
         wrong: Without photos: how many wrong answers.
@@ -35,11 +35,17 @@ def explain(
         MissingExtra: PyTorch, or another package of the extra `train`, is not installed.
     """
     from lucida.errors import InputError
+    from lucida.evaluate.choice import latest_run
     from lucida.evaluate.verb import open_catalog
     from lucida.explain import job
 
+    if run and Path(run).is_file():
+        # The first word is a photo: the latest run is meant.
+        run, photos = "", (Path(run), *photos)
     with ExitStack() as stack:
-        opened = open_catalog(stack, catalog, needed=False)
+        opened = open_catalog(stack, catalog, needed=not run)
+        if opened is not None:
+            run = run or latest_run(opened)
         explainer = job.Explainer.open(run, opened)
         samples = job.photos(photos) if photos else job.wrong_answers(explainer, wrong)
         if not samples:
