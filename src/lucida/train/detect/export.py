@@ -6,6 +6,7 @@ import copy
 import io
 import json
 from contextlib import redirect_stderr
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,8 @@ def export_detector(recipe: DetectRecipe, folder: Path) -> None:
     images = torch.from_numpy(made_sample(recipe.needs, 1 if single else 3))
     with torch.inference_mode():
         truth = [value.numpy() for value in network(images)]
-    (export_single if single else export_onnx)(network, (images,), ("image",), OUTPUTS, folder / "model.onnx")
+    write = export_single if single else partial(export_onnx, whole=True)
+    write(network, (images,), ("image",), OUTPUTS, folder / "model.onnx")
     found = open_session(folder / "model.onnx", "fp32")({"image": images.numpy()}, OUTPUTS)
     check_same(truth, found, picks=recipe.architecture.picks)
     if recipe.architecture.small:
@@ -82,7 +84,14 @@ def export_single(
     """Write a network as ONNX for the number of images of the sample: some fix it while they are traced."""
     with quiet(), torch.inference_mode(), redirect_stderr(io.StringIO()):
         torch.onnx.export(
-            network, sample, path, input_names=list(inputs), output_names=list(outputs), dynamo=True, verbose=False
+            network,
+            sample,
+            path,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
         )
 
 
@@ -144,4 +153,3 @@ def _store_small(path: Path) -> None:
     model = onnx.load(path)
     shrink(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
-    path.with_name(f"{path.name}.data").unlink(missing_ok=True)
