@@ -19,11 +19,14 @@ from lucida.errors import InputError, UnknownName  # noqa: E402
 from lucida.images import decode  # noqa: E402
 from lucida.models.onnx import decoders  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
+from lucida.train import checkpoint  # noqa: E402
 from lucida.train.anomaly import features  # noqa: E402
 from lucida.train.anomaly.memory import Memory, far_apart  # noqa: E402
-from lucida.train.anomaly.recipe import anomaly  # noqa: E402
+from lucida.train.anomaly.recipe import anomaly, rebuild  # noqa: E402
+from lucida.train.loop import BEST  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
+from lucida.train.trained import Trained  # noqa: E402
 
 pytestmark = pytest.mark.torch
 PLACE = (30, 50)  # row and column of what is odd
@@ -82,6 +85,16 @@ def test_the_same_images_give_the_same_model(striped: Samples, tmp_path: Path):
         recipe.fit(Settings(), tmp_path)
     one, other = (recipe.model.state_dict() for recipe in both)
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_run_is_built_again(striped: Samples, tmp_path: Path):
+    recipe = anomaly(Request(striped, size=96))
+    recipe.fit(Settings(), tmp_path)
+    network = rebuild(Trained(tmp_path, {"model": "embedded", "start": "auto"}, {}))
+    network.load_state_dict(checkpoint.load(tmp_path / BEST)[0]["network"])
+    images = torch.rand(2, 3, 96, 96)
+    with torch.inference_mode():
+        assert torch.equal(network(images), recipe.model(images))
 
 
 def test_images_that_nobody_names_are_normal(striped: Samples):
