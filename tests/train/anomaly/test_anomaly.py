@@ -19,7 +19,6 @@ from lucida.errors import InputError, UnknownName  # noqa: E402
 from lucida.images import decode  # noqa: E402
 from lucida.models.onnx import decoders  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
-from lucida.train import checkpoint  # noqa: E402
 from lucida.train.anomaly import features  # noqa: E402
 from lucida.train.anomaly.memory import Memory, far_apart  # noqa: E402
 from lucida.train.anomaly.recipe import anomaly, rebuild  # noqa: E402
@@ -27,6 +26,7 @@ from lucida.train.loop import BEST  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
 from lucida.train.trained import Trained  # noqa: E402
+from lucida.tuning import checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.torch
 PLACE = (30, 50)  # row and column of what is odd
