@@ -87,7 +87,12 @@ def _wrong_labels(
 
     rows = [row for row, sample in enumerate(samples) if isinstance(sample.target, str) and vectors[row].any()]
     labels = [_label(samples, row) for row in rows]
-    names = [f"{looked.ids[row]}\n{samples[row].name}" for row in rows]
+    # By content, so that the same images are judged alike wherever they lie; copies are told apart by their number.
+    copies: Counter[str] = Counter()
+    names = []
+    for row in rows:
+        names.append(f"{looked.ids[row]}\n{copies[looked.ids[row]]}")
+        copies[looked.ids[row]] += 1
     for one in suspects(vectors[rows], labels, [groups[row] for row in rows], names, parts=parts()):
         row = rows[one.row]
         yield Finding(

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lucida.errors import UnknownName
 from lucida.models.embedded.family import EmbeddedFamily
+from lucida.models.examples.family import ExamplesFamily
 from lucida.models.hub.family import HubFamily
 from lucida.models.onnx.family import OnnxFamily
 from lucida.models.openai_api.family import OpenAiFamily
@@ -40,7 +41,14 @@ class Family(Protocol):
         ...
 
 
-FAMILIES: tuple[Family, ...] = (EmbeddedFamily(), TrainedFamily(), OnnxFamily(), HubFamily(), OpenAiFamily())
+FAMILIES: tuple[Family, ...] = (
+    EmbeddedFamily(),
+    ExamplesFamily(),
+    TrainedFamily(),
+    OnnxFamily(),
+    HubFamily(),
+    OpenAiFamily(),
+)
 
 _HINT = "lucida models lists them; hf:org/name, timm:name, onnx:PATH and folders work as well"
 

@@ -116,13 +116,13 @@ def run_train(catalog: Catalog, task: str, request: Request, settings: Settings,
     more = recipe.export(partial)
     shutil.rmtree(folder / MODEL, ignore_errors=True)
     partial.rename(folder / MODEL)
-    backbone = getattr(recipe, "backbone", None)
+    begun = getattr(recipe, "backbone", None) or getattr(recipe, "built", None)
     result = TrainResult(
         run=run.id,
         task=task,
         metrics={**state.metrics, **{k: v for k, v in more.items() if isinstance(v, float)}},
         model=model,
-        start=getattr(backbone, "start", request.start),
+        start=getattr(begun, "start", request.start),
         images=len(recipe),
         validation=len(request.validation),
         steps=state.step,

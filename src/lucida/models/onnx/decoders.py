@@ -31,7 +31,11 @@ class Decoder(Protocol):
 
 
 # Kind to "module:function"; the function makes a decoder of a card, and says which keys of [decode] it takes.
-DECODERS: dict[str, str] = {}
+DECODERS: dict[str, str] = {
+    "boxes": "lucida.models.onnx.boxes:decode_boxes",
+    "masks": "lucida.models.onnx.masks:decode_masks",
+    "heat": "lucida.models.onnx.heat:decode_heat",
+}
 
 
 def decoder(card: Card) -> Decoder:
