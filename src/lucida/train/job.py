@@ -88,8 +88,6 @@ def run_train(catalog: Catalog, task: str, request: Request, settings: Settings,
         MissingExtra: A package is not installed.
     """
     _calm()
-    from lucida.train.loop import fit
-
     parameters = {
         "task": task,
         "data": request.samples.origin,
@@ -109,7 +107,7 @@ def run_train(catalog: Catalog, task: str, request: Request, settings: Settings,
     recipe = recipes.make(task, replace(request, folder=folder))
     about = {"model": model, "classes": list(request.samples.classes), "images": len(recipe)}
     write_json(folder / CONFIG, {**about, "validation": len(request.samples.of(VALIDATION)), **parameters})
-    state = fit(recipe, settings, folder)
+    state = recipe.fit(settings, folder)
     partial = folder / f"{MODEL}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()

@@ -5,10 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from lucida.train.loop import State
+    from lucida.train.settings import Settings
 
 
 class Recipe(ABC):
@@ -74,6 +78,21 @@ class Recipe(ABC):
         Args:
             folder: An existing, empty folder.
         """
+
+    def fit(self, settings: Settings, folder: Path) -> State:
+        """Train the network in place, as the shared loop does; a recipe without gradients has a way of its own.
+
+        Args:
+            settings: How.
+            folder: Folder of the run; training goes on from what lies there.
+
+        Raises:
+            TrainingError: Training cannot go on.
+            InputError: There is nothing to train on.
+        """
+        from lucida.train.loop import fit
+
+        return fit(self, settings, folder)
 
     def weights(self) -> Sequence[float] | None:
         """Return how often each training example is to be drawn, in relation; None for once an epoch each."""
