@@ -185,6 +185,19 @@ def test_oddities_are_judged_by_image_and_by_pixel() -> None:
     assert judged.exact
 
 
+def test_an_image_that_is_called_odd_is_odd_even_if_its_mask_is_empty() -> None:
+    # Training goes by names: judging by masks gave the same model another figure than its training had.
+    items = _tiles({0: "background", 1: "foreground"})
+    empty = Mask(partial(png, np.zeros((32, 32), np.uint8)), {0: "background", 1: "foreground"})
+    items.append(sample(12, empty, label="crack"))
+
+    def heat(number: int) -> Oddness:
+        return Oddness(1.5 if number % 2 or number == 12 else 0.5, np.zeros((32, 32), np.float32))
+
+    found, _ = evaluate_model(model("anomaly", (), heat), samples("anomaly", (), items))
+    assert found.figures["image_auroc"].value == found.figures["accuracy"].value == 1
+
+
 def test_answers_come_in_the_order_of_the_samples_whatever_can_be_read() -> None:
     items = [sample(0, "cat"), broken("cat"), sample(101, "dog")]
     found = predict_samples(model("classify", CLASSES, _logits), samples("classify", CLASSES, items))

@@ -85,10 +85,21 @@ def judge(spec: Spec, samples: Samples, precision: Precision = "fp32") -> Judged
 
 
 def is_odd(sample: Sample) -> bool:
-    """Tell whether an image is odd: by its mask, or by the name of its class."""
+    """Tell whether an image is odd: by what it is called, else by its mask.
+
+    Names come first: training went by them, and the mask of a faint defect may be empty.
+    """
+    names = sample.labels
     if isinstance(sample.target, Mask):
-        return bool(_odd_pixels(sample.target).any())
-    return not any(label.strip().casefold() in NORMAL for label in sample.labels)
+        names = (_called(sample),)
+        if not names[0]:
+            return bool(_odd_pixels(sample.target).any())
+    return not any(name.strip().casefold() in NORMAL for name in names)
+
+
+def _called(sample: Sample) -> str:
+    """Return what the image as a whole is called beside its mask; "" where nobody has said."""
+    return sample.slices.get("defect") or sample.slices.get("label") or ""
 
 
 def _odd_pixels(mask: Mask) -> Flags:
@@ -107,7 +118,7 @@ def _look(sample: Sample, result: Any) -> _Seen:
     # Scores are relative to the threshold; levels are as fine around it as far above it.
     place = np.clip((heat / (1 + np.abs(heat)) * 0.5 + 0.5) * LEVELS, 0, LEVELS - 1).astype(np.int64)
     pixels = tuple(np.bincount(place[kind], minlength=LEVELS).astype(np.float64) for kind in (odd, ~odd))
-    return _Seen(result.score, bool(odd.any()), (pixels[0], pixels[1]))
+    return _Seen(result.score, is_odd(sample), (pixels[0], pixels[1]))
 
 
 def metrics(scores: Floats, odd: Flags) -> tuple[Metric, ...]:
@@ -155,9 +166,8 @@ def by_kind(samples: Samples, scores: Floats, odd: Flags) -> tuple[ClassRow, ...
 
 
 def _kind(sample: Sample) -> str:
-    named = sample.slices.get("defect") or sample.slices.get("label")
-    if named or isinstance(sample.target, Mask):
-        return named or ("odd" if is_odd(sample) else "normal")
+    if isinstance(sample.target, Mask):
+        return _called(sample) or ("odd" if is_odd(sample) else "normal")
     return ", ".join(sample.labels)
 
 
