@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from pathlib import Path
@@ -203,6 +204,70 @@ def test_it_stops_when_nothing_is_gained(tmp_path: Path):
     state = fit(recipe, Settings(epochs=25, batch=8, rate=0.02, workers=0, patience=3), tmp_path)
     assert state.stopped == "3 evaluations without gain"
     assert state.step == 20
+
+
+def lengthen(monkeypatch) -> None:
+    """Let the first evaluation find time for more steps, with other rounds."""
+
+    def refit(plan: Plan, settings: Settings, **_: Any) -> bool:
+        changed, plan.total = plan.total == 60, 100
+        return changed
+
+    monkeypatch.setattr(module.schedule, "refit", refit)
+
+
+def evaluations(folder: Path) -> list[int]:
+    return [row["step"] for row in read(folder / "metrics.jsonl") if "validation/accuracy" in row]
+
+
+ROUNDS = Settings(epochs=12, rounds=6, batch=8, rate=0.02, workers=0, save_seconds=0.0, patience=99)
+
+
+def test_a_schedule_that_is_fitted_anew_is_judged_after_whole_rounds(tmp_path: Path, monkeypatch):
+    lengthen(monkeypatch)
+    fit(Points(), ROUNDS, tmp_path)
+    assert evaluations(tmp_path) == [10, 26, 42, 58, 74, 90, 100]
+
+
+@pytest.mark.parametrize("stop", [9, 14, 27])
+def test_a_killed_training_is_judged_at_the_same_steps(tmp_path: Path, monkeypatch, stop: int):
+    lengthen(monkeypatch)
+    killed, calls = Points(), 0
+
+    def kill(recipe: Recipe, batch: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 8 + stop:
+            raise KeyboardInterrupt
+
+    killed.spoilt = kill
+    with pytest.raises(KeyboardInterrupt):
+        fit(killed, ROUNDS, tmp_path)
+    fit(Points(), ROUNDS, tmp_path)
+    assert evaluations(tmp_path) == [10, 26, 42, 58, 74, 90, 100]
+
+
+@pytest.mark.parametrize("memory", [99, 4])
+def test_what_was_trained_in_half_precision_is_itself_again(tmp_path: Path, memory: int):
+    class Doubled(torch.nn.Linear):
+        def forward(self, points):
+            assert points.dtype == torch.float32
+            return super().forward(points) * 2
+
+    def refuse(recipe: Points, batch: Any) -> None:
+        if len(batch[0]) > memory:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+
+    recipe = Points()
+    recipe.network, recipe.spoilt = Doubled(2, 2), refuse
+    fit(recipe, Settings(epochs=2, batch=8, rate=0.02, workers=0, arithmetic="bf16"), tmp_path)
+    fresh = Doubled(2, 2)
+    fresh.load_state_dict(recipe.network.state_dict())
+    for network in (recipe.network, copy.deepcopy(recipe.network)):
+        assert torch.equal(network(recipe.points), fresh(recipe.points))
+        network.weight.data.zero_()
+        network.bias.data.zero_()
+        assert not network(recipe.points).any()
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path):

@@ -54,6 +54,7 @@ class State:
         best_step: When that was.
         metrics: All metrics of that evaluation.
         stale: Evaluations since then.
+        evaluated: Step of the last evaluation.
         waited: Seconds that were spent waiting for examples.
         stopped: Why training ended; "" while it goes on.
         skipped: Images that could not be read in mid-epoch: their rows.
@@ -65,6 +66,7 @@ class State:
     best_step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     stale: int = 0
+    evaluated: int = 0
     waited: float = 0.0
     stopped: str = ""
     skipped: list[int] = field(default_factory=list)
@@ -96,6 +98,8 @@ def fit(recipe: Recipe, settings: Settings, folder: Path) -> State:
             if not should_reduce_batch_size(error):
                 raise
             loop.halve(error)
+        finally:
+            _unwrap(recipe.network)
 
 
 class _Loop:
@@ -272,7 +276,8 @@ class _Loop:
                         **values,
                     )
                     reported, since, waited = now, state.step, state.waited
-                if state.step % plan.round == 0 or state.step >= plan.total:
+                # Counted from the last one: a refit changes the round, and patience counts whole rounds.
+                if state.step - state.evaluated >= plan.round or state.step >= plan.total:
                     seconds = (time.monotonic() - round_start) / max(1, state.step - round_step)
                     took = schedule.timed(lambda: self._evaluate(journal))
                     if self._over():
@@ -358,6 +363,7 @@ class _Loop:
 
     def _evaluate(self, journal: Journal | None) -> None:
         state = self.state
+        state.evaluated = state.step
         found = self._measure(self.average)
         value = found[self.recipe.monitor]
         if value > state.best:
@@ -439,6 +445,14 @@ class _Share(Order):
 
     def keys(self, number: int) -> list[tuple[int, int]]:
         return super().keys(number * self._world + self._rank)
+
+
+def _unwrap(network: nn.Module) -> None:
+    """Give a network its own forward back, over which accelerate puts one in half precision."""
+    # Accelerate's own way also takes off what the class itself put around its forward, as transformers' do.
+    original = vars(network).pop("_original_forward", None)
+    if original is not None:
+        network.forward = original
 
 
 def another(path: Path, error: Exception) -> InputError:

@@ -135,11 +135,7 @@ def again(truth: Sequence[Floats], found: Sequence[Floats]) -> float:
 
 def folded(network: nn.Module) -> nn.Module:
     """Return a copy for inference, its norms folded into its convolutions where that can be."""
-    copied = copy.deepcopy(network)
-    # accelerate puts a forward in half precision, of the network that was copied, over the class's own.
-    for name in ("forward", "_original_forward"):
-        copied.__dict__.pop(name, None)
-    copied = copied.cpu().float().eval().requires_grad_(False)
+    copied = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
     fold_batch_norm(copied)
     for module in copied.modules():
         if isinstance(module, Tower):
