@@ -111,6 +111,12 @@ def test_answers_are_divided_as_training_did_or_refused(tmp_path: Path, monkeypa
         spec = replace(model("classify", ("disc",), lambda n: [1.0], name=run.id), family="trained")
         found = images_of(spec, "classify", None, None, catalog)
         assert {one.name for one in found} == {one.name for one in parts(every).of("validation")}
+        (catalog.runs.folder(run.id) / "config.json").write_text(json.dumps({**config, "include": "accepted"}))
+        with pytest.raises(InputError, match="not to be had any more"):
+            images_of(spec, "classify", None, None, catalog)
+        (catalog.runs.folder(run.id) / "config.json").write_text(json.dumps({**config, "include": "proposed"}))
+        found = images_of(spec, "classify", None, None, catalog)
+        assert {one.name for one in found} == {one.name for one in parts(every).of("validation")}
         answers[True] = accepted
         with pytest.raises(InputError, match="not to be had any more"):
             images_of(spec, "classify", None, None, catalog)

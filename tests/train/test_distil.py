@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -244,6 +245,7 @@ def test_the_verb_learns_from_a_label_run(labelled: str, tmp_path: Path):
     assert done.images + done.validation == 30
     assert find(done.run, tmp_path / "lucida-catalog" / "models").gives.classes == (*CLASSES, "ring")
     assert train("distil", teacher=labelled, workers=0, **tiny).run == done.run
+    assert json.loads((Path(done.folder) / "config.json").read_text())["include"] == "accepted"
     with pytest.raises(InputError, match="about the images of the catalog"):
         train("distil", teacher=labelled, data=tmp_path / "photos", workers=0, **tiny)
 

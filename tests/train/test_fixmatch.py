@@ -155,6 +155,16 @@ def test_it_refuses_images_that_all_have_labels(samples: Samples):
     assert "lucida train classify" in caught.value.message()
 
 
+@pytest.mark.parametrize("labels", [0, -3])
+def test_the_verb_refuses_to_keep_no_label(tmp_path: Path, labels: int):
+    write_pictures(tmp_path / "data" / "train", 4, by_class=True)
+    with pytest.raises(InputError, match="keeps no label") as caught:
+        train("semi-supervised", data=tmp_path / "data", labels=labels, catalog=tmp_path / "catalog")
+    assert caught.value.expected
+    assert caught.value.got == str(labels)
+    assert "--labels 10" in caught.value.hint
+
+
 def test_it_refuses_labels_of_one_class_alone(samples: Samples):
     items = (replace(one, target=None if one.target != "disc" else "disc") for one in samples)
     with pytest.raises(InputError, match="nothing to tell apart"):

@@ -200,7 +200,7 @@ def _answers(catalog: Catalog | None, spec: Spec, config: dict[str, Any]) -> Sam
 
     run = next((run for run in catalog.runs.all() if run.id == Path(spec.name).name), None) if catalog else None
     if catalog is not None and run is not None:
-        for include in _INCLUDES:
+        for include in (config["include"],) if "include" in config else _INCLUDES:
             found = read_answers(catalog, run.question, proposed=include == "proposed")
             if include == "reviewed":
                 found = found.take(row for row, one in enumerate(found) if one.slices.get("state") == "reviewed")

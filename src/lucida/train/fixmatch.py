@@ -176,7 +176,17 @@ def few_labels(samples: Samples, most: int | None, seed: int) -> list[int]:
         samples: The training part.
         most: Labels a class that are kept, drawn by chance; None keeps all.
         seed: Another seed draws others.
+
+    Raises:
+        InputError: Less than one is to be kept.
     """
+    if most is not None and most < 1:
+        raise InputError(
+            "--labels keeps no label to learn from.",
+            expected="at least 1 a class, or none given to use all",
+            got=str(most),
+            hint="--labels 10 shows what ten a class would give; lucida train pretrain needs none",
+        )
     rows = [row for row, sample in enumerate(samples) if sample.target is not None]
     if most is None:
         return rows

@@ -72,7 +72,9 @@ class TrainResult:
         return "\n".join([*lines, *self.notes, f"Run {self.run}. Next: lucida evaluate {self.run} --data PLACE"])
 
 
-def run_train(catalog: Catalog, task: str, request: Request, settings: Settings, *, question: str) -> TrainResult:
+def run_train(
+    catalog: Catalog, task: str, request: Request, settings: Settings, *, question: str, include: str = ""
+) -> TrainResult:
     """Train, or go on with a training that was started with the same arguments.
 
     Args:
@@ -81,6 +83,7 @@ def run_train(catalog: Catalog, task: str, request: Request, settings: Settings,
         request: What is to be trained, from what.
         settings: How.
         question: What the labels answer.
+        include: Which answers of the catalog the samples are; "" where they are not the catalog's.
 
     Raises:
         InputError: Nothing can be learned from what was given.
@@ -96,6 +99,7 @@ def run_train(catalog: Catalog, task: str, request: Request, settings: Settings,
         "tune": request.tune,
         "size": request.size,
         "augmentation": request.augmentation,
+        **({"include": include} if include else {}),
         **request.extra,
         **settings.deciding(),
     }

@@ -128,7 +128,8 @@ def train(
         request = Request(samples, model, _start(opened, start), tune, size, augmentation, seed, extra)
         if "teacher" in extra:
             request = _taught(opened, request, teacher)
-        return run_train(opened, task, request, settings, question=question)
+        included = include if data is None and recipes.entry(task).labels != "any" else ""
+        return run_train(opened, task, request, settings, question=question, include=included)
 
 
 def _plan(
