@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -88,7 +90,22 @@ def voc(root: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("write", [coco, yolo, voc])
+def parquet(root: Path, objects: object = None) -> Path:
+    images = [save(root / name, seed).read_bytes() for seed, name in enumerate(("a.png", "b.png"))]
+    things = {"bbox": [[4, 6, 16, 24], [30, 30, 90, 90], [3, 3, 0, 5], [1, 2, 3]], "category": [1, 0, 0, 0]}
+    rows = [
+        {"image": {"bytes": content, "path": name}, "objects": said}
+        for content, name, said in zip(images, ("a.png", "b.png"), (objects or things, None), strict=True)
+    ]
+    features = {"objects": {"category": {"feature": {"_type": "ClassLabel", "names": ["cat", "dog"]}}}}
+    table = pa.Table.from_pylist(rows).replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    pq.write_table(table, root / "validation.parquet")
+    return root / "validation.parquet"
+
+
+@pytest.mark.parametrize("write", [coco, yolo, voc, parquet])
 def test_boxes_are_the_same_from_every_format(tmp_path: Path, write: Callable[[Path], Path]) -> None:
     (tmp_path / "data").mkdir()
     found = read_data(write(tmp_path / "data"), "detect")
@@ -119,6 +136,24 @@ def test_what_was_left_out_is_counted(tmp_path: Path) -> None:
     assert any(note.startswith("Lines that are no box or polygon: 1") for note in notes)
     notes = read_data(voc(tmp_path / "voc" / "data"), "detect").notes
     assert any(note.startswith("XML files that are broken: 1") for note in notes)
+    notes = read_data(parquet(tmp_path / "parquet"), "detect").notes
+    assert "Annotations that are no box of four numbers: 1 left out (the first: validation.parquet/a.png)." in notes
+
+
+def test_boxes_without_as_many_classes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"validation\.parquet/a\.png .* not as many classes as boxes"):
+        read_data(parquet(tmp_path, {"bbox": [[4, 6, 16, 24]], "category": [1, 0]}), "detect")
+
+
+def test_boxes_of_an_image_that_cannot_be_read_stay(tmp_path: Path) -> None:
+    """It is skipped and counted where images are read; what reads labels does not stop at it."""
+    file = parquet(tmp_path)
+    broken = [{"bytes": b"no image", "path": "a.png"}]
+    things = [{"bbox": [[30, 30, 90, 90]], "category": [0]}]
+    pq.write_table(pa.table({"image": broken, "objects": things}), file)
+    (found,) = read_data(file, "detect")
+    assert isinstance(found.target, Boxes)
+    assert found.target.xyxy.tolist() == [[30, 30, 120, 120]]
 
 
 def test_coco_gives_tags_and_masks(tmp_path: Path) -> None:

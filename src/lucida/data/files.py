@@ -69,6 +69,15 @@ def reader(path: Path) -> Callable[[], bytes]:
     return partial(read, path)
 
 
+def size_within(content: bytes) -> tuple[int, int] | None:
+    """Return width and height of an upright image from its encoded bytes; None where they cannot be read."""
+    try:
+        header = probe(content)
+    except ImageError:
+        return None
+    return header.width, header.height
+
+
 def size_of(path: Path) -> tuple[int, int] | None:
     """Return width and height of an upright image from its header; None where it cannot be read."""
     try:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import numpy as np
 
 from lucida.catalog.sources.parquet import image_column
-from lucida.data.sample import Boxes, Mask, Sample, Samples, Target, Task
+from lucida.data.files import Omitted, size_within, whole_boxes
+from lucida.data.sample import Mask, Sample, Samples, Target, Task
 from lucida.data.source import split_of
 from lucida.errors import InputError
 
@@ -47,8 +48,9 @@ class ParquetFormat:
         """
         items: list[Sample] = []
         classes: list[str] = []
+        omitted = Omitted()
         for file in _files(path):
-            table = _Table(file, task)
+            table = _Table(file, task, omitted)
             classes = classes or table.classes
             if table.classes != classes:
                 raise InputError(
@@ -59,7 +61,7 @@ class ParquetFormat:
                 )
             items += table.samples()
         found = classes or sorted({label for sample in items for label in sample.labels})
-        return Samples(task, tuple(found), tuple(items), path.as_posix())
+        return Samples(task, tuple(found), tuple(items), path.as_posix(), omitted.notes())
 
 
 def read_rows(path: Path) -> list[Sample]:
@@ -95,8 +97,8 @@ def _files(path: Path) -> list[Path]:
 class _Table:
     """One file, its images read when they are asked for."""
 
-    def __init__(self, file: Path, task: Task) -> None:
-        self.file, self.task = file, task
+    def __init__(self, file: Path, task: Task, omitted: Omitted) -> None:
+        self.file, self.task, self.omitted = file, task, omitted
         self.table = _read_table(file)
         self.image = image_column(self.table.schema)
         names = [name for name in self.table.column_names if name != self.image]
@@ -108,6 +110,8 @@ class _Table:
                 got=f"columns {', '.join(self.table.column_names)}",
                 hint=f"is the task {task!r} meant?",
             )
+        self.images = self.table.column(self.image)
+        self.rows = [_name(file, path, row) for row, path in enumerate(_paths(self.images))]
         self.features = _features(self.table.schema)
         self.names = _class_names(self.features, self.column)
         self.classes = self._classes()
@@ -118,21 +122,19 @@ class _Table:
         return list(self.names)
 
     def samples(self) -> list[Sample]:
-        images = self.table.column(self.image)
         targets = self.table.column(self.column)
         split = split_of(self.file.name)
         others = self._others()
-        paths = _paths(images)
         read_target = _TARGETS[self.task]
         return [
             Sample(
-                _name(self.file, path, row),
-                _reader(images, row),
+                name,
+                _reader(self.images, row),
                 read_target(self, targets, row),
                 split,
                 {name: names[value] for name, (names, values) in others.items() if (value := values[row]) is not None},
             )
-            for row, path in enumerate(paths)
+            for row, name in enumerate(self.rows)
         ]
 
     def _others(self) -> dict[str, tuple[list[str], list[int | None]]]:
@@ -208,9 +210,26 @@ def _boxes(table: _Table, column: Any, row: int) -> Target:
         value = {key: [one[key] for one in value] for key in (value[0] if value else {})}
     boxes: list[Any] = next((value[key] for key in _BOXES if key in value), [])
     labels: list[Any] = next((value[key] for key in _CATEGORIES if key in value), [])
-    xywh = np.asarray(boxes, np.float32).reshape(-1, 4)
+    where = table.rows[row]
+    if len(boxes) != len(labels):
+        raise InputError(
+            f"{where} of {table.file} has not as many classes as boxes.",
+            expected=f"one of {', '.join(_CATEGORIES[:2])} for each of its boxes",
+            got=f"{len(boxes):,} boxes, {len(labels):,} classes",
+            hint="write the file again without this row",
+        )
+    kept = [(box, label) for box, label in zip(boxes, labels, strict=True) if _is_box(box)]
+    for _ in range(len(boxes) - len(kept)):
+        table.omitted.add("annotations that are no box of four numbers", where)
+    xywh = np.array([box for box, _ in kept], np.float32).reshape(-1, 4)
     # COCO's order, which `datasets` uses for a column named bbox: left, top, width, height.
-    return Boxes(np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]), tuple(table.name(v) for v in labels))
+    xyxy = np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
+    size = size_within(_reader(table.images, row)()) if kept else None
+    return whole_boxes(xyxy, [table.name(label) for _, label in kept], size, table.omitted, where)
+
+
+def _is_box(box: Any) -> bool:
+    return isinstance(box, Sequence) and len(box) == 4 and all(isinstance(value, int | float) for value in box)
 
 
 def _mask(table: _Table, column: Any, row: int) -> Target:
