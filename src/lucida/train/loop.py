@@ -53,7 +53,8 @@ class State:
         best: Highest value of the monitored metric.
         best_step: When that was.
         metrics: All metrics of that evaluation.
-        stale: Evaluations since then.
+        lowest: Lowest validation loss.
+        stale: Evaluations since either of them was better than before.
         evaluated: Step of the last evaluation.
         waited: Seconds that were spent waiting for examples.
         stopped: Why training ended; "" while it goes on.
@@ -65,6 +66,7 @@ class State:
     best: float = -math.inf
     best_step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    lowest: float = math.inf
     stale: int = 0
     evaluated: int = 0
     waited: float = 0.0
@@ -365,14 +367,17 @@ class _Loop:
         state = self.state
         state.evaluated = state.step
         found = self._measure(self.average)
-        value = found[self.recipe.monitor]
-        if value > state.best:
-            state.best, state.best_step, state.metrics, state.stale = value, state.step, found, 0
+        value, loss = found[self.recipe.monitor], found.get("loss", math.inf)
+        # A small validation part counts in coarse steps: between equals the loss decides, and where it still falls
+        # there is something to learn.
+        better = (value, -loss) > (state.best, -state.metrics.get("loss", math.inf))
+        state.stale = 0 if better or loss < state.lowest else state.stale + 1
+        state.lowest = min(state.lowest, loss)
+        if better:
+            state.best, state.best_step, state.metrics = value, state.step, found
             if self.accelerator.is_main_process:
                 weights = self.average.state_dict()
                 checkpoint.save(self.folder / BEST, {"network": weights}, {"step": state.step, "metrics": found})
-        else:
-            state.stale += 1
         if journal:
             journal.write(state.step, **{f"validation/{name}": number for name, number in found.items()})
 

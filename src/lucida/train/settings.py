@@ -25,7 +25,7 @@ class Settings:
         rate: Peak learning rate; None to find it.
         weight_decay: Of AdamW; norms and biases are left alone.
         warmup: Share of the schedule in which the rate rises from 0.
-        patience: Evaluations without gain after which training stops early.
+        patience: Evaluations without gain, in the metric or the validation loss, after which training stops early.
         rounds: Evaluations over the whole schedule; never more than one an epoch.
         horizon: Share of the steps that the average of the weights looks back on; 0 for no average.
         clip: Largest norm of the gradient.

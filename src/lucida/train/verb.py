@@ -79,7 +79,7 @@ def train(
         accumulate: Steps whose gradients are added up.
         rate: Peak learning rate; found where it is left out.
         arithmetic: Of training; "auto" takes bf16 where the processor is fast at it.
-        patience: Evaluations without gain after which it stops.
+        patience: Evaluations without gain, neither in the metric nor in the loss, after which it stops.
         workers: Processes that prepare images.
         wandb: Also report to Weights & Biases.
         seed: Another seed gives another training.
