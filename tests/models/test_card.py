@@ -48,7 +48,7 @@ def test_what_a_card_says(copy):
         ("size = 16", "size = true", "size", "a whole number greater than 0"),
         ("size = 16", "size = 16.5", "size", "a whole number greater than 0"),
         ('resize = "crop"', 'resize = "cut"', "resize", "one of 'squash', 'crop', 'pad'"),
-        ('resize = "crop"', "channels = 3", "channels", "one of 'RGB', 'BGR', 'L'"),
+        ('resize = "crop"', "channels = 3", "channels", "one of 'RGB', 'BGR', 'L', 'raw'"),
         ('resize = "crop"', 'layout = "HWC"', "layout", "one of 'NCHW', 'NHWC'"),
         (
             'resize = "crop"',

@@ -80,7 +80,7 @@ def probe(data: bytes, limits: Limits = LIMITS) -> Header:
     if (special := decoder_of(data, kind, limits)) is not None:
         return special.probe(data, limits)
     try:
-        return probe_pillow(data, kind, limits)
+        return placed(probe_pillow(data, kind, limits), data, kind)
     except DECODER_ERRORS as error:
         raise undecodable(error, kind, data) from error
 

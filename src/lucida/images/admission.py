@@ -9,6 +9,7 @@ from typing import Any, Final
 from PIL import Image as Pillow
 
 from lucida.errors import ImageError
+from lucida.images.pixels import MODES, Spacing
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "DICOM")
 
@@ -47,6 +48,9 @@ class Header:
         format: One of `FORMATS`.
         mode: Mode of `Image`, as decoding will give it.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
+        channels: How many, of a palette those of its colours; 0 for as many as the mode has.
+        bits: Of a value; 0 for as many as the mode has.
+        spacing: How far apart the pixels lie, where the file says.
     """
 
     width: int
@@ -54,6 +58,14 @@ class Header:
     format: str
     mode: str
     orientation: int
+    channels: int = 0
+    bits: int = 0
+    spacing: Spacing | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in zip(("channels", "bits"), MODES.get(self.mode, (0, 0)), strict=True):
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
 
 
 def recognise(data: bytes) -> str | None:

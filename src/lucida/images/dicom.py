@@ -90,7 +90,7 @@ def _header(dataset: Any, limits: Limits) -> Header:
             hint="structured reports, plans and segmentations are no images: leave it out",
         )
     check_pixels(width, height, limits)
-    return Header(width, height, "DICOM", _mode(dataset), 1)
+    return Header(width, height, "DICOM", _mode(dataset), 1, spacing=_spacing(dataset))
 
 
 def _whole(dataset: Any, name: str) -> int:

@@ -11,6 +11,7 @@ import io
 import logging
 import struct
 import zlib
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -96,7 +97,7 @@ def probe_tiff(data: bytes, limits: Limits) -> Header:
         ImageError: tifffile is not installed, or the file is too large or broken.
     """
     with _opened(data) as opened:
-        return _header(opened.pages[0], limits)
+        return replace(_header(opened.pages[0], limits), spacing=spacing_of(data))
 
 
 def decode_tiff(data: bytes, limits: Limits) -> Image:
@@ -160,12 +161,19 @@ def _header(page: Any, limits: Limits) -> Header:
             "The TIFF holds values of an unknown type.", expected="integers or floats", got=str(page.dtype)
         )
     check_pixels(-(-size // _BYTES_A_PIXEL), 1, limits)
-    return Header(width, height, "TIFF", _mode(page, samples), 1)
+    mode = _mode(page, samples)
+    bits = 8 * np.dtype(_stored(page)).itemsize
+    return Header(width, height, "TIFF", mode, 1, *((samples, bits) if mode == "MULTI" else ()))
+
+
+def _stored(page: Any) -> str:
+    """Return the type that values are decoded to."""
+    name = np.dtype(page.dtype).name
+    return "uint8" if name == "bool" else _WIDER.get(name, name)
 
 
 def _mode(page: Any, samples: int) -> str:
-    name = np.dtype(page.dtype).name
-    name = "uint8" if name == "bool" else _WIDER.get(name, name)
+    name = _stored(page)
     if samples == 1:
         return _KEPT.get(name, "F")
     if samples == 3 and int(page.photometric) == 2 and name in ("uint8", "uint16"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from PIL import Image as Pillow
@@ -21,6 +21,13 @@ class Spacing(NamedTuple):
     down: float
     across: float
     unit: str
+
+
+# Channels and bits of each mode but "MULTI"; a palette stands for colours.
+MODES: Final = {
+    "L": (1, 8), "LA": (2, 8), "RGB": (3, 8), "RGBA": (4, 8), "CMYK": (4, 8), "P": (3, 8), "I;16": (1, 16),
+    "LA;16": (2, 16), "RGB;16": (3, 16), "RGBA;16": (4, 16), "I": (1, 32), "F": (1, 32),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +49,11 @@ class Image:
     palette: np.ndarray[Any, Any] | None = None
     spacing: Spacing | None = None
     window: tuple[float, float] | None = None
+
+    def stored(self) -> np.ndarray[Any, Any]:
+        """Return all channels as the file has them, (height, width, channels); of a palette its colours."""
+        pixels = self.pixels if self.palette is None else self.palette[self.pixels][..., :3]
+        return pixels.reshape(*pixels.shape[:2], -1)
 
     def rgb8(self) -> np.ndarray[Any, Any]:
         """Return the image as (height, width, 3) uint8.

@@ -32,14 +32,14 @@ def decoder_of(data: bytes, kind: str, limits: Limits) -> Decoder | None:
     return choose(data, limits) if choose is not None else None
 
 
-def placed(image: Image, data: bytes, kind: str) -> Image:
-    """Return an image that Pillow decoded with its spacing, where a map says it."""
+def placed(found: Found, data: bytes, kind: str) -> Found:
+    """Return an image or a header that Pillow read with its spacing, where a map says it."""
     if kind != "TIFF":
-        return image
+        return found
     from lucida.images.geo import spacing_of
 
     spacing = spacing_of(data)
-    return replace(image, spacing=spacing) if spacing is not None else image
+    return replace(found, spacing=spacing) if spacing is not None else found
 
 
 def _dicom(data: bytes, limits: Limits) -> Decoder | None:

@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import PIL.Image
 
-from lucida.errors import InputError
+from lucida.errors import ImageError, InputError
+from lucida.models.planes import filled, resize_known
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
-    from lucida.images import Image
+    from lucida.images import Image, Spacing
 
 Resize = Literal["squash", "crop", "pad", "fit"]
 Interpolation = Literal["area", "bilinear", "bicubic", "lanczos", "nearest"]
 Centre = Literal["floor", "round"]
-Channels = Literal["RGB", "BGR", "L"]
+Channels = Literal["RGB", "BGR", "L", "raw"]
 Layout = Literal["NCHW", "NHWC"]
 
 RESIZES: tuple[str, ...] = ("squash", "crop", "pad")  # those that give every image the same shape
 INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 CHANNELS: tuple[str, ...] = get_args(Channels)
+RAW = "raw"
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 CENTRES: tuple[str, ...] = get_args(Centre)
 
@@ -86,11 +90,15 @@ class ImageNeeds:
             out; 0 for `size`.
         centre: With an edge: how half a pixel is rounded when the middle is found, as the libraries differ in it.
         interpolation: How pixels are resampled; all of them average over the source when shrinking.
-        channels: Order of the colour channels; "L" is one channel of grey.
+        channels: Order of the colour channels; "L" is one channel of grey; "raw" all channels as the file has them,
+            as many as `mean` has values, whatever their type: nothing is brought to 8 bits, and no window is looked
+            through.
         layout: Order of the axes of the batch that the file takes.
-        scale: Factor on 0..255 before `mean` and `std`.
+        scale: Factor on 0..255 before `mean` and `std`; of "raw" on the values of the file.
         mean: One value a channel, subtracted after scaling.
         std: One value a channel, divided by after subtracting.
+        deep: Of "raw": whether values have more than 8 bits; those of 8 bits are on another scale.
+        spacing: How far apart pixels lie, usually, in the images that it learned from; None where nobody said.
     """
 
     size: int
@@ -103,11 +111,13 @@ class ImageNeeds:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     edge: int = 0
     centre: Centre = "floor"
+    deep: bool = False
+    spacing: Spacing | None = None
 
     @property
     def depth(self) -> int:
         """Number of channels."""
-        return 1 if self.channels == "L" else 3
+        return len(self.mean) if self.channels == RAW else 1 if self.channels == "L" else 3
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -132,12 +142,49 @@ class ImageNeeds:
 
         Returns:
             float32 (channels, height, width), scaled and normalised; the image is not changed.
-        """
-        return self._normalise(self.fit(image))
 
-    def fit(self, image: Image) -> NDArray[np.uint8]:
-        """Bring an image to the model's size, not normalised yet: uint8 (height, width, 3), or (height, width) grey."""
-        return np.asarray(_FITS[self.resize](PIL.Image.fromarray(image.rgb8()), self))
+        Raises:
+            ImageError: Of "raw": it has other channels.
+        """
+        return self.normalise(self.fit(image))
+
+    def fit(self, image: Image) -> NDArray[Any]:
+        """Bring an image to the model's size, not normalised yet.
+
+        Returns:
+            uint8 (height, width, 3), or (height, width) grey; of "raw" float32 (height, width, channels), all finite.
+
+        Raises:
+            ImageError: Of "raw": it has other channels.
+        """
+        if self.channels != RAW:
+            return np.asarray(_FITS[self.resize](PIL.Image.fromarray(image.rgb8()), self))
+        self.check_image(image)
+        planes = np.moveaxis(image.stored().astype(np.float32), 2, 0)
+        found = [np.asarray(_FITS[self.resize](PIL.Image.fromarray(plane), self)) for plane in planes]
+        return filled(np.stack(found, axis=2), self._means)
+
+    def check_image(self, image: Image) -> None:
+        """Refuse an image of other channels, where all channels of the file are looked at.
+
+        Raises:
+            ImageError: It has more or fewer of them, or values of another depth.
+        """
+        if self.channels != RAW:
+            return
+        pixels = image.stored()
+        if (pixels.shape[2], pixels.dtype.itemsize > 1) != (self.depth, self.deep):
+            raise ImageError(
+                "The image has other channels than those that the model has learned from.",
+                expected=in_words(self.depth, self.deep),
+                got=in_words(pixels.shape[2], pixels.dtype.itemsize > 1),
+                hint="convert it as the images were that the model was trained on, or leave it out",
+            )
+
+    @property
+    def _means(self) -> tuple[float, ...]:
+        """The values that become 0."""
+        return tuple(value / self.scale for value in self.mean)
 
     def frame(self, width: int, height: int) -> Frame:
         """Return where an image of this size comes to lie in what `fit` makes of it."""
@@ -172,12 +219,22 @@ class ImageNeeds:
 
     def _resample(self, picture: PIL.Image.Image, width: int, height: int) -> PIL.Image.Image:
         filters = _SHRINK if width <= picture.width and height <= picture.height else _ENLARGE
+        if picture.mode == "F":
+            return resize_known(picture, (width, height), filters[self.interpolation])
         if self.channels == "L":
             picture = picture.convert("L")
         return picture.resize((width, height), filters[self.interpolation])
 
-    def _normalise(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def normalise(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """Return pixels, as `fit` gives them but of any size, as float32 (channels, height, width) for the model.
+
+        Of "raw", values that are no numbers become 0, as what is mean does.
+        """
         planes = np.atleast_3d(pixels)
+        if self.channels == RAW:
+            # The mean goes first: of heights in the thousands little would be left of a few metres.
+            values = filled(planes.astype(np.float32), self._means) - np.asarray(self._means, np.float32)
+            return np.ascontiguousarray((values * (self.scale / np.asarray(self.std, np.float32))).transpose(2, 0, 1))
         if self.channels == "BGR":
             planes = planes[:, :, ::-1]
         std = np.asarray(self.std, np.float64)
@@ -189,15 +246,26 @@ class ImageNeeds:
         return out
 
     def restore(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Undo the normalisation: give float32 (n, height, width, 3), RGB in 0..1, of a prepared batch."""
+        """Undo the normalisation of a prepared batch.
+
+        Returns:
+            float32 (n, height, width, 3), RGB in 0..1; of "raw" (n, height, width, channels), the values of the file.
+        """
         std = np.asarray(self.std, np.float32)[None, :, None, None]
         mean = np.asarray(self.mean, np.float32)[None, :, None, None]
+        if self.channels == RAW:
+            return np.asarray(((batch * std + mean) / self.scale).transpose(0, 2, 3, 1), np.float32)
         planes = (batch * std + mean) * np.float32(1 / (255 * self.scale))
         if self.channels == "BGR":
             planes = planes[:, ::-1]
         if self.channels == "L":
             planes = planes.repeat(3, axis=1)
         return np.asarray(np.clip(planes.transpose(0, 2, 3, 1), 0, 1), np.float32)
+
+
+def in_words(channels: int, deep: bool) -> str:
+    """Return "6 channels of more than 8 bits", or the like."""
+    return f"{channels} channel{'' if channels == 1 else 's'} of {'more than 8' if deep else '8'} bits"
 
 
 def _squash(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
@@ -229,7 +297,9 @@ def _pad(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
     ratio = needs.size / max(picture.width, picture.height)
     width, height = max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))
     picture = needs._resample(picture, width, height)
-    square = PIL.Image.new(picture.mode, (needs.size, needs.size), (_PAD,) * len(picture.getbands()))
+    # Of measured values nothing is grey: what is unknown becomes the mean.
+    fill = float("nan") if picture.mode == "F" else (_PAD,) * len(picture.getbands())
+    square = PIL.Image.new(picture.mode, (needs.size, needs.size), fill)
     square.paste(picture, ((needs.size - width) // 2, (needs.size - height) // 2))
     return square
 

@@ -14,6 +14,7 @@ import numpy as np
 from lucida.errors import ModelError
 from lucida.models import engine
 from lucida.models.cache import cache_folder
+from lucida.models.needs import RAW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,12 +63,15 @@ def made_sample(needs: ImageNeeds, n: int = SAMPLE) -> NDArray[np.float32]:
     from lucida.images import Image
 
     draw = np.random.default_rng(0)
-    size = needs.size
+    size, colours = needs.size, needs.depth if needs.channels == RAW else 3
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
     frequency[0, 0] = 1 / size
-    spectrum = np.fft.rfft2(draw.standard_normal((n, 3, size, size))) / frequency
+    spectrum = np.fft.rfft2(draw.standard_normal((n, colours, size, size))) / frequency
     waves = np.fft.irfft2(spectrum, s=(size, size))
     waves /= waves.std(axis=(2, 3), keepdims=True)
+    if needs.channels == RAW:
+        # Measured values have been brought to a mean of 0 and a deviation of 1, whatever they are.
+        return np.ascontiguousarray(waves, np.float32)
     pixels = np.clip(waves * 55 + draw.uniform(60, 190, (n, 3, 1, 1)), 0, 255).astype(np.uint8)
     return np.stack([needs.prepare(Image(p.transpose(1, 2, 0).copy(), "RGB")) for p in pixels])
 

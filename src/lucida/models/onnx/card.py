@@ -12,11 +12,14 @@ resize = "crop"                     # squash | crop | pad
 edge = 256                          # crop, squash: pixels before the middle is cut out; else as the size
 centre = "floor"                    # floor | round, how half a pixel is rounded
 interpolation = "bicubic"           # area | bilinear | bicubic | lanczos | nearest
-channels = "RGB"                    # RGB | BGR | L
+channels = "RGB"                    # RGB | BGR | L | raw: all channels as the file has them, as many as mean has
+deep = true                         # raw: whether values have more than 8 bits
 layout = "NCHW"                     # NCHW | NHWC
-scale = 0.00392156862745098         # on 0..255, before mean and std
+scale = 0.00392156862745098         # on 0..255, before mean and std; raw: on the values of the file, 1 if left out
 mean = [0.485, 0.456, 0.406]
 std = [0.229, 0.224, 0.225]
+spacing = [0.7, 0.7]                # of pixels from row to row and across, usual in training, where that is known
+unit = "mm"                         # mm | m | degree, of spacing
 [output]
 embedding = "embedding"             # encode and clip
 logits = "logits"                   # classify
@@ -51,7 +54,8 @@ from pathlib import Path
 from typing import Any
 
 from lucida.errors import InputError, ModelError
-from lucida.models.needs import CENTRES, CHANNELS, INTERPOLATIONS, LAYOUTS, RESIZES, ImageNeeds
+from lucida.images import Spacing
+from lucida.models.needs import CENTRES, CHANNELS, INTERPOLATIONS, LAYOUTS, RAW, RESIZES, ImageNeeds
 from lucida.models.onnx.rules import Rule, read_table
 
 TASKS = ("encode", "classify", "clip", "tag", "detect", "segment", "anomaly")
@@ -84,6 +88,9 @@ _INPUT = {
     "std": Rule(tuple, (), above=0),
     "edge": Rule(int, 0),
     "centre": Rule(str, "floor", allowed=CENTRES),
+    "deep": Rule(bool, False),
+    "spacing": Rule(tuple, (), above=0),
+    "unit": Rule(str, "mm", allowed=("mm", "m", "degree")),
 }
 _OUTPUT = {
     "embedding": Rule(str, ""),
@@ -183,7 +190,7 @@ def read_card(path: Path) -> Card:
     """
     top = read_table(_parse(path), _TOP, where="the top", file=path)
     tables = {
-        "input": read_table(top["input"], _INPUT, where="[input]", file=path),
+        "input": read_table(top["input"], _input_rules(top["input"]), where="[input]", file=path),
         "output": read_table(top["output"], _OUTPUT, where="[output]", file=path),
         "text": read_table(top["text"], _TEXT, where="[text]", file=path) if top["text"] else {},
         "decode": dict(top["decode"]),
@@ -219,6 +226,11 @@ def read_card(path: Path) -> Card:
     )
 
 
+def _input_rules(table: dict[str, Any]) -> dict[str, Rule]:
+    """Return the rules of [input]: only values of 8 bits are brought to 0..1 where nobody says more."""
+    return {**_INPUT, "scale": Rule(float, 1.0, above=0)} if table.get("channels") == RAW else _INPUT
+
+
 def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -248,8 +260,17 @@ def _beside(path: Path, name: str) -> Path:
 
 
 def _needs(path: Path, table: dict[str, Any]) -> ImageNeeds:
-    depth = 1 if table["channels"] == "L" else 3
-    values = {k: v for k, v in table.items() if k != "name"}
+    raw = table["channels"] == RAW
+    depth = len(table["mean"]) if raw else 1 if table["channels"] == "L" else 3
+    if not depth:
+        raise InputError(
+            f"[input] of {path} does not say how many channels there are.",
+            expected=f"mean, a number for each channel, with channels = {RAW!r}",
+            got="no mean",
+            hint=f"add it to {path.name}",
+        )
+    values = {k: v for k, v in table.items() if k not in ("name", "spacing", "unit")}
+    values["spacing"] = _spacing(path, table)
     for key, default in (("mean", 0.0), ("std", 1.0)):
         values[key] = values[key] or (default,) * depth
         if len(values[key]) != depth:
@@ -260,6 +281,20 @@ def _needs(path: Path, table: dict[str, Any]) -> ImageNeeds:
                 hint=f"correct it in {path.name}",
             )
     return ImageNeeds(**values)
+
+
+def _spacing(path: Path, table: dict[str, Any]) -> Spacing | None:
+    if not table["spacing"]:
+        return None
+    if len(table["spacing"]) != 2:
+        raise InputError(
+            f"The key 'spacing' in [input] of {path} has the wrong length.",
+            expected="two numbers: from row to row, and from column to column",
+            got=f"{len(table['spacing'])} numbers",
+            hint=f"correct it in {path.name}",
+        )
+    down, across = table["spacing"]
+    return Spacing(down, across, table["unit"])
 
 
 def _text(path: Path, table: dict[str, Any]) -> Text:
@@ -307,7 +342,8 @@ def _words(entry: Any) -> tuple[str, ...]:
 def _counting(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Leave out keys that came later and are not used: older models keep their digest."""
     later = {
-        "input": {"edge": 0, "centre": "floor"},
+        # Where pixels lie in the world changes no result.
+        "input": {"edge": 0, "centre": "floor", "deep": False} | {k: tables["input"][k] for k in ("spacing", "unit")},
         "output": {"dimensions": tables["output"]["dimensions"], "raw": []},
     }
     return {
@@ -348,9 +384,13 @@ def write_card(
         tables: Further tables by name; empty ones are left out.
     """
     keys = ("size", "resize", "edge", "centre", "interpolation", "channels", "layout", "scale", "mean", "std")
+    more: dict[str, Any] = {"deep": True} if needs.deep else {}
+    if needs.spacing is not None:
+        *distances, unit = needs.spacing
+        more |= {"spacing": distances, "unit": unit}
     whole = {
         "": top,
-        "input": {"name": input, **{key: getattr(needs, key) for key in keys}},
+        "input": {"name": input, **{key: getattr(needs, key) for key in keys}, **more},
         "output": output,
         **{name: table for name, table in tables.items() if table},
     }

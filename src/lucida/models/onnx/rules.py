@@ -17,7 +17,7 @@ class Rule:
     """What one key may hold.
 
     Attributes:
-        kind: The type: str, int, float (an int will do), tuple (a list of numbers), list (of texts) or
+        kind: The type: str, int, float (an int will do), bool, tuple (a list of numbers), list (of texts) or
             dict (a table).
         default: Value where the key is absent; REQUIRED refuses its absence.
         allowed: The only values that will do; empty for any.
@@ -50,6 +50,7 @@ _WORDS = {
     str: "a text that is not empty",
     int: "a whole number",
     float: "a number",
+    bool: "true or false",
     tuple: "a list of numbers, one a channel",
     list: "a list of texts",
     dict: "a table",
@@ -74,6 +75,7 @@ _READERS: dict[type, Callable[[Any], Any]] = {
     str: lambda v: v if isinstance(v, str) and v.strip() else None,
     int: lambda v: v if isinstance(v, int) and not isinstance(v, bool) else None,
     float: _number,
+    bool: lambda v: v if isinstance(v, bool) else None,
     tuple: _numbers,
     list: _texts,
     dict: lambda v: v if isinstance(v, dict) else None,
