@@ -38,7 +38,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from lucida.data import Samples, read_data
-from lucida.label.accuracy import Accuracy
+from lucida.evaluate.figure import Figure
 from lucida.models.threads import available_cores
 from lucida.train import backbone
 from lucida.train.classify import ClassifyRecipe
@@ -172,7 +172,7 @@ def compare(options: argparse.Namespace) -> None:
     theirs = peer_answers(samples, options)
     wanted = torch.tensor([samples.classes.index(s.labels[0]) for s in samples.of("validation")])
     for name, found in (("ours", ours), ("timm script", theirs)):
-        share = Accuracy.of(int((found == wanted).sum()), len(wanted))
+        share = Figure.share(int((found == wanted).sum()), len(wanted))
         print(f"{name:12s} accuracy {share.value:.3f} ({share.low:.3f} to {share.high:.3f}), {len(wanted)} images")
     only_ours = int(((ours == wanted) & (theirs != wanted)).sum())
     only_theirs = int(((ours != wanted) & (theirs == wanted)).sum())
