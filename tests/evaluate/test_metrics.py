@@ -104,6 +104,12 @@ def test_wilsons_interval_is_that_of_scipy(right: int, n: int) -> None:
     assert ours.low <= ours.value <= ours.high
 
 
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    found = Figure.share(8, 10)
+    # Wilson 1927 by hand: (0.8 + 1.92073/10 +- 1.959964 sqrt(0.016 + 0.0096036)) / 1.3841459
+    assert (found.low, found.high) == pytest.approx((0.4902, 0.9433), abs=1e-3)
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """95 % is promised; with 200 repetitions 0.90 to 0.99 is what chance allows."""
     random = np.random.default_rng(0)

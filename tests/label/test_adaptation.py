@@ -11,8 +11,8 @@ import pytest
 
 from lucida.catalog import Catalog
 from lucida.errors import InputError, MissingExtra
+from lucida.evaluate.figure import Figure
 from lucida.label import adaptation, label
-from lucida.label.accuracy import Accuracy
 from lucida.label.head import Head
 from lucida.models import find
 
@@ -36,7 +36,7 @@ def losses(monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
         head = real(*arguments)
         value = left.pop(0)
         head.losses = value + (0.1 - 0.01 * len(left)) * np.arange(12.0)
-        head.accuracy = Accuracy.of(9, 12)
+        head.accuracy = Figure.share(9, 12)
         return head
 
     monkeypatch.setattr(adaptation, "_held_out", held_out)

@@ -33,7 +33,7 @@ def test_what_can_be_told_apart_is_learnt(n):
     assert share_right(head, features, labels) >= 0.98
     assert head.accuracy is not None
     assert 0 <= head.accuracy.low <= head.accuracy.value <= head.accuracy.high <= 1
-    assert head.accuracy.examples == n
+    assert head.accuracy.n == n
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 200])
@@ -95,7 +95,7 @@ def test_a_class_with_one_example_beside_full_ones():
     features = np.concatenate([features, np.full((1, 6), -10, np.float32)])
     head = Head.fit(features, [*labels, "rare"])
     assert head.accuracy is not None
-    assert head.accuracy.examples == 41
+    assert head.accuracy.n == 41
     rare = head.predict(np.full((1, 6), -10, np.float32))[0]
     assert rare[head.classes.index("rare")] > 1 / 42
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import scipy.special
 
 from lucida.label import kernel
-from lucida.label.accuracy import Accuracy
 
 
 def test_softmax_and_loss_are_those_of_scipy():
@@ -100,16 +97,3 @@ def test_fewer_landmarks_come_near_all_of_them():
     fewer = kernel.solve(values[:, some], some, targets, np.ones(120, bool))
     assert fewer.weights.shape == (60, 3)
     assert fewer.loss == pytest.approx(full.loss, abs=0.1)
-
-
-def test_wilson_interval():
-    found = Accuracy.of(8, 10)
-    # Wilson 1927 by hand: (0.8 + 1.92073/10 +- 1.959964 sqrt(0.016 + 0.0096036)) / 1.3841459
-    assert found.low == pytest.approx(0.4902, abs=1e-3)
-    assert found.high == pytest.approx(0.9433, abs=1e-3)
-    stats = pytest.importorskip("scipy.stats")
-    for right, n in ((0, 5), (5, 5), (37, 90)):
-        interval = stats.binomtest(right, n).proportion_ci(method="wilson")
-        ours = Accuracy.of(right, n)
-        assert math.isclose(ours.low, interval.low, abs_tol=1e-6)
-        assert math.isclose(ours.high, interval.high, abs_tol=1e-6)

@@ -66,7 +66,7 @@ class Taught:
         self._head = Head.load(kept)
         found = self._head.accuracy
         self.accuracy = (found.value, found.low, found.high) if found else None
-        if found and found.examples < ENOUGH * len(self.classes):
+        if found and found.n < ENOUGH * len(self.classes):
             # 34 % were right held out where 43 % of new photos were.
             self.notes.append("With so few examples a class that is rather low: the one held out is missed.")
 

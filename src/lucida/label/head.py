@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lucida.errors import InputError
+from lucida.evaluate.figure import Figure
 from lucida.label import kernel
-from lucida.label.accuracy import Accuracy
 from lucida.label.threads import on_one_thread
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Head:
         self,
         classes: list[str],
         members: list[Member],
-        accuracy: Accuracy | None,
+        accuracy: Figure | None,
         examples: int,
         *,
         parts: dict[str, slice],
@@ -269,7 +269,7 @@ def _weights(solution: Solution) -> tuple[NDArray[np.float32], NDArray[np.float3
 
 def _held_out(
     solved: dict[tuple[str, ...], Solution], shares: dict[tuple[str, ...], float], targets: NDArray[np.intp]
-) -> tuple[Accuracy | None, Floats]:
+) -> tuple[Figure | None, Floats]:
     """Return the leave-one-out accuracy, and each example's log loss, of all members together."""
     counted = np.bincount(targets)[targets] > 1
     logits = np.sum([share * solved[c].held_out for c, share in shares.items()], axis=0)
@@ -277,4 +277,4 @@ def _held_out(
     if not counted.any():
         return None, losses
     right = int((logits.argmax(axis=1) == targets)[counted].sum())
-    return Accuracy.of(right, int(counted.sum())), losses
+    return Figure.share(right, int(counted.sum())), losses

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lucida.errors import ModelError
-from lucida.label.accuracy import Accuracy
+from lucida.evaluate.figure import Figure
 from lucida.label.head import Head, Member
 
 
@@ -19,7 +19,7 @@ def save_head(head: Head, path: Path) -> None:
     about = {
         "classes": head.classes,
         "members": [[list(m.parts), m.share] for m in head.members],
-        "accuracy": None if head.accuracy is None else list(head.accuracy.__dict__.values()),
+        "accuracy": None if (share := head.accuracy) is None else [share.value, share.low, share.high, share.n],
         "examples": head.examples,
         "parts": {name: [part.start, part.stop] for name, part in head._parts.items()},
         "scales": head._scales,
@@ -54,7 +54,7 @@ def load_head(path: Path) -> Head:
             return Head(
                 about["classes"],
                 members,
-                None if about["accuracy"] is None else Accuracy(*about["accuracy"]),
+                None if about["accuracy"] is None else Figure(*about["accuracy"]),
                 about["examples"],
                 parts={name: slice(*ends) for name, ends in about["parts"].items()},
                 scales=about["scales"],

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from lucida.errors import InputError, LucidaError
-from lucida.label.accuracy import Accuracy
+from lucida.evaluate.figure import Figure
 from lucida.models.registry import find
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class _Large:
 
     name: str
     leaves: bool
-    right: Accuracy | None
+    right: Figure | None
     latency: Stated | None
     cost: Stated | None
 
@@ -206,7 +206,7 @@ class _Large:
         found = {"large model": f"{self.name}{', which sends images to another machine' if self.leaves else ''}"}
         if self.right:
             found["its labels, checked by people"] = (
-                f"{self.right.value:.1%} right of {self.right.examples:,}, {self.right.low:.1%} to"
+                f"{self.right.value:.1%} right of {self.right.n:,}, {self.right.low:.1%} to"
                 f" {self.right.high:.1%} (measured; those that a review drew)"
             )
         if self.latency:
@@ -252,7 +252,7 @@ def _large(catalog: Catalog, run: Run, question: str) -> _Large:
     return _Large(
         run.model,
         leaves=bool(spec and spec.family == "openai_api" and "localhost" not in spec.source),
-        right=Accuracy.of(verdicts["right"], checked) if checked else None,
+        right=Figure.share(verdicts["right"], checked) if checked else None,
         latency=_latency(spec) if spec and not asked else None,
         cost=Stated(1000 * float(np.mean(costs)), "US dollars", "measured") if costs else None,
     )
@@ -277,7 +277,7 @@ def _median_ms(work: Callable[[], object]) -> float:
     return round(1000 * float(np.median(times)), 3)
 
 
-def _head_accuracy(catalog: Catalog, question: str) -> Accuracy | None:
+def _head_accuracy(catalog: Catalog, question: str) -> Figure | None:
     """Return how often a head over stored vectors names held-out labels rightly; None without vectors."""
     from lucida.label.head import Head
 
