@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lucida.data.sample import VALIDATION
+from lucida.models.needs import RAW
 from lucida.train import recipes
 from lucida.train.location import CONFIG, MODEL, RESULT
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
+    from lucida.models.needs import ImageNeeds
+    from lucida.train.recipe import Recipe
     from lucida.train.request import Request
     from lucida.train.settings import Settings
 
@@ -100,6 +103,8 @@ def run_train(
         "size": request.size,
         "augmentation": request.augmentation,
         **({"include": include} if include else {}),
+        # Runs that were started before there was a choice go on.
+        **({"channels": request.channels} if request.channels != "auto" else {}),
         **request.extra,
         **settings.deciding(),
     }
@@ -110,7 +115,8 @@ def run_train(
         return kept
     recipe = recipes.make(task, replace(request, folder=folder))
     about = {"model": model, "classes": list(request.samples.classes), "images": len(recipe)}
-    write_json(folder / CONFIG, {**about, "validation": len(request.samples.of(VALIDATION)), **parameters})
+    about |= {"validation": len(request.samples.of(VALIDATION))}
+    write_json(folder / CONFIG, {**about, **parameters, **_seen(recipe)})
     state = recipe.fit(settings, folder)
     partial = folder / f"{MODEL}.partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -138,6 +144,15 @@ def run_train(
     write_json(folder / RESULT, {**result.to_json(), "ended": time.time()})
     catalog.runs.finish(run.id)
     return result
+
+
+def _seen(recipe: Recipe) -> dict[str, Any]:
+    """Return what is looked at of images, where it is not RGB of 8 bits, and how far apart their pixels lie."""
+    needs: ImageNeeds | None = getattr(recipe, "needs", None)
+    if needs is None:
+        return {}
+    found: dict[str, Any] = {"channels": RAW, "depth": needs.depth, "deep": needs.deep} if needs.channels == RAW else {}
+    return found | ({"spacing": list(needs.spacing)} if needs.spacing else {})
 
 
 def read_result(folder: Path) -> TrainResult | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lucida.data import Samples
+    from lucida.models.needs import ImageNeeds
     from lucida.train.teacher import Teacher
 
 
@@ -30,6 +31,8 @@ class Request:
         extra: What only one recipe reads, by name.
         teacher: Who is learned from, where somebody is.
         folder: Of the run, for what must be found again when it goes on; None where nothing is to be kept.
+        channels: What is looked at of images: "rgb" of 8 bits, "raw" for all that is stored, or "auto".
+        like: A model whose images are to be prepared in the same way; None to go by these images.
     """
 
     samples: Samples
@@ -42,6 +45,8 @@ class Request:
     extra: dict[str, Any] = field(default_factory=dict)
     teacher: Teacher | None = None
     folder: Path | None = None
+    channels: str = "auto"
+    like: ImageNeeds | None = None
 
     @property
     def train(self) -> Samples:

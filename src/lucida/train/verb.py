@@ -26,6 +26,7 @@ def train(
     tune: Literal["full", "probe", "lora"] = "full",
     size: int | None = None,
     augmentation: Literal["auto", "none", "light", "medium", "strong"] = "auto",
+    channels: Literal["auto", "rgb", "raw"] = "auto",
     include: Literal["reviewed", "accepted", "proposed"] = "accepted",
     labels: int | None = None,
     teacher: str = "",
@@ -67,6 +68,8 @@ def train(
         tune: Train "full"; only a linear "probe"; or "lora", low-rank changes.
         size: Side of the images in pixels.
         augmentation: How much training images are changed.
+        channels: What is looked at of images: "rgb", 8 bits a colour; "raw", all channels as they are stored, normalised
+            by the training images; "auto" takes "raw" for images of more than 8 bits or of more than four channels.
         include: From the catalog: only answers of people ("reviewed"), certified ones too ("accepted"), or also
             proposals ("proposed").
         labels: For "semi-supervised": keep the labels of only so many training images a class, to see what few give.
@@ -125,7 +128,9 @@ def train(
     with Catalog.open(catalog, create=data is not None) as opened:
         samples = _samples(opened, recipes.entry(task), data, question, include, teacher)
         extra = {name: value for name, value in own.items() if name in recipes.entry(task).options}
-        request = Request(samples, model, _start(opened, start), tune, size, augmentation, seed, extra)
+        request = Request(
+            samples, model, _start(opened, start), tune, size, augmentation, seed, extra, channels=channels
+        )
         if "teacher" in extra:
             request = _taught(opened, request, teacher)
         included = include if data is None and recipes.entry(task).labels != "any" else ""
