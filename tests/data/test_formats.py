@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from lucida.data import Boxes, Mask, read_data
-from lucida.data.coco import run_lengths
 from lucida.data.voc import parse_xml
 from lucida.errors import ImageError, InputError
 from lucida.images import decode
@@ -168,27 +167,6 @@ def test_coco_gives_tags_and_masks(tmp_path: Path) -> None:
     assert set(np.unique(pixels)) == {0, dog}
     assert pixels[8, 16] == dog
     assert pixels[28, 6] == 0
-
-
-def test_run_lengths_go_down_the_columns() -> None:
-    # Of the COCO API: mask.encode of [[0, 1, 0], [1, 1, 0]] has the counts 1, 1, 2 ones, then the rest.
-    expected = np.array([[0, 1, 0], [1, 1, 0]], bool)
-    assert np.array_equal(run_lengths({"counts": [1, 3, 2], "size": [2, 3]}, (3, 2)), expected)
-    assert np.array_equal(run_lengths({"counts": "132", "size": [2, 3]}, (3, 2)), expected)
-    with pytest.raises(ValueError, match="run lengths"):
-        run_lengths({"counts": [1, 3], "size": [2, 3]}, (3, 2))
-
-
-@pytest.mark.torch
-def test_packed_run_lengths_agree_with_the_coco_api() -> None:
-    api = pytest.importorskip("faster_coco_eval.core.mask")
-    rng = np.random.default_rng(3)
-    for side in (7, 64, 300):
-        mask = (rng.random((side, side + 5)) < rng.uniform(0.02, 0.9)).astype(np.uint8)
-        packed = api.encode(np.asfortranarray(mask))
-        text = packed["counts"].decode() if isinstance(packed["counts"], bytes) else packed["counts"]
-        found = run_lengths({"counts": text, "size": [side, side + 5]}, (side + 5, side))
-        assert np.array_equal(found, mask.astype(bool))
 
 
 def test_a_broken_segmentation_is_an_error_of_its_image(tmp_path: Path) -> None:

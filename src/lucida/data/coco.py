@@ -19,6 +19,7 @@ from PIL import ImageDraw
 from lucida.data.files import Omitted, inside, reader, size_of, split_within, whole_boxes
 from lucida.data.sample import Mask, Sample, Samples, Target, Task
 from lucida.errors import ImageError, InputError
+from lucida.results import run_lengths
 
 _PLACES: Final = ("*.json", "annotations/*.json", "*/_annotations.coco.json", "*/annotations/*.json", "*/*.json")
 _SIGNS: Final = (b'"images"', b'"annotations"', b'"categories"')
@@ -188,7 +189,7 @@ def draw_mask(layers: list[tuple[int, Any]], size: tuple[int, int]) -> bytes:
     try:
         for number, shape in layers:
             if isinstance(shape, dict):
-                mask.paste(number, mask=Pillow.fromarray(run_lengths(shape, size).astype(np.uint8) * 255))
+                mask.paste(number, mask=Pillow.fromarray(run_lengths.decode(shape, size).astype(np.uint8) * 255))
             for polygon in shape if isinstance(shape, list) else ():
                 if len(polygon) >= 6:
                     ImageDraw.Draw(mask).polygon([float(value) for value in polygon], fill=number)
@@ -202,39 +203,3 @@ def draw_mask(layers: list[tuple[int, Any]], size: tuple[int, int]) -> bytes:
     out = io.BytesIO()
     mask.save(out, "PNG", compress_level=1)
     return out.getvalue()
-
-
-def run_lengths(shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Decode run lengths into bool (height, width).
-
-    Source: `rleFrString` of the COCO API's maskApi.c for those that are packed into text.
-
-    Raises:
-        ValueError: They do not fill the image.
-    """
-    width, height = size
-    counts = shape["counts"]
-    runs = np.array(_unpack(counts) if isinstance(counts, str) else counts, np.int64)
-    if list(shape.get("size", (height, width))) != [height, width]:
-        raise ValueError(f"run lengths of {shape['size']} on an image of {[height, width]}")
-    if (runs < 0).any() or int(runs.sum()) != width * height:
-        raise ValueError(f"run lengths of {int(runs.sum()):,} pixels on an image of {width * height:,}")
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape(width, height).T
-
-
-def _unpack(text: str) -> list[int]:
-    """Return the counts that a text packs: five bits a character, differences from the last but one."""
-    counts: list[int] = []
-    value = shift = 0
-    for character in text.encode("ascii"):
-        code = character - 48
-        value |= (code & 31) << shift
-        shift += 5
-        if code & 32:
-            continue
-        if code & 16:
-            value -= 1 << shift
-        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-        value = shift = 0
-    return counts
