@@ -205,3 +205,31 @@ def test_small_collections_never_load_lance(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_some_images_and_some_parts_are_compared(
+    filled: Catalog, values: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = filled.images.ids()
+    query = np.random.default_rng(1).normal(size=16).astype(np.float32)
+    parts = (slice(0, 4), slice(8, 16))
+
+    def cosine(part: slice) -> np.ndarray:
+        rows, one = values[:, part], query[part]
+        return rows @ one / np.linalg.norm(rows, axis=1) / np.linalg.norm(one)
+
+    likeness = (cosine(parts[0]) + cosine(parts[1])) / 2
+    among = np.arange(0, 300, 7)
+    for largest in (200_000, 100, 20):
+        monkeypatch.setattr(module, "EXACT", largest)
+        found = filled.vectors.search(KEY, query, 5, parts=parts)
+        assert [id for id, _ in found] == [ids[i] for i in np.argsort(-likeness)[:5]]
+        assert np.allclose([score for _, score in found], np.sort(likeness)[::-1][:5], atol=1e-5)
+        best = among[np.argsort(-likeness[among])[:5]]
+        chosen = [*(ids[i] for i in among), "0" * 63 + "x"]
+        found = filled.vectors.search(KEY, query, 5, parts=parts, among=chosen)
+        assert [id for id, _ in found] == [ids[i] for i in best]
+        whole = filled.vectors.search(KEY, query, 3, among=chosen)
+        cosines = cosine(slice(0, 16))
+        assert [id for id, _ in whole] == [ids[i] for i in among[np.argsort(-cosines[among])[:3]]]
+        assert filled.vectors.search(KEY, query, 5, among=[]) == []

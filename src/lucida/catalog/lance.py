@@ -18,9 +18,8 @@ from lucida.errors import CatalogError
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
-# An index alone finds a quarter of the true neighbours at this size; comparing so many times k exactly finds
-# nearly all (measured on a million vectors of 512 dimensions).
-REFINE: Final = 50
+# Eight bits a number tell neighbours apart but for the last few; so many times k are compared exactly.
+REFINE: Final = 5
 PROBES: Final = 20
 # Look-ups by number up to here; one pass over the table beyond.
 FEW: Final = 20_000
@@ -79,23 +78,26 @@ def search(folder: Path, key: str, unit: Array, k: int) -> list[tuple[int, float
     ]
 
 
-def index(folder: Path, key: str) -> None:
-    """Make the index of a table, or bring it up to date, and drop what older versions left behind."""
+def index(folder: Path, key: str, *, most_unindexed: int = 0) -> None:
+    """Make the index of a table, or bring it up to date, and drop what older versions left behind.
+
+    Args:
+        folder: The folder of all tables.
+        key: Model and revision.
+        most_unindexed: Leave an index as it is while no more rows than this are not in it.
+    """
     table = _open(folder, key)
     if table is None:
         return
-    from lancedb.index import IvfPq
+    from lancedb.index import IvfSq
 
     with _errors(folder):
-        if not list(table.list_indices()):
-            dimensions = table.schema.field("vector").type.list_size
-            parts = next(n for n in (8, 4, 2, 1) if dimensions % n == 0)
-            config = IvfPq(
-                distance_type="cosine",
-                num_partitions=max(1, round(table.count_rows() ** 0.5)),
-                num_sub_vectors=dimensions // parts,
-            )
-            table.create_index("vector", config=config)
+        made = list(table.list_indices())
+        if made and table.index_stats(made[0].name).num_unindexed_rows <= most_unindexed and most_unindexed:
+            return
+        if not made:
+            partitions = max(1, round(table.count_rows() ** 0.5))
+            table.create_index("vector", config=IvfSq(distance_type="cosine", num_partitions=partitions))
         table.optimize(cleanup_older_than=timedelta(days=1))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from lucida.catalog.images import numbers as image_numbers
+from lucida.catalog.nearest import among_only, best, compared
 from lucida.catalog.schema import images, vector_keys, vectors
 from lucida.catalog.store import Store, chunks, insert_ignoring, pairs
 from lucida.errors import InputError, UnknownName
@@ -25,6 +26,10 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 BULK: Final = 4096
 # Below this, an exact search in memory is as fast as any index and misses nothing.
 EXACT: Final = 200_000
+# Vectors that may wait for the index; they are found meanwhile, by a look at each.
+UNINDEXED: Final = 20_000
+# How many times more an index is asked for where only parts of the vectors are compared.
+AGAIN: Final = 20
 
 
 class Vectors:
@@ -34,7 +39,7 @@ class Vectors:
         self._store = store
         self._folder = folder
         self._pending: dict[str, int] = {}
-        self._unit: tuple[str, list[str], Array] | None = None
+        self._unit: tuple[tuple[str, tuple[slice, ...]], list[str], Array] | None = None
 
     def add(self, key: str, ids: Sequence[str], values: Array) -> int:
         """Add vectors; those of images that have one already change nothing.
@@ -132,13 +137,25 @@ class Vectors:
             query = select(func.count()).join(vector_keys).where(vector_keys.c.key == key).select_from(vectors)
             return int(connection.execute(query).scalar_one())
 
-    def search(self, key: str, query: Array, k: int = 10) -> list[tuple[str, float]]:
+    def search(
+        self,
+        key: str,
+        query: Array,
+        k: int = 10,
+        *,
+        among: Sequence[str] | None = None,
+        parts: Sequence[slice] = (),
+    ) -> list[tuple[str, float]]:
         """Return the images whose vectors point most nearly the same way.
+
+        Exact up to 200,000 vectors of a key, or as many images to choose among; by an index beyond.
 
         Args:
             key: Model and revision.
             query: float32 (d,).
             k: How many.
+            among: Content ids to choose among; None stands for all. Those without a vector are left out.
+            parts: Compare these parts of the vectors, each at length one; the whole as it is where empty.
 
         Returns:
             Pairs of content id and cosine similarity (-1 to 1), most similar first.
@@ -154,12 +171,26 @@ class Vectors:
         if vector.shape != (dimensions,):
             raise InputError("The query does not fit the vectors.", expected=f"shape ({dimensions},)",
                              got=str(vector.shape), hint=f"embed the query with {key}")  # fmt: skip
-        length = float(np.linalg.norm(vector))
-        vector = vector / length if length else vector
-        if total > EXACT:
-            return self._search_lance(key, number, vector, k)
-        ids, unit = self._normalised(key)
-        return _nearest(ids, unit @ vector, k)
+        unit = compared(vector[None], parts)[0]
+        if total <= EXACT:
+            ids, rows = self._normalised(key, tuple(parts))
+            return best(ids, among_only(ids, rows @ unit, among), k)
+        if among is not None and len(among) <= EXACT:
+            return self._scan(key, unit, among, parts, k)
+        # An index compares whole vectors, and knows of no choice: so many more are taken, and compared again.
+        wanted = k if among is None else min(total, 4 * k * -(-total // max(len(among), 1)))
+        found = self._search_lance(key, number, vector, wanted * (AGAIN if parts else 1))
+        chosen = None if among is None else set(among)
+        left = [id for id, _ in found if chosen is None or id in chosen]
+        return self._scan(key, unit, left, parts, k) if parts else [one for one in found if one[0] in set(left)][:k]
+
+    def ready(self, key: str) -> None:
+        """Make a large collection ready to be searched: moved to Lance and indexed, where much of it is not yet."""
+        if self.count(key) > EXACT:
+            self._compact(key, BULK)
+            from lucida.catalog import lance
+
+            lance.index(self._folder, key, most_unindexed=UNINDEXED)
 
     def compact(self, key: str | None = None) -> None:
         """Move all vectors that wait in SQLite to Lance, and index what is too large for an exact search.
@@ -221,34 +252,50 @@ class Vectors:
                         )
                     )
 
-    def _normalised(self, key: str) -> tuple[list[str], Array]:
+    def _normalised(self, key: str, parts: tuple[slice, ...]) -> tuple[list[str], Array]:
         """Return ids and unit vectors of a key, kept in memory for as long as they are the same images."""
         with self._store.read() as connection:
             number, _ = self._key(connection, key)
             query = select(images.c.id).join(vectors).where(vectors.c.key == number, images.c.placed)
             ids = list(connection.execute(query.order_by(images.c.number)).scalars())
         kept = self._unit
-        if kept is None or kept[0] != key or kept[1] != ids:
-            values = self.get(key, ids)
-            values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-            self._unit = kept = (key, ids, values)
+        if kept is None or kept[0] != (key, parts) or kept[1] != ids:
+            self._unit = kept = ((key, parts), ids, compared(self.get(key, ids), parts))
         return kept[1], kept[2]
 
-    def _search_lance(self, key: str, number: int, unit: Array, k: int) -> list[tuple[str, float]]:
+    def _scan(
+        self, key: str, unit: Array, ids: Sequence[str], parts: Sequence[slice], k: int
+    ) -> list[tuple[str, float]]:
+        """Compare some images exactly, block by block."""
+        absent = set(self.missing(key, ids))
+        there = [id for id in ids if id not in absent]
+        scores = np.empty(len(there), np.float32)
+        for start in range(0, len(there), BULK):
+            part = slice(start, start + BULK)
+            scores[part] = compared(self.get(key, there[part]), parts) @ unit
+        return best(there, scores, k)
+
+    def _search_lance(self, key: str, number: int, query: Array, k: int) -> list[tuple[str, float]]:
         from lucida.catalog import lance
 
-        near = dict(lance.search(self._folder, key, unit, k))
-        with self._store.read() as connection:
-            query = select(vectors.c.image, vectors.c.data).where(vectors.c.key == number, vectors.c.data.is_not(None))
-            for image, data in connection.execute(query):
-                value = np.frombuffer(data, "<f4")
-                near[image] = float(value @ unit) / max(float(np.linalg.norm(value)), 1e-12)
-            best = sorted(near.items(), key=lambda pair: -pair[1])[: k + CHANGED]
-            ids = select(images.c.number, images.c.id).where(
-                images.c.number.in_([image for image, _ in best]), images.c.placed
-            )
-            named: dict[int, str] = pairs(connection.execute(ids))
-        return [(named[image], score) for image, score in best if image in named][:k]
+        unit = compared(query[None], ())[0]
+        for asked in (k, k + CHANGED):
+            near = dict(lance.search(self._folder, key, unit, asked))
+            exhausted = len(near) < asked
+            with self._store.read() as connection:
+                waiting = select(vectors.c.image, vectors.c.data)
+                waiting = waiting.where(vectors.c.key == number, vectors.c.data.is_not(None))
+                for image, data in connection.execute(waiting):
+                    value = np.frombuffer(data, "<f4")
+                    near[image] = float(value @ unit) / max(float(np.linalg.norm(value)), 1e-12)
+                named: dict[int, str] = {}
+                for part in chunks(near):
+                    ids = select(images.c.number, images.c.id).where(images.c.number.in_(part), images.c.placed)
+                    named |= pairs(connection.execute(ids))
+            found = sorted(((named[one], score) for one, score in near.items() if one in named), key=lambda p: -p[1])
+            if len(found) >= k or exhausted:
+                break
+        return found[:k]
 
     def _key(self, connection: Connection, key: str) -> tuple[int, int]:
         query = select(vector_keys.c.number, vector_keys.c.dimensions).where(vector_keys.c.key == key)
@@ -259,7 +306,7 @@ class Vectors:
         return row.number, row.dimensions
 
 
-# Images whose files have changed may still lie in Lance: so many more are asked for.
+# Images whose files have changed may still lie in Lance: where they are among the nearest, so many more are asked for.
 CHANGED: Final = 100
 
 
@@ -277,15 +324,6 @@ def _rows(connection: Connection, key: int, place: dict[str, int]) -> Iterable[A
         return
     for part in chunks(place):
         yield from connection.execute(query.where(images.c.id.in_(part)))
-
-
-def _nearest(ids: list[str], scores: Array, k: int) -> list[tuple[str, float]]:
-    k = min(k, len(ids))
-    if k <= 0:
-        return []
-    best = np.argpartition(-scores, k - 1)[:k]
-    best = best[np.lexsort((best, -scores[best]))]
-    return [(ids[i], float(scores[i])) for i in best]
 
 
 def _key_number(connection: Connection, key: str, dimensions: int) -> int:

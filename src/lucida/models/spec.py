@@ -33,12 +33,19 @@ class Gives:
         parts: Named slices of the vector, each of its own kind and scale; together they cover it.
         classes: Names of the classes that its logits stand for, in order.
         words: Which output is matched to words: "embedding" or "logits".
+        near: Names of the parts that a search compares, each at length one; the whole vector as it is where empty.
     """
 
     dimensions: int = 0
     parts: dict[str, slice] = field(default_factory=dict)
     classes: tuple[str, ...] = field(default=(), repr=False)
     words: Output = "embedding"
+    near: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> tuple[slice, ...]:
+        """The parts of a vector that a search compares; none where it compares the whole."""
+        return tuple(self.parts[name] for name in self.near)
 
 
 @dataclass(frozen=True)
@@ -218,6 +225,14 @@ class Matcher:
     """
 
     notes: Sequence[str] = ()
+
+    @property
+    def directions(self) -> NDArray[np.float32] | None:
+        """Unit vectors float32 (classes, d) whose cosine with an embedding ranks images as `logits` does.
+
+        None where the scores are no cosines: then every image is scored.
+        """
+        return None
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities up to a constant an image, float32 (n, classes), of outputs (n, d)."""

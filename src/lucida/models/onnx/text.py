@@ -60,6 +60,10 @@ class TextMatcher(Matcher):
         self._classes = unit(np.stack([part.mean(axis=0) for part in np.split(vectors, ends[:-1])]))
         self._scale = np.float32(text.logit_scale)
 
+    @property
+    def directions(self) -> NDArray[np.float32]:
+        return self._classes
+
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         check_rows(outputs, self._classes.shape[1])
         return np.asarray(self._scale * unit(outputs) @ self._classes.T, np.float32)
