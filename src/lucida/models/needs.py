@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 import PIL.Image
@@ -27,7 +27,7 @@ Layout = Literal["NCHW", "NHWC"]
 RESIZES: tuple[str, ...] = ("squash", "crop", "pad")  # those that give every image the same shape
 INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 CHANNELS: tuple[str, ...] = get_args(Channels)
-RAW = "raw"
+RAW: Final = "raw"
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 CENTRES: tuple[str, ...] = get_args(Centre)
 

@@ -126,10 +126,8 @@ def build(name: str, *, start: str = "auto", channels: int = 3, size: int | None
         InputError: The weights are not to be had, or are of another network.
     """
     size = size or _size_of_run(start)
-    backbone = _embedded(start) if name == EMBEDDED else _timm(name, start, channels, size)
+    backbone = _embedded(start, channels) if name == EMBEDDED else _timm(name, start, channels, size)
     if name == EMBEDDED and channels != 3:
-        first = backbone.trunk.stem[0]
-        backbone.trunk.stem[0] = _adapted(first, channels)
         backbone.mean, backbone.std = (0.5,) * channels, (0.25,) * channels
     return backbone
 
@@ -142,7 +140,7 @@ def _size_of_run(start: str) -> int | None:
     return read_card(card).needs.size if card.is_file() else None
 
 
-def _embedded(start: str) -> Backbone:
+def _embedded(start: str, channels: int) -> Backbone:
     from lucida.models.embedded.family import weights
     from lucida.models.embedded.network import Encoder
     from lucida.models.embedded.tuned import load_network
@@ -151,6 +149,7 @@ def _embedded(start: str) -> Backbone:
     # The shipped weights, and what was trained from them, have no norms any more.
     folded = shipped or (start != "nothing" and "stem.0.bias" in trunk_weights(Path(start)))
     trunk = EncoderTrunk(load_network(weights()) if folded else Encoder(10))
+    adapt_first(trunk, channels)
     licence = "research only, see lucida/models/embedded/weights/LICENSE"
     backbone = Backbone(EMBEDDED, trunk, 384, 128, *IMAGENET, 1e-3, EMBEDDED, licence, target="blocks")
     if start == "nothing":
@@ -228,16 +227,46 @@ def _published(full: str, options: dict[str, Any]) -> nn.Module:
     return trunk
 
 
-def _adapted(first: nn.Conv2d, channels: int) -> nn.Conv2d:
-    """Return a first layer for other channels: the mean filter, as strong in sum as before."""
+def adapt_first(network: nn.Module, channels: int) -> None:
+    """Let a network for images of three channels take others, in place: its first convolution is adapted."""
+    if channels == 3:
+        return
+    name, first = next(
+        (name, module)
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d) and module.in_channels == 3
+    )
     layer = nn.Conv2d(
-        channels, first.out_channels, first.kernel_size, first.stride, first.padding, bias=first.bias is not None
+        channels,
+        first.out_channels,
+        first.kernel_size,  # type: ignore[arg-type, unused-ignore]
+        first.stride,  # type: ignore[arg-type, unused-ignore]
+        first.padding,  # type: ignore[arg-type, unused-ignore]
+        first.dilation,  # type: ignore[arg-type, unused-ignore]
+        bias=first.bias is not None,
     )
     with torch.no_grad():
-        layer.weight.copy_(first.weight.mean(1, keepdim=True).repeat(1, channels, 1, 1) * 3 / channels)
+        layer.weight.copy_(adapted(first.weight, channels))
         if first.bias is not None and layer.bias is not None:
             layer.bias.copy_(first.bias)
-    return layer
+    setattr(network.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2], layer)
+    for module in network.modules():
+        # Networks of transformers look whether images have as many channels as they were made for.
+        if getattr(module, "num_channels", None) == 3:
+            module.num_channels = channels
+
+
+def adapted(weight: Tensor, channels: int) -> Tensor:
+    """Return filters (outputs, c, h, w) for other channels: the mean filter, as strong in sum as before."""
+    return weight.mean(1, keepdim=True).repeat(1, channels, 1, 1) * weight.shape[1] / channels
+
+
+def fitting(stored: Tensor, wanted: Tensor) -> Tensor:
+    """Return stored weights, adapted where they are filters for images of other channels than those wanted."""
+    filters = stored.ndim == wanted.ndim == 4 and stored.shape != wanted.shape
+    if filters and stored.shape[0] == wanted.shape[0] and stored.shape[2:] == wanted.shape[2:]:
+        return adapted(stored, wanted.shape[1])
+    return stored
 
 
 def load_trunk(trunk: nn.Module, run: Path) -> None:
@@ -252,7 +281,8 @@ def load_trunk(trunk: nn.Module, run: Path) -> None:
     """
     from lucida.train.loop import another
 
-    weights = trunk_weights(run)
+    own = trunk.state_dict()
+    weights = {n: fitting(value, own[n]) if n in own else value for n, value in trunk_weights(run).items()}
     try:
         trunk.load_state_dict(_resampled(weights, trunk))
     except RuntimeError as error:

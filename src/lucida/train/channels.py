@@ -117,7 +117,13 @@ class Moments:
         return np.where(found <= FLAT * np.abs(self.mean), 0.0, found)
 
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return means and deviations; 1 for the deviation of a channel that is always the same."""
+        """Return means and deviations; 1 for the deviation of a channel that is always the same.
+
+        Raises:
+            InputError: No image was looked at.
+        """
+        if not len(self.number):
+            raise InputError("There is no image to train on.", expected="a training part", got="none that can be read")
         std = self.std
         return tuple(self.mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist())
 

@@ -13,9 +13,8 @@ from torch.nn import functional
 
 from lucida.data.sample import Soft
 from lucida.errors import InputError, UnknownName
-from lucida.images import Image
-from lucida.models.needs import ImageNeeds
 from lucida.train import augmentation, backbone
+from lucida.train.channels import look
 from lucida.train.export import export_classifier
 from lucida.train.pictures import Pictures
 from lucida.train.recipe import Recipe
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lucida.data import Sample, Samples
+    from lucida.models.needs import ImageNeeds
     from lucida.train.augmentation import Strength
     from lucida.train.request import Request
     from lucida.train.trained import Trained
@@ -59,7 +59,11 @@ class ClassifyRecipe(Recipe):
         self.classes = request.samples.classes
         self.notes += check_classes(self.train, self.classes, several=several)
         torch.manual_seed(request.seed)
-        self.backbone = backbone.build(request.model or backbone.EMBEDDED, start=request.start, size=request.size)
+        self.channels = look(request.samples, request.channels, request.like)
+        self.notes += self.channels.notes
+        self.backbone = backbone.build(
+            request.model or backbone.EMBEDDED, start=request.start, channels=self.channels.depth, size=request.size
+        )
         self.notes += [self.backbone.note] if self.backbone.note else []
         self.size = request.size or self.backbone.size
         self.network = self.model = backbone.Classifier(
@@ -71,9 +75,12 @@ class ClassifyRecipe(Recipe):
         self.tune = request.tune
         self.rate = self.backbone.rate if request.tune != "probe" else 1e-2
         self.strength: Strength = _strength(request.augmentation, request.tune)
-        self.needs = ImageNeeds(self.size, "squash", "bilinear", mean=self.backbone.mean, std=self.backbone.std)
-        self._views = augmentation.whole_images(self.size, self.strength)
-        self._pictures = Pictures(self.train, round(self.size * 1.25), what="Reading training images")
+        edge = round(self.size * 1.25)
+        self._pictures = Pictures(self.train, edge, what="Reading training images", channels=self.channels)
+        usual = (self.backbone.mean, self.backbone.std)
+        self.needs = self.channels.needs(self.size, "squash", usual, self._pictures.moments)
+        self.notes += self._pictures.moments.notes()
+        self._views = augmentation.whole_images(self.size, self.strength, raw=self.channels.raw)
         self.skipped |= self._pictures.skipped
         self._rows = self._pictures.readable()
         self._targets = self._target_rows(self.train)
@@ -89,7 +96,7 @@ class ClassifyRecipe(Recipe):
         picture = self._pictures[place]
         if picture is None:
             return None
-        return self._views(torch.from_numpy(picture.pixels).permute(2, 0, 1)), self._targets[place]
+        return self._views(augmentation.as_tensor(picture.pixels, self.needs)), self._targets[place]
 
     def collate(self, examples: list[Any]) -> tuple[Tensor, Tensor]:
         return torch.stack([image for image, _ in examples]), torch.stack([target for _, target in examples])
@@ -114,7 +121,7 @@ class ClassifyRecipe(Recipe):
         return {"loss": self.criterion(network(images), targets)}
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return uint8 (n, c, h, w) as the network takes it."""
+        """Return views (n, c, h, w) as the network takes them."""
         return normalise(images, self.needs)
 
     def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -124,7 +131,7 @@ class ClassifyRecipe(Recipe):
         return functional.cross_entropy(logits.float(), targets, label_smoothing=SMOOTHING)
 
     def predict(self, network: nn.Module, images: Tensor, device: torch.device, batch: int = 128) -> Tensor:
-        """Return logits float32 (n, classes) of uint8 images (n, c, size, size), on the CPU."""
+        """Return logits float32 (n, classes) of views (n, c, size, size), on the CPU."""
         network.eval()
         parts = [network(self.normalise(part.to(device))).float().cpu() for part in images.split(batch)]
         return torch.cat(parts)
@@ -151,29 +158,38 @@ class ClassifyRecipe(Recipe):
 
     def _prepared(self, samples: Samples) -> tuple[Tensor, Tensor]:
         """Return the validation images as they will be prepared when the model is used, and their targets."""
-        pictures = Pictures(samples, 0, what="Reading validation images")
+        pictures = Pictures(samples, 0, what="Reading validation images", channels=self.channels)
         self.skipped |= pictures.skipped
         return prepared(pictures, self.needs), self._target_rows(samples)[pictures.readable()]
 
 
 def prepared(pictures: Pictures, needs: ImageNeeds) -> Tensor:
-    """Return the images that can be read as they will be prepared when the model is used, uint8 (n, c, size, size).
+    """Return the images that can be read as they will be prepared when the model is used, (n, c, size, size).
+
+    Returns:
+        uint8 RGB, or float32 normalised, as `lucida.train.augmentation.as_tensor` says.
 
     Raises:
         InputError: None of them can be read.
     """
-    found = [needs.fit(Image(one.pixels, "RGB")) for row in pictures.readable() if (one := pictures[row]) is not None]
+    rows = pictures.readable()
+    found = [augmentation.fitted(one.pixels, needs) for row in rows if (one := pictures[row]) is not None]
     if not found:
         raise InputError(
             "None of the images that training is judged by can be read.",
             expected="a validation part of images",
             got=next(iter(pictures.skipped.values()), "none"),
         )
-    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
+    return torch.stack(found)
 
 
 def normalise(images: Tensor, needs: ImageNeeds) -> Tensor:
-    """Return uint8 (n, c, h, w) as float32, scaled and normalised, in the layout that convolutions are fastest in."""
+    """Return uint8 (n, c, h, w) as float32, scaled and normalised, in the layout that convolutions are fastest in.
+
+    What is float32 already is of all channels, and normalised.
+    """
+    if images.is_floating_point():
+        return images.contiguous(memory_format=torch.channels_last)
     mean = torch.tensor(needs.mean, device=images.device).view(1, -1, 1, 1)
     std = torch.tensor(needs.std, device=images.device).view(1, -1, 1, 1)
     return ((images.float() * needs.scale - mean) / std).contiguous(memory_format=torch.channels_last)
@@ -284,5 +300,5 @@ def rebuild(trained: Trained) -> backbone.Classifier:
     config = trained.config
     # The embedded encoder has two shapes; the run's own weights say which.
     start = str(trained.folder) if config["model"] == backbone.EMBEDDED else "nothing"
-    trunk = backbone.build(config["model"], start=start, size=trained.needs.size)
+    trunk = backbone.build(config["model"], start=start, channels=trained.needs.depth, size=trained.needs.size)
     return backbone.Classifier(trunk.trunk, trunk.width, len(trained.classes), 0.1)

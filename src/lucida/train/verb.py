@@ -68,8 +68,8 @@ def train(
         tune: Train "full"; only a linear "probe"; or "lora", low-rank changes.
         size: Side of the images in pixels.
         augmentation: How much training images are changed.
-        channels: What is looked at of images: "rgb", 8 bits a colour; "raw", all channels as they are stored, normalised
-            by the training images; "auto" takes "raw" for images of more than 8 bits or of more than four channels.
+        channels: What is looked at of images: "rgb", 8 bits a colour; "raw", all channels as they are stored,
+            normalised by the training images; "auto" takes "raw" for more than 8 bits or more than four channels.
         include: From the catalog: only answers of people ("reviewed"), certified ones too ("accepted"), or also
             proposals ("proposed").
         labels: For "semi-supervised": keep the labels of only so many training images a class, to see what few give.

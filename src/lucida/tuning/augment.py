@@ -59,6 +59,18 @@ def jitter_colour(images: Tensor, generator: Generator, strength: float = 0.35) 
     return (grey + (images - grey) * saturation).clamp(0, 1)
 
 
+def jitter_values(images: Tensor, generator: Generator, strength: float = 0.3) -> Tensor:
+    """Change how strong and how high the values of whole images are, the same for all of their channels.
+
+    Args:
+        images: float32 (n, channels, height, width) of any number of channels, of mean 0 and deviation 1.
+        generator: Of chance.
+        strength: Largest share by which values grow or shrink, and largest shift, in deviations.
+    """
+    gain, shift = (uniform(len(images), -strength, strength, generator).view(-1, 1, 1, 1) for _ in range(2))
+    return images * (1 + gain) + shift
+
+
 def blur(images: Tensor, generator: Generator) -> Tensor:
     """Blur with a Gaussian of 0.4 to 1.5 pixels, one width for the batch."""
     sigma = float(uniform(1, 0.4, 1.5, generator))

@@ -12,13 +12,14 @@ from torch import Tensor
 from lucida.data.files import Omitted, whole_boxes
 from lucida.data.sample import Boxes
 from lucida.errors import InputError, UnknownName
-from lucida.images import Image
+from lucida.train.augmentation import as_tensor, fitted
 from lucida.train.detect.views import View
 from lucida.train.pictures import Pictures
 
 if TYPE_CHECKING:
     from lucida.data import Samples
     from lucida.models.needs import Frame, ImageNeeds
+    from lucida.train.channels import Channels
 
 STEP = 32  # sides of views are multiples of the coarsest stride
 
@@ -29,6 +30,7 @@ class Training:
     Args:
         samples: Whose targets are boxes, none, or unknown. Images without objects stay: they teach what is none.
         size: Shorter side that images are made smaller to, in pixels.
+        channels: What is looked at of images.
 
     Raises:
         InputError: No image has a box.
@@ -37,12 +39,16 @@ class Training:
     Attributes:
         shapes: Heights and widths of the whole images, in pixels.
         notes: What was left out or changed, a sentence each.
+        moments: Of all values, where all channels are looked at.
+        needs: What the network needs; to be set before views are asked for, where all channels are looked at.
     """
 
-    def __init__(self, samples: Samples, size: int) -> None:
+    def __init__(self, samples: Samples, size: int, channels: Channels | None = None) -> None:
         samples, self.notes = labelled(samples)
         omitted = Omitted()
-        self._pictures = Pictures(samples, size, what="Reading training images")
+        self._pictures = Pictures(samples, size, what="Reading training images", channels=channels)
+        self.moments = self._pictures.moments
+        self.needs: ImageNeeds | None = None
         self.skipped = self._pictures.skipped
         self._objects: dict[int, tuple[Tensor, Tensor]] = {}
         self.shapes: list[tuple[int, int]] = []
@@ -74,7 +80,7 @@ class Training:
         picture = self._pictures[place]
         if picture is None:
             return None
-        return View(torch.from_numpy(picture.pixels).permute(2, 0, 1), *self._objects[place])
+        return View(as_tensor(picture.pixels, self.needs), *self._objects[place])
 
     def another(self) -> View | None:
         """Return one at random."""
@@ -85,14 +91,14 @@ class Validation:
     """Validation images as they will be prepared when the model is used.
 
     Attributes:
-        images: uint8 (n, 3, size, size).
+        images: uint8 (n, 3, size, size); or float32 (n, c, size, size), normalised, where all channels are looked at.
         frames: Where each lies in what was prepared of it.
         truth: Of each, "boxes" float32 (k, 4) in pixels of the whole image, and "labels" int64 (k,).
     """
 
-    def __init__(self, samples: Samples, needs: ImageNeeds) -> None:
+    def __init__(self, samples: Samples, needs: ImageNeeds, channels: Channels | None = None) -> None:
         samples, _ = labelled(samples)
-        pictures = Pictures(samples, what="Reading validation images")
+        pictures = Pictures(samples, what="Reading validation images", channels=channels)
         self.skipped = pictures.skipped
         self.frames: list[Frame] = []
         self.truth: list[dict[str, Tensor]] = []
@@ -101,7 +107,7 @@ class Validation:
             picture = pictures[row]
             if picture is None:
                 continue
-            images.append(torch.tensor(needs.fit(Image(picture.pixels, "RGB"))).permute(2, 0, 1))
+            images.append(fitted(picture.pixels, needs))
             self.frames.append(needs.frame(picture.width, picture.height))
             boxes, labels = objects(samples, row, (picture.width, picture.height), Omitted())
             self.truth.append({"boxes": boxes, "labels": labels})

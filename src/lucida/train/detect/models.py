@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.errors import UnknownName
-from lucida.train.backbone import EMBEDDED, IMAGENET
+from lucida.train.backbone import EMBEDDED, IMAGENET, adapt_first
 from lucida.train.backbone import build as build_backbone
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Architecture:
     """A kind of detector.
 
     Attributes:
-        build: Called with its name, the classes, and where to begin: "auto", "hub" or "nothing".
+        build: Called with its name, the classes, where to begin: "auto", "hub" or "nothing", and how many channels
+            images have.
         size: Usual longer side of images in pixels.
         rate: Usual peak learning rate.
         batch: Usual images a step.
@@ -61,7 +62,7 @@ class Architecture:
         small: Whether its weights are stored as int8 and half precision once they are exported.
     """
 
-    build: Callable[[str, Sequence[str], str], Built]
+    build: Callable[[str, Sequence[str], str, int], Built]
     size: int
     rate: float
     batch: int = 8
@@ -75,10 +76,10 @@ class Architecture:
     small: bool = False
 
 
-def _embedded(name: str, classes: Sequence[str], start: str) -> Built:
+def _embedded(name: str, classes: Sequence[str], start: str, channels: int) -> Built:
     from lucida.train.detect.network import SmallDetector
 
-    backbone = build_backbone(EMBEDDED, start=start)
+    backbone = build_backbone(EMBEDDED, start=start, channels=channels)
     trunk = backbone.trunk
     # The last stage is half of the weights, and coarser than objects that touch each other.
     trunk.blocks = trunk.blocks[:-1]
@@ -89,16 +90,21 @@ def _embedded(name: str, classes: Sequence[str], start: str) -> Built:
     return Built(network, backbone.start, backbone.licence, learned, backbone.note)
 
 
-def _torchvision(name: str, classes: Sequence[str], start: str) -> Built:
+def _torchvision(name: str, classes: Sequence[str], start: str, channels: int) -> Built:
     from lucida.train.detect.torchvision import build
 
-    return build(name, len(classes), start)
+    return _adapted(build(name, len(classes), start), channels)
 
 
-def _transformers(name: str, classes: Sequence[str], start: str) -> Built:
+def _transformers(name: str, classes: Sequence[str], start: str, channels: int) -> Built:
     from lucida.train.detect.transformers import build
 
-    return build(name, classes, start)
+    return _adapted(build(name, classes, start), channels)
+
+
+def _adapted(built: Built, channels: int) -> Built:
+    adapt_first(built.network, channels)
+    return built
 
 
 ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -129,13 +135,14 @@ def architecture(name: str) -> Architecture:
     return DETECTORS[name]
 
 
-def build(name: str, classes: Sequence[str], start: str) -> Built:
+def build(name: str, classes: Sequence[str], start: str, channels: int = 3) -> Built:
     """Build a detector.
 
     Args:
         name: A row of the table, or "hf:org/name".
         classes: Names of the classes.
         start: "auto", "hub", "nothing", or the folder of an earlier run.
+        channels: Of images.
 
     Raises:
         UnknownName: No such detector.
@@ -144,9 +151,9 @@ def build(name: str, classes: Sequence[str], start: str) -> Built:
     """
     row = architecture(name)
     if start in STARTS:
-        return row.build(name, classes, start)
+        return row.build(name, classes, start, channels)
     from lucida.train.detect.weights import load_matching
 
-    built = row.build(name, classes, "nothing")
+    built = row.build(name, classes, "nothing", channels)
     load_matching(built.network, Path(start))
     return replace(built, start=start, note="")

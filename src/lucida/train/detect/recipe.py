@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from lucida.errors import UnknownName
-from lucida.models.needs import ImageNeeds
 from lucida.models.onnx.boxes import BoxDecoder
+from lucida.train.augmentation import border, coloured, on_unit
 from lucida.train.backbone import EMBEDDED
+from lucida.train.channels import look
 from lucida.train.detect import measure, models
 from lucida.train.detect.examples import Training, Validation, canvas
 from lucida.train.detect.export import LEAST, MOST, export_detector
 from lucida.train.detect.size import fitting_size
 from lucida.train.detect.views import AMOUNTS, View, Views
 from lucida.train.recipe import Recipe
-from lucida.tuning.augment import jitter_colour
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,16 +54,19 @@ class DetectRecipe(Recipe):
         self.architecture = architecture = models.architecture(self.name)
         self.size = size = request.size or self._usual_size(request)
         self.rate, self.batch = architecture.rate, architecture.batch
-        self.needs = ImageNeeds(size, "pad", "bilinear", mean=architecture.mean, std=architecture.std)
+        self.channels = look(request.samples, request.channels, request.like)
         self.place = request.samples.origin
-        self.training = Training(request.train, size)
-        self.validation = Validation(request.validation, self.needs)
+        self.training = Training(request.train, size, self.channels)
+        moments = self.training.moments
+        self.needs = self.channels.needs(size, "pad", (architecture.mean, architecture.std), moments)
+        self.training.needs = self.needs
+        self.validation = Validation(request.validation, self.needs, self.channels)
         self.skipped |= self.training.skipped | self.validation.skipped
-        self.notes += self.training.notes
+        self.notes += [*self.channels.notes, *moments.notes(), *self.training.notes]
         height, width = (size, size) if architecture.square else canvas(self.training.shapes, size)
-        self.views = Views(height, width, size, strength)  # type: ignore[arg-type]
+        self.views = Views(height, width, size, strength, border(self.needs))  # type: ignore[arg-type]
         torch.manual_seed(request.seed)
-        self.built = models.build(self.name, self.classes, request.start)
+        self.built = models.build(self.name, self.classes, request.start, self.channels.depth)
         self.notes += [self.built.note] if self.built.note else []
         self.network = self.built.network
         self.decode = BoxDecoder(self.classes, architecture.overlap, LEAST, MOST)
@@ -97,10 +100,7 @@ class DetectRecipe(Recipe):
 
     def loss(self, network: nn.Module, batch: Any) -> dict[str, Tensor]:
         images, boxes, labels = batch
-        images = images.float() / 255
-        if strength := self.views.amount.colour:
-            generator = torch.Generator(images.device).manual_seed(int(torch.randint(2**31, ())))
-            images = jitter_colour(images, generator, strength)
+        images = coloured(on_unit(images), self.views.amount.colour, self.needs)
         losses: dict[str, Tensor] = network(self.normalise(images), boxes, labels)
         return losses
 
@@ -111,7 +111,7 @@ class DetectRecipe(Recipe):
         """Return what a network, in evaluation mode, finds in the validation images."""
         found: list[Result] = []
         for start in range(0, len(self.validation.images), batch):
-            images = self.normalise(self.validation.images[start : start + batch].to(device).float() / 255)
+            images = self.normalise(on_unit(self.validation.images[start : start + batch].to(device)))
             outputs = [part.float().cpu().numpy() for part in network(images)]
             found += self.decode(outputs, self.validation.frames[start : start + batch])
         return found
@@ -121,7 +121,9 @@ class DetectRecipe(Recipe):
         return {}
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return images float32 (n, 3, h, w) on 0..1 as the network takes them."""
+        """Return images of `on_unit` (n, c, h, w) as the network takes them."""
+        if self.channels.raw:
+            return images.contiguous(memory_format=torch.channels_last)
         mean, std = (
             torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in (self.needs.mean, self.needs.std)
         )
@@ -136,4 +138,4 @@ def detect(request: Request) -> DetectRecipe:
 def rebuild(trained: Trained) -> nn.Module:
     """Return the network of a finished run, not loaded: called as `lucida.train.detect.models` says."""
     name = str(trained.config["model"])
-    return models.build(name, trained.classes, "nothing").network
+    return models.build(name, trained.classes, "nothing", trained.needs.depth).network

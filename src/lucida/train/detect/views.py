@@ -15,10 +15,11 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
+from lucida.train.augmentation import GREY
+
 if TYPE_CHECKING:
     from lucida.train.augmentation import Strength
 
-GREY = 127  # around images, as `ImageNeeds` pads them
 LEAST_SHARE = 0.3  # of an object that must stay to be seen, for it to stay an object
 LEAST_SIDE = 3.0  # pixels
 
@@ -53,7 +54,7 @@ class View:
     """An image and the objects in it.
 
     Attributes:
-        image: uint8 (3, height, width).
+        image: uint8 (3, height, width); or float32 (c, height, width), normalised, where all channels are looked at.
         boxes: float32 (k, 4), left, top, right, bottom in pixels.
         labels: int64 (k,).
     """
@@ -98,14 +99,15 @@ class Views:
         width: Likewise.
         size: Longer side of an image at scale 1.
         strength: How much images are changed.
+        border: What lies around images.
     """
 
-    def __init__(self, height: int, width: int, size: int, strength: Strength) -> None:
+    def __init__(self, height: int, width: int, size: int, strength: Strength, border: float = GREY) -> None:
         self.height, self.width, self.amount = height, width, AMOUNTS[strength]
         flips = [] if strength == "none" else [v2.RandomHorizontalFlip()]
         turns = [QuarterTurns()] if self.amount.turns else []
         self._warp = v2.Compose([*flips, *turns, v2.ScaleJitter((size, size), self.amount.scales)])
-        fill = {tv_tensors.Image: GREY, "others": None}
+        fill = {tv_tensors.Image: border, "others": None}
         self._cut = v2.RandomCrop((height, width), pad_if_needed=True, fill=fill)
 
     def __call__(self, view: View, other: Callable[[], View | None]) -> View:

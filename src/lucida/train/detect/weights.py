@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.errors import InputError
+from lucida.train.backbone import fitting
 from lucida.tuning import checkpoint
 
 if TYPE_CHECKING:
@@ -37,13 +38,14 @@ def load_matching(network: nn.Module, run: Path) -> int:
         )
     stored = checkpoint.load(path)[0]["network"]
     own = network.state_dict()
-    fitting = {name: value for name, value in stored.items() if name in own and own[name].shape == value.shape}
-    if not any(value.ndim > 1 for value in fitting.values()):
+    known = {name: fitting(value, own[name]) for name, value in stored.items() if name in own}
+    alike = {name: value for name, value in known.items() if own[name].shape == value.shape}
+    if not any(value.ndim > 1 for value in alike.values()):
         raise InputError(
             f"{path} holds the weights of another network.",
             expected="layers that this detector has as well",
             got=f"{len(stored)} others",
             hint="name the --model that it was trained with",
         )
-    network.load_state_dict({**own, **fitting})
-    return len(fitting)
+    network.load_state_dict({**own, **alike})
+    return len(alike)

@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional
 from lucida.data.sample import Mask
 from lucida.errors import ImageError, InputError
 from lucida.evaluate.tasks.masks import truth_of
-from lucida.images import Image
+from lucida.train.augmentation import as_tensor, fitted
 from lucida.train.pictures import Pictures
 from lucida.train.segment.views import UNKNOWN
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from lucida.data import Samples
     from lucida.models.needs import Frame, ImageNeeds
+    from lucida.train.channels import Channels
 
 MOST_CLASSES: Final = UNKNOWN
 BALANCE = 0.5  # 0 draws images as they come, 1 every class as often; between, rare ones more often
@@ -38,6 +39,7 @@ class Training:
         samples: Whose targets are masks. Masks without any object stay: they teach what the background is.
         size: Longer side that images are used at, in pixels.
         background: Number of the class that is no object; None if there is none.
+        channels: What is looked at of images.
 
     Raises:
         InputError: A mask is of another size than its image, or holds a value that stands for nothing; or no mask
@@ -46,11 +48,15 @@ class Training:
     Attributes:
         notes: What was left out, a sentence each.
         there: The classes that each image holds.
+        moments: Of all values, where all channels are looked at.
+        needs: What the network needs; to be set before images are asked for, where all channels are looked at.
     """
 
-    def __init__(self, samples: Samples, size: int, background: int | None) -> None:
+    def __init__(self, samples: Samples, size: int, background: int | None, channels: Channels | None = None) -> None:
         samples, self.notes = labelled(samples)
-        self._pictures = Pictures(samples, size, what="Reading training images")
+        self._pictures = Pictures(samples, size, what="Reading training images", channels=channels)
+        self.moments = self._pictures.moments
+        self.needs: ImageNeeds | None = None
         self.skipped = self._pictures.skipped
         self._masks: dict[int, Tensor] = {}
         self.there: list[frozenset[int]] = []
@@ -79,12 +85,12 @@ class Training:
         return len(self._rows)
 
     def pair(self, row: int) -> tuple[Tensor, Tensor] | None:
-        """Return an image uint8 (3, h, w) and its mask uint8 (h, w); None where it cannot be read."""
+        """Return an image, as `as_tensor` gives it, and its mask uint8 (h, w); None where it cannot be read."""
         place = self._rows[row]
         picture = self._pictures[place]
         if picture is None:
             return None
-        return torch.from_numpy(picture.pixels).permute(2, 0, 1), self._masks[place]
+        return as_tensor(picture.pixels, self.needs), self._masks[place]
 
     def weights(self) -> Sequence[float] | None:
         """Return how often each image is to be drawn: more often for the rarest class that it holds."""
@@ -100,14 +106,16 @@ class Validation:
     """Validation images as they will be prepared when the model is used.
 
     Attributes:
-        images: uint8 (n, 3, size, size).
+        images: uint8 (n, 3, size, size); or float32 (n, c, size, size), normalised, where all channels are looked at.
         frames: Where each lies in what was prepared of it.
         truth: Numbers of classes at the size of the whole image, uint8 (height, width); 255 counts nowhere.
     """
 
-    def __init__(self, samples: Samples, needs: ImageNeeds, background: int | None) -> None:
+    def __init__(
+        self, samples: Samples, needs: ImageNeeds, background: int | None, channels: Channels | None = None
+    ) -> None:
         samples, _ = labelled(samples)
-        pictures = Pictures(samples, what="Reading validation images")
+        pictures = Pictures(samples, what="Reading validation images", channels=channels)
         self.skipped = pictures.skipped
         self.frames: list[Frame] = []
         self.truth: list[NDArray[np.uint8]] = []
@@ -116,7 +124,7 @@ class Validation:
             picture = pictures[row]
             if picture is None:
                 continue
-            images.append(torch.tensor(needs.fit(Image(picture.pixels, "RGB"))).permute(2, 0, 1))
+            images.append(fitted(picture.pixels, needs))
             self.frames.append(needs.frame(picture.width, picture.height))
             self.truth.append(class_numbers(samples, row, (picture.height, picture.width)))
         if not any(set(np.unique(truth).tolist()) - {background, UNKNOWN} for truth in self.truth):

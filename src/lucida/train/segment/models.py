@@ -1,6 +1,6 @@
 """The segmenters that can be trained, as a table.
 
-All are called in one way: float32 (n, 3, h, w) to logits (n, classes, h', w'), at the size of the input or less.
+All are called in one way: float32 (n, c, h, w) to logits (n, classes, h', w'), at the size of the input or less.
 """
 
 # Where PyTorch is not installed its classes are unknown to mypy.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.errors import UnknownName
-from lucida.train.backbone import EMBEDDED, IMAGENET
+from lucida.train.backbone import EMBEDDED, IMAGENET, adapt_first
 from lucida.train.backbone import build as build_backbone
 from lucida.train.detect.models import HUB, STARTS, Built
 
@@ -26,7 +26,8 @@ class Architecture:
     """A kind of segmenter.
 
     Attributes:
-        build: Called with its name, the classes, and where to begin: "auto", "hub" or "nothing".
+        build: Called with its name, the classes, where to begin: "auto", "hub" or "nothing", and how many channels
+            images have.
         size: Usual longer side of images in pixels.
         rate: Usual peak learning rate.
         batch: Usual images a step.
@@ -35,7 +36,7 @@ class Architecture:
         small: Whether its weights are stored as int8 and half precision once they are exported.
     """
 
-    build: Callable[[str, Sequence[str], str], Built]
+    build: Callable[[str, Sequence[str], str, int], Built]
     size: int
     rate: float
     batch: int = 8
@@ -44,32 +45,37 @@ class Architecture:
     small: bool = False
 
 
-def _embedded(name: str, classes: Sequence[str], start: str) -> Built:
+def _embedded(name: str, classes: Sequence[str], start: str, channels: int) -> Built:
     from lucida.train.segment.network import SmallSegmenter
 
-    backbone = build_backbone(EMBEDDED, start=start)
+    backbone = build_backbone(EMBEDDED, start=start, channels=channels)
     network = SmallSegmenter(backbone.trunk, len(classes))
     network.requires_grad_(True)
     learned = () if backbone.start == "nothing" else ("stem", "blocks")
     return Built(network, backbone.start, backbone.licence, learned, backbone.note)
 
 
-def _unet(name: str, classes: Sequence[str], start: str) -> Built:
+def _unet(name: str, classes: Sequence[str], start: str, channels: int) -> Built:
     from lucida.train.segment.unet import build
 
-    return build(name, len(classes), start)
+    return _adapted(build(name, len(classes), start), channels)
 
 
-def _torchvision(name: str, classes: Sequence[str], start: str) -> Built:
+def _torchvision(name: str, classes: Sequence[str], start: str, channels: int) -> Built:
     from lucida.train.segment.torchvision import build
 
-    return build(name, len(classes), start)
+    return _adapted(build(name, len(classes), start), channels)
 
 
-def _transformers(name: str, classes: Sequence[str], start: str) -> Built:
+def _transformers(name: str, classes: Sequence[str], start: str, channels: int) -> Built:
     from lucida.train.segment.transformers import build
 
-    return build(name, classes, start)
+    return _adapted(build(name, classes, start), channels)
+
+
+def _adapted(built: Built, channels: int) -> Built:
+    adapt_first(built.network, channels)
+    return built
 
 
 UNET = "unet"
@@ -103,13 +109,14 @@ def architecture(name: str) -> Architecture:
     return SEGMENTERS[short]
 
 
-def build(name: str, classes: Sequence[str], start: str) -> Built:
+def build(name: str, classes: Sequence[str], start: str, channels: int = 3) -> Built:
     """Build a segmenter.
 
     Args:
         name: As for `architecture`.
         classes: Names of the classes.
         start: "auto", "hub", "nothing", or the folder of an earlier run.
+        channels: Of images.
 
     Raises:
         UnknownName: No such segmenter.
@@ -118,16 +125,16 @@ def build(name: str, classes: Sequence[str], start: str) -> Built:
     """
     row = architecture(name)
     if start in STARTS:
-        return row.build(name, classes, start)
+        return row.build(name, classes, start, channels)
     from lucida.train.detect.weights import load_matching
 
-    built = row.build(name, classes, "nothing")
+    built = row.build(name, classes, "nothing", channels)
     load_matching(built.network, Path(start))
     return replace(built, start=start, note="")
 
 
-def rebuild(name: str, classes: Sequence[str], start: str) -> nn.Module:
+def rebuild(name: str, classes: Sequence[str], start: str, channels: int = 3) -> nn.Module:
     """Return the network of a run, its weights not loaded."""
     # The shipped weights have no norms any more.
     keep = name == EMBEDDED and start in STARTS
-    return build(name, classes, start if keep else "nothing").network
+    return build(name, classes, start if keep else "nothing", channels).network

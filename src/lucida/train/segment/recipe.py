@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from lucida.errors import InputError, UnknownName
-from lucida.models.needs import ImageNeeds
 from lucida.models.onnx.masks import MaskDecoder
+from lucida.train.augmentation import border, coloured, on_unit
 from lucida.train.backbone import EMBEDDED
+from lucida.train.channels import look
 from lucida.train.recipe import Recipe
 from lucida.train.segment import models
 from lucida.train.segment.examples import Training, Validation, check_classes
@@ -19,7 +20,6 @@ from lucida.train.segment.export import export_segmenter
 from lucida.train.segment.losses import IGNORED, segmentation_losses
 from lucida.train.segment.measure import background_of, pixel_metrics
 from lucida.train.segment.views import AMOUNTS, UNKNOWN, Views
-from lucida.tuning.augment import jitter_colour
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,18 +58,21 @@ class SegmentRecipe(Recipe):
         self.architecture = architecture = models.architecture(self.name)
         self.size = size = _side(request.size or architecture.size)
         self.rate, self.batch = architecture.rate, architecture.batch
-        self.needs = ImageNeeds(size, "pad", "bilinear", mean=architecture.mean, std=architecture.std)
+        self.channels = look(request.samples, request.channels, request.like)
         self.place = request.samples.origin
-        self.training = Training(request.train, size, self.background)
-        self.validation = Validation(request.validation, self.needs, self.background)
+        self.training = Training(request.train, size, self.background, self.channels)
+        moments = self.training.moments
+        self.needs = self.channels.needs(size, "pad", (architecture.mean, architecture.std), moments)
+        self.training.needs = self.needs
+        self.validation = Validation(request.validation, self.needs, self.background, self.channels)
         self.skipped |= self.training.skipped | self.validation.skipped
-        self.notes += self.training.notes
+        self.notes += [*self.channels.notes, *moments.notes(), *self.training.notes]
         strength = _strength(request.augmentation, len(self.training))
         # Parts of an image, a little larger than it: many more different views than whole images give.
         side = size if strength == "none" else max(STEP, round(VIEW * size / STEP) * STEP)
-        self.views = Views(side, size, strength, self.background)
+        self.views = Views(side, size, strength, self.background, border(self.needs))
         torch.manual_seed(request.seed)
-        self.built = models.build(self.name, self.classes, request.start)
+        self.built = models.build(self.name, self.classes, request.start, self.channels.depth)
         self.notes += [self.built.note] if self.built.note else []
         self.network = self.built.network
         self.decode = MaskDecoder(tuple(self.classes), size)
@@ -97,10 +100,7 @@ class SegmentRecipe(Recipe):
 
     def loss(self, network: nn.Module, batch: Any) -> dict[str, Tensor]:
         images, masks = batch
-        images = images.float() / 255
-        if strength := self.views.amount.colour:
-            generator = torch.Generator(images.device).manual_seed(int(torch.randint(2**31, ())))
-            images = jitter_colour(images, generator, strength)
+        images = coloured(on_unit(images), self.views.amount.colour, self.needs)
         truth = masks.long()
         truth = truth.masked_fill(truth == UNKNOWN, IGNORED)
         return segmentation_losses(network(self.normalise(images)), truth, self.background)
@@ -112,7 +112,7 @@ class SegmentRecipe(Recipe):
         """Return what a network, in evaluation mode, finds in the validation images."""
         found: list[Result] = []
         for start in range(0, len(self.validation.images), batch):
-            images = self.normalise(self.validation.images[start : start + batch].to(device).float() / 255)
+            images = self.normalise(on_unit(self.validation.images[start : start + batch].to(device)))
             logits = network(images).float().cpu().numpy()
             found += self.decode([logits], self.validation.frames[start : start + batch])
         return found
@@ -122,7 +122,9 @@ class SegmentRecipe(Recipe):
         return {}
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return images float32 (n, 3, h, w) on 0..1 as the network takes them."""
+        """Return images of `on_unit` (n, c, h, w) as the network takes them."""
+        if self.channels.raw:
+            return images.contiguous(memory_format=torch.channels_last)
         mean, std = (
             torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in (self.needs.mean, self.needs.std)
         )
@@ -155,4 +157,5 @@ def segment(request: Request) -> SegmentRecipe:
 
 def rebuild(trained: Trained) -> nn.Module:
     """Return the network of a finished run, not loaded: called as `lucida.train.segment.models` says."""
-    return models.rebuild(str(trained.config["model"]), trained.classes, str(trained.config["start"]))
+    config = trained.config
+    return models.rebuild(str(config["model"]), trained.classes, str(config["start"]), trained.needs.depth)

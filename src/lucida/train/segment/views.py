@@ -14,7 +14,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-GREY = 127  # around images, as `ImageNeeds` pads them
+from lucida.train.augmentation import GREY
+
 UNKNOWN = 255  # in masks: pixels that count nowhere
 TURN = 5.0  # degrees that views are turned by, at most
 TURNED = 0.3  # share of views that are turned: it takes longer than all the rest
@@ -55,13 +56,17 @@ class Views:
         size: Longer side of an image at scale 1.
         strength: How much images are changed.
         background: Number of the class that views are not aimed at; None if there is none.
+        border: What lies around images.
     """
 
-    def __init__(self, side: int, size: int, strength: str, background: int | None = None) -> None:
+    def __init__(
+        self, side: int, size: int, strength: str, background: int | None = None, border: float = GREY
+    ) -> None:
         self.side, self.size, self.amount, self.background = side, size, AMOUNTS[strength], background
+        self.border = border
         flips = [] if strength == "none" else [v2.RandomHorizontalFlip()]
         if self.amount.upside:
-            fill = {tv_tensors.Image: GREY, tv_tensors.Mask: UNKNOWN, "others": None}
+            fill = {tv_tensors.Image: border, tv_tensors.Mask: UNKNOWN, "others": None}
             flips += [v2.RandomVerticalFlip(), v2.RandomApply([v2.RandomRotation(TURN, fill=fill)], TURNED)]
         self._after = v2.Compose(flips) if flips else v2.Identity()
 
@@ -69,11 +74,11 @@ class Views:
         """Return a training view.
 
         Args:
-            image: uint8 (3, height, width).
+            image: uint8 (3, height, width); or float32 (c, height, width), normalised.
             mask: Numbers of classes, uint8 (height, width); 255 counts nowhere.
 
         Returns:
-            uint8 (3, side, side) and uint8 (side, side).
+            An image of the same kind (c, side, side), and uint8 (side, side).
         """
         height, width = mask.shape
         down, across = self._scales(height, width)
@@ -85,9 +90,9 @@ class Views:
         cut = (top, left, rows, columns, seen)
         picture = functional.resized_crop(tv_tensors.Image(image), *cut, antialias=True)
         labels = functional.resized_crop(tv_tensors.Mask(mask), *cut)
-        border = [before, above, after, below]
-        picture = functional.pad(picture, border, fill=GREY)
-        labels = functional.pad(labels, border, fill=UNKNOWN)
+        around = [before, above, after, below]
+        picture = functional.pad(picture, around, fill=self.border)
+        labels = functional.pad(labels, around, fill=UNKNOWN)
         picture, labels = self._after(picture, labels)
         return picture.as_subclass(Tensor), labels.as_subclass(Tensor)
 
