@@ -103,7 +103,7 @@ class Recovery(ClassifyRecipe):
 def _recipe(subject: Subject, trained: Trained, samples: Samples, seed: int) -> ClassifyRecipe:
     config, network = trained.config, trained_network(trained)
     samples = replace(samples, classes=trained.classes)
-    request = Request(samples, config["model"], "nothing", size=config.get("size"), seed=seed)
+    request = Request(samples, config["model"], "nothing", size=config.get("size"), seed=seed, like=trained.needs)
     recipe = Recovery(request, several=subject.several)
     if recipe.needs != trained.needs:
         raise InputError(

@@ -17,6 +17,7 @@ from torch.nn import functional
 from torchvision.transforms import v2
 
 from lucida.errors import InputError
+from lucida.train import augmentation
 from lucida.train.classify import ClassifyRecipe, normalise
 from lucida.train.pictures import Pictures
 
@@ -32,6 +33,7 @@ RATIO = 7  # images without a label a labelled one, mu in the paper
 WEIGHT = 1.0  # of the loss on images without a label, lambda in the paper
 LOOKED_AT = 4096  # images without a label that the guesses are counted on when all is done
 UNKNOWN = -1
+AS_TENSOR = v2.PILToTensor()  # a tensor stays what it is
 
 
 class FixMatchRecipe(ClassifyRecipe):
@@ -68,13 +70,15 @@ class FixMatchRecipe(ClassifyRecipe):
             )
         labelled = (*everything.take(known), *judged.take(seen))
         super().__init__(replace(request, samples=replace(request.samples, items=labelled)))
-        self._all = Pictures(everything, round(self.size * 1.25), what="Reading images without labels")
+        edge = round(self.size * 1.25)
+        self._all = Pictures(everything, edge, what="Reading images without labels", channels=self.channels)
         self.skipped |= self._all.skipped
         self._whole = self._all.readable()
         self._known_truth = truth(everything, self.classes, without=known)
         weights = super().weights()
         self._chances = torch.tensor(weights if weights is not None else [1.0] * len(self._rows))
-        self._weak, self._strong = weak_views(self.size), strong_views(self.size)
+        kinds = (weak_views, strong_values if self.channels.raw else strong_views)
+        self._weak, self._strong = (kind(self.size) for kind in kinds)
         self.notes.append(f"{len(known):,} images have a label, {len(everything) - len(known):,} have none.")
 
     def __len__(self) -> int:
@@ -89,7 +93,7 @@ class FixMatchRecipe(ClassifyRecipe):
         picture = self._all[place]
         if picture is None:
             return None
-        image = _pillow(picture)
+        image = self._image(picture)
         return self._weak(image), self._strong(image), self._known_truth[place], int(torch.randint(2**31, ()))
 
     def collate(self, examples: list[Any]) -> Any:
@@ -98,15 +102,21 @@ class FixMatchRecipe(ClassifyRecipe):
         images, targets = self._labelled(max(1, round(len(examples) / RATIO)), seed=examples[0][3])
         return images, targets, weak, strong, torch.tensor([example[2] for example in examples])
 
+    def _image(self, picture: Picture) -> Any:
+        """Return what views are made of: normalised values of all channels, else a photo."""
+        raw = self.channels.raw
+        return augmentation.as_tensor(picture.pixels, self.needs) if raw else PIL.Image.fromarray(picture.pixels)
+
     def _labelled(self, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             drawn = torch.multinomial(self._chances, count, replacement=True).tolist()
             found = [(self._pictures[self._rows[row]], self._targets[self._rows[row]]) for row in drawn]
-            views = [(self._weak(_pillow(picture)), target) for picture, target in found if picture is not None]
+            views = [(self._weak(self._image(picture)), target) for picture, target in found if picture is not None]
         if not views:
             side = self.size
-            return torch.zeros(0, 3, side, side, dtype=torch.uint8), torch.zeros(0, len(self.classes))
+            kind = torch.float32 if self.channels.raw else torch.uint8
+            return torch.zeros(0, self.needs.depth, side, side, dtype=kind), torch.zeros(0, len(self.classes))
         return torch.stack([view for view, _ in views]), torch.stack([target for _, target in views])
 
     def loss(self, network: nn.Module, batch: Any) -> dict[str, Tensor]:
@@ -135,11 +145,11 @@ class FixMatchRecipe(ClassifyRecipe):
         rows = np.random.default_rng(0).permutation(self._whole)[:LOOKED_AT].tolist()
         found = [(row, picture) for row in rows if (picture := self._all[row]) is not None]
         device = next(self.network.parameters()).device
-        plain = v2.Compose([v2.Resize((self.size, self.size)), v2.PILToTensor()])
+        plain = v2.Compose([v2.Resize((self.size, self.size)), AS_TENSOR])
         parts = []
         with torch.inference_mode():
             for start in range(0, len(found), 128):
-                images = torch.stack([plain(_pillow(picture)) for _, picture in found[start : start + 128]])
+                images = torch.stack([plain(self._image(picture)) for _, picture in found[start : start + 128]])
                 parts.append(self.predict(self.network, images, device))
         logits = torch.cat(parts)
         known = torch.tensor([self._known_truth[row] for row, _ in found])
@@ -208,9 +218,9 @@ def truth(samples: Samples, classes: tuple[str, ...], *, without: list[int]) -> 
 
 
 def weak_views(size: int) -> v2.Transform:
-    """Return flips and shifts by up to an eighth: PIL images to uint8 (3, size, size)."""
+    """Return flips and shifts by up to an eighth: PIL images to uint8 (3, size, size), tensors to their kind."""
     shift = v2.RandomCrop(size, padding=max(1, size // 8), padding_mode="reflect")
-    return v2.Compose([v2.Resize((size, size)), v2.RandomHorizontalFlip(), shift, v2.PILToTensor()])
+    return v2.Compose([v2.Resize((size, size)), v2.RandomHorizontalFlip(), shift, AS_TENSOR])
 
 
 def strong_views(size: int) -> v2.Transform:
@@ -230,8 +240,18 @@ def strong_views(size: int) -> v2.Transform:
     )
 
 
-def _pillow(picture: Picture) -> PIL.Image.Image:
-    return PIL.Image.fromarray(picture.pixels)
+def strong_values(size: int) -> v2.Transform:
+    """Return the same for normalised values, which have no hues: float32 (c, h, w) to (c, size, size)."""
+    return v2.Compose(
+        [
+            v2.Resize((size, size), antialias=True),
+            v2.RandomHorizontalFlip(),
+            v2.RandomCrop(size, padding=max(1, size // 8), padding_mode="reflect"),
+            v2.RandomAffine(30, (0.2, 0.2), (0.8, 1.2), 15, interpolation=v2.InterpolationMode.BILINEAR),
+            augmentation.JitterValues(0.5),
+            v2.RandomErasing(1.0, scale=(0.02, 0.25), ratio=(0.5, 2.0)),
+        ]
+    )
 
 
 def semi_supervised(request: Request) -> FixMatchRecipe:

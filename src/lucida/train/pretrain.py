@@ -13,9 +13,10 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from lucida.errors import InputError
-from lucida.models.needs import ImageNeeds
 from lucida.models.onnx.card import write_card
 from lucida.train import backbone
+from lucida.train.augmentation import as_tensor
+from lucida.train.channels import look
 from lucida.train.classify import normalise, prepared
 from lucida.train.export import write_onnx
 from lucida.train.masked import MaskedAutoencoder, MeanFeatures, begin_at_waves, check_transformer, reconstruction_loss
@@ -55,19 +56,24 @@ class PretrainRecipe(Recipe):
         self.train, self.validation = request.train, request.validation
         torch.manual_seed(request.seed)
         self.size = request.size or SIZE
-        self.backbone = backbone.build(request.model or MODEL, start=request.start, size=self.size)
+        channels = look(request.samples, request.channels, request.like)
+        name = request.model or MODEL
+        self.backbone = backbone.build(name, start=request.start, channels=channels.depth, size=self.size)
         check_transformer(self.backbone.trunk)
-        self.notes += [self.backbone.note] if self.backbone.note else []
+        self.notes += [*channels.notes, *([self.backbone.note] if self.backbone.note else [])]
         self.network = self.model = MaskedAutoencoder(self.backbone.trunk, self.backbone.width)
         if self.backbone.start == "nothing":
             begin_at_waves(self.model)
-        self.needs = ImageNeeds(self.size, "squash", "bilinear", mean=self.backbone.mean, std=self.backbone.std)
         self._views = v2.Compose(
             [v2.RandomResizedCrop(self.size, scale=(0.2, 1.0), antialias=True), v2.RandomHorizontalFlip()]
         )
-        self._pictures = Pictures(self.train, round(self.size * 1.25), what="Reading training images")
+        edge = round(self.size * 1.25)
+        self._pictures = Pictures(self.train, edge, what="Reading training images", channels=channels)
+        usual = (self.backbone.mean, self.backbone.std)
+        self.needs = channels.needs(self.size, "squash", usual, self._pictures.moments)
+        self.notes += self._pictures.moments.notes()
         self._rows = self._pictures.readable()
-        judged = Pictures(self.validation, 0, what="Reading validation images")
+        judged = Pictures(self.validation, 0, what="Reading validation images", channels=channels)
         self.skipped |= self._pictures.skipped | judged.skipped
         if not judged.readable():
             raise InputError(
@@ -82,7 +88,7 @@ class PretrainRecipe(Recipe):
         picture = self._pictures[self._rows[row]]
         if picture is None:
             return None
-        view: Tensor = self._views(torch.from_numpy(picture.pixels).permute(2, 0, 1))
+        view: Tensor = self._views(as_tensor(picture.pixels, self.needs))
         return view
 
     def collate(self, examples: list[Any]) -> Tensor:
@@ -131,5 +137,6 @@ def pretrain(request: Request) -> PretrainRecipe:
 
 def rebuild(trained: Trained) -> MaskedAutoencoder:
     """Return the network of a run, its weights not loaded."""
-    trunk = backbone.build(trained.config["model"], start="nothing", size=trained.needs.size)
+    needs = trained.needs
+    trunk = backbone.build(trained.config["model"], start="nothing", channels=needs.depth, size=needs.size)
     return MaskedAutoencoder(trunk.trunk, trunk.width)

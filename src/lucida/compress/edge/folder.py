@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lucida.compress.edge.ort_format import write_ort
 from lucida.compress.edge.runtime import FILES
 from lucida.errors import InputError
+from lucida.models.needs import RAW, in_words
 
 if TYPE_CHECKING:
     from lucida.compress.result import CompressResult
@@ -65,9 +66,16 @@ def write_edge(card: Card, folder: Path, runtime: Path, compressed: CompressResu
         compressed: What compression did before.
 
     Raises:
-        InputError: The folder holds something else.
+        InputError: The folder holds something else, or the model takes images that browsers cannot decode.
         ModelError: The model cannot be written in ORT format.
     """
+    if card.needs.channels == RAW:
+        raise InputError(
+            "A browser cannot prepare images for this model.",
+            expected="a model of RGB images of 8 bits, which browsers decode",
+            got=f"one of {in_words(card.needs.depth, card.needs.deep)}, as the files have them",
+            hint="lucida train --channels rgb makes one; or run model.onnx where its images are decoded",
+        )
     if folder.exists() and not (folder / FACTS).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             f"{folder} holds something else.",

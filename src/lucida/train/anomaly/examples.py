@@ -11,12 +11,12 @@ from torch import Tensor
 
 from lucida.errors import InputError
 from lucida.evaluate.tasks.anomaly import NORMAL, is_odd
-from lucida.images import Image
-from lucida.train.pictures import Pictures
+from lucida.train.augmentation import fitted, on_unit
 
 if TYPE_CHECKING:
     from lucida.data import Sample, Samples
     from lucida.models.needs import Frame, ImageNeeds
+    from lucida.train.pictures import Pictures
 
 FEWEST = 2  # normal images: what differs between them is how normal images differ
 
@@ -25,15 +25,14 @@ class Prepared:
     """Images as they will be prepared when the model is used.
 
     Attributes:
-        images: uint8 (n, 3, size, size).
+        images: uint8 (n, 3, size, size); or float32 (n, c, size, size), normalised, where all channels are looked at.
         frames: Where each lies in what was prepared of it.
         odd: Whether each is odd.
         skipped: Images that could not be read, and why.
     """
 
-    def __init__(self, samples: Samples, needs: ImageNeeds, what: str) -> None:
+    def __init__(self, samples: Samples, pictures: Pictures, needs: ImageNeeds) -> None:
         kind = only_kind(samples)
-        pictures = Pictures(samples, needs.size, what=what)
         self.skipped = pictures.skipped
         self.frames: list[Frame] = []
         self.odd: list[bool] = []
@@ -42,7 +41,7 @@ class Prepared:
             picture = pictures[row]
             if picture is None:
                 continue
-            images.append(torch.tensor(needs.fit(Image(picture.pixels, "RGB"))).permute(2, 0, 1))
+            images.append(fitted(picture.pixels, needs))
             self.frames.append(needs.frame(picture.width, picture.height))
             self.odd.append(not kind and not _normal(samples[row]))
         self.images = torch.stack(images) if images else torch.zeros(0, 3, needs.size, needs.size, dtype=torch.uint8)
@@ -51,11 +50,9 @@ class Prepared:
         return len(self.images)
 
     def batches(self, size: int = 8) -> list[tuple[Tensor, list[Frame]]]:
-        """Return images float32 (n, 3, size, size) on 0..1 with their frames, some at a time."""
+        """Return images float32 (n, c, size, size), of `on_unit`, with their frames, some at a time."""
         starts = range(0, len(self.images), size)
-        return [
-            (self.images[start : start + size].float() / 255, self.frames[start : start + size]) for start in starts
-        ]
+        return [(on_unit(self.images[start : start + size]), self.frames[start : start + size]) for start in starts]
 
 
 def normal_images(samples: Samples) -> tuple[Samples, list[str]]:

@@ -160,6 +160,43 @@ class _Places(nn.Module):
         return torch.cat([found[0], *coarser], dim=1)
 
 
+class EachChannel(nn.Module):
+    """Looks at each channel by itself, as if it were a grey photo: an oddity of one is not lost in their sum.
+
+    Input: float32 (n, c, h, w), normalised. Output: the maps of all channels, (n, c * channels, h', w').
+
+    Args:
+        places: Images of three channels on 0..1 to a map.
+    """
+
+    def __init__(self, places: nn.Module) -> None:
+        super().__init__()
+        self.places = places
+
+    def forward(self, x: Tensor) -> Tensor:
+        grey = (x * SPREAD + MIDDLE).flatten(0, 1)[:, None].expand(-1, 3, -1, -1)
+        maps: Tensor = self.places(grey)
+        return maps.unflatten(0, (-1, x.shape[1])).flatten(1, 2)
+
+
+class AsMeasured(nn.Module):
+    """Leave values as they are: what was measured is no matter of light.
+
+    Input and output: float32 (n, c, size, size), normalised; the border, which is 0, repeats the edge of the image.
+
+    Args:
+        shrink: Images are made smaller by this factor first.
+    """
+
+    def __init__(self, shrink: int = 1) -> None:
+        super().__init__()
+        self.shrink = shrink
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = without_border(x, 0.0)
+        return functional.avg_pool2d(x, self.shrink) if self.shrink > 1 else x
+
+
 class EvenLight(nn.Module):
     """Take away how bright an image is, and where: parts under a lamp are photographed as they are found.
 
@@ -203,9 +240,9 @@ def inside_border(x: Tensor) -> Tensor:
     return inside
 
 
-def without_border(x: Tensor) -> Tensor:
+def without_border(x: Tensor, pad: float = PAD) -> Tensor:
     """Return images float32 (n, c, h, w) whose border of rows and columns of plain grey repeats their edge instead."""
-    (there, first, last), (across, left, right) = _extents(x)
+    (there, first, last), (across, left, right) = _extents(x, pad)
     rows = torch.minimum(torch.maximum(there, first), last)[:, None, :, None].expand(-1, x.shape[1], -1, x.shape[3])
     x = torch.gather(x, 2, rows)
     columns = torch.minimum(torch.maximum(across, left), right)[:, None, None, :]
@@ -215,9 +252,9 @@ def without_border(x: Tensor) -> Tensor:
 Extent = tuple[Tensor, Tensor, Tensor]
 
 
-def _extents(x: Tensor) -> tuple[Extent, Extent]:
+def _extents(x: Tensor, pad: float = PAD) -> tuple[Extent, Extent]:
     """Return all rows, the first and the last that is not plain grey, each (n or 1, length); then the columns."""
-    off = (x - PAD).abs() > 1e-3
+    off = (x - pad).abs() > 1e-3
     return _extent(off.any(dim=3).any(dim=1)), _extent(off.any(dim=2).any(dim=1))
 
 

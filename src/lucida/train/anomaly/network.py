@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lucida.train.anomaly.features import EvenLight
+from lucida.train.anomaly.features import AsMeasured, EvenLight
 from lucida.train.anomaly.memory import Memory
 
 SHRINKS = (1, 2)  # images are looked at as they are, and at half the size: small oddities and large ones
@@ -19,20 +19,21 @@ SHRINKS = (1, 2)  # images are looked at as they are, and at half the size: smal
 class OddnessNetwork(nn.Module):
     """Maps images to a heat map: the distances to what is normal at each scale, as a geometric mean.
 
-    Input: float32 (n, 3, size, size), RGB on 0..1.
+    Input: float32 (n, 3, size, size), RGB on 0..1; measured values (n, c, size, size), normalised.
     Output: heat float32 (n, h, w); 1 is the threshold.
 
     Args:
         places: Says what places look like; see `lucida.train.anomaly.features`.
         memories: What is normal, one a scale.
+        measured: Whether images hold measured values rather than light.
     """
 
     shares: Tensor
     threshold: Tensor
 
-    def __init__(self, places: nn.Module, memories: Sequence[Memory] = ()) -> None:
+    def __init__(self, places: nn.Module, memories: Sequence[Memory] = (), *, measured: bool = False) -> None:
         super().__init__()
-        self.lights = nn.ModuleList([EvenLight(shrink) for shrink in SHRINKS])
+        self.lights = nn.ModuleList([(AsMeasured if measured else EvenLight)(shrink) for shrink in SHRINKS])
         self.places, self.memories = places, nn.ModuleList(memories)
         self.register_buffer("shares", torch.full((len(SHRINKS),), 1 / len(SHRINKS)))
         self.register_buffer("threshold", torch.ones(()))

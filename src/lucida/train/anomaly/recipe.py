@@ -11,16 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from lucida.errors import InputError
-from lucida.models.needs import ImageNeeds
+from lucida.models.needs import RAW
 from lucida.models.onnx.heat import TOP, HeatDecoder, cells
 from lucida.progress import track
 from lucida.train.anomaly import features
 from lucida.train.anomaly.examples import Prepared, auroc_of, normal_images
 from lucida.train.anomaly.export import export_oddness
+from lucida.train.anomaly.features import EachChannel
 from lucida.train.anomaly.memory import Memory
 from lucida.train.anomaly.network import SHRINKS, OddnessNetwork
 from lucida.train.backbone import EMBEDDED
+from lucida.train.channels import look
 from lucida.train.loop import BEST, State
+from lucida.train.pictures import Pictures
 from lucida.train.recipe import Recipe
 from lucida.tuning import checkpoint
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 SIZE = 224
 STEP = 32
+PLAIN = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # the network itself knows what colours are usual
 PLACES = 200_000  # of all images together that the examples are chosen from
 QUANTILE = 0.95  # of normal images that are to lie below the threshold
 LIKE = 0.05  # share of the normal images, those most like it, that one is not compared with to set the threshold
@@ -62,12 +66,15 @@ class AnomalyRecipe(Recipe):
                 got=str(size),
                 hint=f"--size {max(STEP, round(size / STEP) * STEP)}",
             )
-        self.needs = ImageNeeds(size, "pad", "bilinear")
         self.place = request.samples.origin
         normal, notes = normal_images(request.train)
-        self.notes += notes
-        self.training = Prepared(normal, self.needs, "Reading normal images")
-        self.validation = Prepared(request.validation, self.needs, "Reading validation images")
+        channels = look(request.samples, request.channels, request.like)
+        pictures = Pictures(normal, size, what="Reading normal images", channels=channels)
+        self.needs = channels.needs(size, "pad", PLAIN, pictures.moments)
+        self.notes += [*notes, *channels.notes, *pictures.moments.notes()]
+        self.training = Prepared(normal, pictures, self.needs)
+        judged = Pictures(request.validation, size, what="Reading validation images", channels=channels)
+        self.validation = Prepared(request.validation, judged, self.needs)
         self.skipped |= self.training.skipped | self.validation.skipped
         if not len(self.training):
             raise InputError("No normal image can be read.", expected="images", got="; ".join(self.skipped.values()))
@@ -75,7 +82,8 @@ class AnomalyRecipe(Recipe):
         self.seed = request.seed
         self.backbone = features.build(request.model or EMBEDDED, request.start)
         self.notes += [self.backbone.note] if self.backbone.note else []
-        self.model = OddnessNetwork(self.backbone.network).eval().requires_grad_(False)
+        places = EachChannel(self.backbone.network) if channels.raw else self.backbone.network
+        self.model = OddnessNetwork(places, measured=channels.raw).eval().requires_grad_(False)
         self.network = self.model
         self.decode = HeatDecoder(size, TOP)
 
@@ -211,12 +219,14 @@ def anomaly(request: Request) -> AnomalyRecipe:
 
 
 def rebuild(trained: Trained) -> nn.Module:
-    """Return the network of a finished run, not loaded: images float32 (n, 3, size, size) on 0..1 to heat maps."""
-    memories = checkpoint.load(trained.folder / BEST)[0]["network"]
+    """Return the network of a finished run, not loaded: images, prepared as its card says, to heat maps."""
+    stored = checkpoint.load(trained.folder / BEST)[0]["network"]
     start = str(trained.config["start"])
     places = features.build(str(trained.config["model"]), start if start in ("auto", "hub") else "nothing").network
     shapes = [
-        (memories[f"memories.{scale}.directions"].shape, len(memories[f"memories.{scale}.examples"]))
+        (stored[f"memories.{scale}.directions"].shape, len(stored[f"memories.{scale}.examples"]))
         for scale in range(len(SHRINKS))
     ]
-    return OddnessNetwork(places, [Memory(int(c), int(d), kept) for (d, c), kept in shapes]).eval()
+    measured = trained.needs.channels == RAW
+    memories = [Memory(int(c), int(d), kept) for (d, c), kept in shapes]
+    return OddnessNetwork(EachChannel(places) if measured else places, memories, measured=measured).eval()
