@@ -300,5 +300,5 @@ def rebuild(trained: Trained) -> backbone.Classifier:
     config = trained.config
     # The embedded encoder has two shapes; the run's own weights say which.
     start = str(trained.folder) if config["model"] == backbone.EMBEDDED else "nothing"
-    trunk = backbone.build(config["model"], start=start, channels=trained.needs.depth, size=trained.needs.size)
+    trunk = backbone.build(config["model"], start=start, channels=trained.depth, size=trained.needs.size)
     return backbone.Classifier(trunk.trunk, trunk.width, len(trained.classes), 0.1)

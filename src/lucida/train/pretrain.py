@@ -137,6 +137,6 @@ def pretrain(request: Request) -> PretrainRecipe:
 
 def rebuild(trained: Trained) -> MaskedAutoencoder:
     """Return the network of a run, its weights not loaded."""
-    needs = trained.needs
-    trunk = backbone.build(trained.config["model"], start="nothing", channels=needs.depth, size=needs.size)
+    size = trained.needs.size
+    trunk = backbone.build(trained.config["model"], start="nothing", channels=trained.depth, size=size)
     return MaskedAutoencoder(trunk.trunk, trunk.width)

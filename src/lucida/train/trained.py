@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lucida.errors import ModelError
+from lucida.models.needs import RAW
 from lucida.models.onnx.card import read_card
 from lucida.train.location import CONFIG, MODEL, RESULT
 
@@ -63,6 +64,16 @@ class Trained:
     def needs(self) -> ImageNeeds:
         """Return what its model needs of an image."""
         return read_card(self.folder / MODEL / "model.toml").needs
+
+    @property
+    def raw(self) -> bool:
+        """Tell whether all channels of its images are looked at, as they are stored."""
+        return self.config.get("channels") == RAW and "depth" in self.config
+
+    @property
+    def depth(self) -> int:
+        """Return how many channels of images its network sees."""
+        return int(self.config["depth"]) if self.raw else 3
 
     def network(self) -> nn.Module:
         """Return the network in evaluation mode: float32 (n, c, size, size) to what its recipe makes of it.

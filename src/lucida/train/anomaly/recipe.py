@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from lucida.errors import InputError
-from lucida.models.needs import RAW
 from lucida.models.onnx.heat import TOP, HeatDecoder, cells
 from lucida.progress import track
 from lucida.train.anomaly import features
@@ -227,6 +226,5 @@ def rebuild(trained: Trained) -> nn.Module:
         (stored[f"memories.{scale}.directions"].shape, len(stored[f"memories.{scale}.examples"]))
         for scale in range(len(SHRINKS))
     ]
-    measured = trained.needs.channels == RAW
     memories = [Memory(int(c), int(d), kept) for (d, c), kept in shapes]
-    return OddnessNetwork(EachChannel(places) if measured else places, memories, measured=measured).eval()
+    return OddnessNetwork(EachChannel(places) if trained.raw else places, memories, measured=trained.raw).eval()

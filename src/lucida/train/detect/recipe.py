@@ -138,4 +138,4 @@ def detect(request: Request) -> DetectRecipe:
 def rebuild(trained: Trained) -> nn.Module:
     """Return the network of a finished run, not loaded: called as `lucida.train.detect.models` says."""
     name = str(trained.config["model"])
-    return models.build(name, trained.classes, "nothing", trained.needs.depth).network
+    return models.build(name, trained.classes, "nothing", trained.depth).network

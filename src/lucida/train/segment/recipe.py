@@ -158,4 +158,4 @@ def segment(request: Request) -> SegmentRecipe:
 def rebuild(trained: Trained) -> nn.Module:
     """Return the network of a finished run, not loaded: called as `lucida.train.segment.models` says."""
     config = trained.config
-    return models.rebuild(str(config["model"]), trained.classes, str(config["start"]), trained.needs.depth)
+    return models.rebuild(str(config["model"]), trained.classes, str(config["start"]), trained.depth)
