@@ -15,6 +15,9 @@ from lucida.results.item import Item
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Of pixels, from row to row and from column to column, and the unit: "mm", "m" or "degree".
+Spacing = tuple[float, float, str]
+
 
 @dataclass(frozen=True, eq=False)
 class Detections:
@@ -28,6 +31,7 @@ class Detections:
         masks: The pixels of each as run lengths (see `lucida.results.run_lengths`), n of them; empty where only boxes
             are known.
         tracks: Number of each object over the frames of a video, int64 (n,); None in a single image.
+        spacing: How far apart pixels lie in the world; None where the image does not say.
     """
 
     task: ClassVar[str] = "detect"
@@ -37,6 +41,7 @@ class Detections:
     classes: tuple[str, ...]
     masks: tuple[dict[str, Any], ...] = ()
     tracks: NDArray[np.int64] | None = None
+    spacing: Spacing | None = None
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -70,9 +75,17 @@ class Detections:
         """Return the pixels of one object, bool (height, width)."""
         return run_lengths.decode(self.masks[row])
 
+    def sizes(self) -> NDArray[np.float64]:
+        """Return width and height of each box in the unit of the spacing, float64 (n, 2); in pixels without one."""
+        sides = (self.xyxy[:, 2:] - self.xyxy[:, :2]).astype(np.float64)
+        return sides if self.spacing is None else sides * (self.spacing[1], self.spacing[0])
+
     def items(self) -> tuple[Item, ...]:
         """Return it as statements: the image, then an object each."""
-        return (Item(None, None, {"count": len(self)}), *(self._item(row) for row in range(len(self))))
+        return (
+            Item(None, None, {"count": len(self), **_spaced(self.spacing)}),
+            *(self._item(row) for row in range(len(self))),
+        )
 
     def _item(self, row: int) -> Item:
         detail: dict[str, Any] = {"box": self.xyxy[row].round(2).tolist()}
@@ -97,15 +110,18 @@ class Detections:
             classes,
             masks if len(masks) == len(objects) else (),
             np.array(tracks, np.int64) if tracks and None not in tracks else None,
+            _spacing_of(items),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {
-            "objects": [
-                {"label": item.label, "score": round(item.score or 0.0, 4), **item.detail} for item in self.items()[1:]
-            ]
-        }
+        """Return plain values; with a spacing, also the width and height of each object in its unit."""
+        objects = [
+            {"label": item.label, "score": round(item.score or 0.0, 4), **item.detail} for item in self.items()[1:]
+        ]
+        if self.spacing is None:
+            return {"objects": objects}
+        sized = [{**one, "size": _short(size)} for one, size in zip(objects, self.sizes().tolist(), strict=True)]
+        return {"objects": sized, **_spaced(self.spacing)}
 
     def to_supervision(self) -> Any:
         """Return them as `supervision.Detections`, the type that many tools of this field share.
@@ -136,12 +152,24 @@ class Segmentation:
         mask: Numbers of classes, uint8 or int32 (height, width).
         classes: Names of the classes; the first is the background where there is one.
         confidence: Probability of the class that was chosen, float32 (height, width).
+        spacing: How far apart pixels lie in the world; None where the image does not say.
     """
 
     task: ClassVar[str] = "segment"
     mask: NDArray[np.integer[Any]]
     classes: tuple[str, ...]
     confidence: NDArray[np.float32] | None = None
+    spacing: Spacing | None = None
+
+    def areas(self) -> dict[str, float] | None:
+        """Return the area of each class in the square of the spacing's unit; None without one, and for degrees.
+
+        A degree of longitude is as long as its latitude has it: of these no area is known.
+        """
+        if self.spacing is None or self.spacing[2] == "degree":
+            return None
+        counts = np.bincount(self.mask.ravel(), minlength=len(self.classes)) * (self.spacing[0] * self.spacing[1])
+        return {name: float(f"{area:.6g}") for name, area in zip(self.classes, counts.tolist(), strict=False)}
 
     def shares(self) -> dict[str, float]:
         """Return the share of pixels of each class."""
@@ -151,7 +179,7 @@ class Segmentation:
     def items(self) -> tuple[Item, ...]:
         """Return it as statements: the image, then a class each that some pixel has, with its pixels."""
         found = np.unique(self.mask).tolist()
-        whole = Item(None, None, {"shares": self.shares(), "classes": list(self.classes)})
+        whole = Item(None, None, {"shares": self.shares(), "classes": list(self.classes), **_spaced(self.spacing)})
         return (whole, *(self._item(number) for number in found))
 
     def _item(self, number: int) -> Item:
@@ -167,11 +195,12 @@ class Segmentation:
         mask = np.zeros((height, width), np.uint8 if len(classes) < 256 else np.int32)
         for item in items[1:]:
             mask[run_lengths.decode(item.detail["mask"])] = item.detail["class"]
-        return cls(mask, classes)
+        return cls(mask, classes, spacing=_spacing_of(items))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the share of pixels of each class; the mask itself is for files."""
-        return {"shares": self.shares()}
+        """Return the share of pixels of each class, and its area where that is known; the mask itself is for files."""
+        areas = self.areas()
+        return {"shares": self.shares(), **({"areas": areas} if areas else {}), **_spaced(self.spacing)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,3 +228,17 @@ class Oddness:
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the map itself is for files."""
         return {"score": round(self.score, 6), "odd": self.score >= 1}
+
+
+def _short(values: Sequence[float]) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _spaced(spacing: Spacing | None) -> dict[str, Any]:
+    """Return what is kept of a spacing: from row to row, from column to column, and the unit."""
+    return {} if spacing is None else {"spacing": list(spacing)}
+
+
+def _spacing_of(items: Sequence[Item]) -> Spacing | None:
+    found = items[0].detail.get("spacing")
+    return (float(found[0]), float(found[1]), str(found[2])) if found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from lucida.models.engine import open_session
 from lucida.models.onnx.decoders import decoder
 from lucida.models.onnx.model import run_batch
 from lucida.models.spec import Model, Precision, Spec
+from lucida.results import Detections, Segmentation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,5 +57,13 @@ class DenseModel(Model):
         for start in range(0, len(images), BATCH):
             part = images[start : start + BATCH]
             frames = [needs.frame(image.pixels.shape[1], image.pixels.shape[0]) for image in part]
-            found += self._decode(self.raw(np.stack([needs.prepare(image) for image in part])), frames)
+            results = self._decode(self.raw(np.stack([needs.prepare(image) for image in part])), frames)
+            found += [_placed(one, image) for one, image in zip(results, part, strict=True)]
         return found
+
+
+def _placed(result: Result, image: Image) -> Result:
+    """Return a result that knows how far apart the pixels of its image lie, where the image does."""
+    if image.spacing is None or not isinstance(result, Detections | Segmentation):
+        return result
+    return replace(result, spacing=image.spacing)
