@@ -11,6 +11,7 @@ from lucida.errors import InputError
 from lucida.evaluate.against import Against, compare_answers
 from lucida.evaluate.predict import task_of
 from lucida.evaluate.slices import Slice, slices_of
+from lucida.evaluate.spacing import spacing_notes
 from lucida.evaluate.tasks import judge_of
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def evaluate_model(
         slices=slices_of(judged, seed=seed),
         confusion=judged.confusion,
         mistakes=judged.mistakes,
-        notes=(*samples.notes, *judged.notes),
+        notes=(*samples.notes, *spacing_notes(spec, judged.samples), *judged.notes),
         titles={metric.name: metric.title for metric in judged.metrics},
     )
     if against is not None:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
 from lucida.data.sample import TRAIN, VALIDATION
 from lucida.errors import ImageError, InputError, UnknownName
-from lucida.images import Spacing, probe
+from lucida.images import probe
+from lucida.images.spacing import usual_spacing
 from lucida.models.needs import RAW, ImageNeeds, in_words
 from lucida.models.threads import available_cores
 from lucida.progress import track
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from lucida.data import Sample, Samples
-    from lucida.images import Header
+    from lucida.images import Header, Spacing
     from lucida.models.needs import Resize
 
 Wish = Literal["auto", "rgb", "raw"]
@@ -155,16 +155,6 @@ def look(samples: Samples, wish: str = "auto", like: ImageNeeds | None = None) -
     parts = [_headers(samples.of(part)) for part in (TRAIN, VALIDATION)]
     spacing = usual_spacing(header.spacing for header in parts[0])
     return replace(_decided([*parts[0], *parts[1]], wish), spacing=spacing)
-
-
-def usual_spacing(found: Iterable[Spacing | None]) -> Spacing | None:
-    """Return the median of those that are known, in the unit that most of them have; None where there are none."""
-    known = [one for one in found if one is not None]
-    if not known:
-        return None
-    unit = Counter(one.unit for one in known).most_common(1)[0][0]
-    alike = [one for one in known if one.unit == unit]
-    return Spacing(median(one.down for one in alike), median(one.across for one in alike), unit)
 
 
 def _headers(samples: Samples) -> list[Header]:
