@@ -163,6 +163,21 @@ class TestTiff:
         assert np.array_equal(image.pixels, pixels)
         assert np.array_equal(image.rgb8(), pixels[..., :3])
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_two_channels_stay_two(self, dtype: type) -> None:
+        pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 2)).astype(dtype)
+        data = tiff(pixels, photometric="minisblack", planarconfig="contig")
+        assert np.array_equal(decode(data).pixels, pixels)
+        assert (probe(data).channels, probe(data).bits) == (2, 8 * pixels.dtype.itemsize)
+
+    def test_a_header_says_how_far_apart_pixels_lie(self) -> None:
+        assert probe(tiff(RAMP, extratags=GEO_OF_METRES)).spacing == Spacing(20.0, 10.0, "m")
+        assert probe(tiff(np.ones((8, 8, 6)), photometric="minisblack", extratags=GEO_OF_DEGREES)).spacing == Spacing(
+            0.5, 0.25, "degree"
+        )
+        assert probe(dicom(RAMP, PixelSpacing=[0.5, 0.25])).spacing == Spacing(0.5, 0.25, "mm")
+        assert probe(tiff(RAMP)).spacing is None
+
     @pytest.mark.parametrize("dtype", [np.int16, np.float64, np.uint32])
     def test_heights_are_kept_and_shown(self, dtype: type) -> None:
         pixels = (RAMP.astype(np.float64) - (100 if dtype == np.int16 else 0)).astype(dtype)

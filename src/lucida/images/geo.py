@@ -47,10 +47,16 @@ def is_special(data: bytes) -> bool:
         return False  # Pillow says what is wrong with it
     samples, bits = tags.get(_SAMPLES, (1,))[0], tags.get(_BITS, (1,))[0]
     formats, photometric = set(tags.get(_FORMAT, (1,))), tags.get(_PHOTOMETRIC, (1,))[0]
-    if samples > 4 or (samples > 1 and formats != {1}) or (samples in (3, 4) and photometric in (0, 1)):
+    if (
+        samples > 4
+        or (samples == 2 and bits > 8)
+        or (samples > 1 and formats != {1})
+        or (samples in (3, 4) and photometric in (0, 1))
+    ):
         return True
     # A fourth channel of unspecified meaning is no transparency: near infrared, as a rule.
-    infrared = samples == 4 and photometric == 2 and tags.get(_EXTRA, (0,))[0] == 0
+    meant = tags.get(_EXTRA, (0,))[0] != 0
+    infrared = (samples == 4 and photometric == 2 and not meant) or (samples == 2 and not meant)
     odd = samples == 1 and ((formats == {2} and bits != 32) or (formats == {3} and bits != 32) or bits == 64)
     odd = odd or (samples == 1 and formats == {1} and bits == 32)
     return (infrared or odd) and find_spec("tifffile") is not None
