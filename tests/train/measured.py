@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import pytest
 
 from lucida.data import Boxes, Sample, Samples
 from lucida.data.sample import Mask
@@ -19,8 +20,7 @@ FIFTH = 4
 
 def tiff(pixels: np.ndarray, **options: Any) -> bytes:
     """Return a TIFF of pixels (height, width, channels)."""
-    import tifffile
-
+    tifffile = pytest.importorskip("tifffile")
     out = io.BytesIO()
     tifffile.imwrite(out, pixels, photometric="minisblack", planarconfig="contig", **options)
     return out.getvalue()
