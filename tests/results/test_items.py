@@ -39,7 +39,7 @@ RESULTS_OF_ALL_KINDS: list[Result] = [
     NOTHING,
     Segmentation(np.arange(12, dtype=np.uint8).reshape(3, 4) % 3, ("background", "crack", "dent", "none")),
     Oddness(1.25, np.zeros((3, 3), np.float32)),
-    Text("a red bicycle", 0.5, "it has two wheels", {"wheels": 2}),
+    Text("a red bicycle", 0.5, "it has two wheels", {"wheels": 2}, (("What is it?", "a vehicle"),)),
     Text("一辆红色的自行车"),
     Reading((Line("SALE 50 %", 0.98, ((1, 1), (20, 2), (20, 9), (1, 8))), Line("全场五折", 0.9, ((0, 0),) * 4))),
     Reading(()),

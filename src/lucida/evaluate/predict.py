@@ -10,6 +10,7 @@ import numpy as np
 
 from lucida.errors import ImageError, InputError
 from lucida.images import decode, probe
+from lucida.models.logits import sigmoid, softmax
 from lucida.models.threads import available_cores
 from lucida.progress import track
 from lucida.runs.local import map_batches
@@ -206,14 +207,3 @@ def _see(
                 failed[samples[row].name] = error.what
         return left, kept, failed
     return seen, found, failed
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return probabilities (n, k) of logits (n, k)."""
-    raised = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
-
-
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probability of each tag of logits (n, k)."""
-    return np.asarray(0.5 * (1 + np.tanh(logits.astype(np.float64) / 2)), np.float32)

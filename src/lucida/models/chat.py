@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Basis = Literal["log-probabilities", "votes", "self-report"]
 
@@ -78,5 +78,65 @@ class Reply:
     probabilities: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     basis: Basis = "self-report"
+    problem: str = ""
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one side says.
+
+    Attributes:
+        text: Its words; "" with images alone, which asks what they show.
+        images: Encoded image files that go with it.
+        by: Who says it.
+    """
+
+    text: str
+    images: tuple[bytes, ...] = field(default=(), repr=False)
+    by: Literal["user", "assistant"] = "user"
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What was said so far; the model has the next word.
+
+    Attributes:
+        turns: In their order; the last is the user's.
+        rules: What the model is told beforehand; "" for nothing.
+        schema: JSON schema that the answer must follow; None for free text.
+        reason: Whether a reason is asked for as well.
+        longest: Tokens of the answer, at most.
+    """
+
+    turns: tuple[Turn, ...]
+    rules: str = ""
+    schema: dict[str, Any] | None = None
+    reason: bool = False
+    longest: int = 300
+
+    @property
+    def images(self) -> int:
+        """How many images it holds."""
+        return sum(len(turn.images) for turn in self.turns)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model says.
+
+    Attributes:
+        text: Its words. Not to be trusted as markup.
+        score: Probability that it is right, 0 to 1; None where the model says none.
+        reason: Why, in the model's words; "" where it gave none.
+        data: What it holds where a schema was given.
+        problem: Why there is no answer; "" where there is one.
+        usage: What it took.
+    """
+
+    text: str = ""
+    score: float | None = None
+    reason: str = ""
+    data: Any = None
     problem: str = ""
     usage: Usage = Usage()

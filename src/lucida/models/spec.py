@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lucida.images import Image
-    from lucida.models.chat import Prompt, Reply, Usage
+    from lucida.models.chat import Prompt, Reply, Said, Talk, Usage
     from lucida.models.needs import ImageNeeds
     from lucida.models.openai_api.options import ApiOptions
-    from lucida.results import Result
+    from lucida.results import Detections, Result
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
-Task = Literal["encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly"]
+Task = Literal[
+    "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read"
+]
 Output = Literal["embedding", "logits"]
 
 
@@ -68,6 +70,21 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """What a person points at.
+
+    Attributes:
+        points: Across and down, in pixels of the image.
+        inside: Whether each point lies on the object; False for what does not belong to it.
+        box: Left, top, right and bottom around the object; None without.
+    """
+
+    points: tuple[tuple[float, float], ...] = ()
+    inside: tuple[bool, ...] = ()
+    box: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Spec:
     """One model: its tasks, needs, gives, licence and source.
 
@@ -76,7 +93,9 @@ class Spec:
         family: The folder of `lucida.models` that builds it.
         tasks: What it can do: "encode" (vectors), "classify" (its own classes), "words" (any words),
             "ask" (questions in words, answered with a reason), "tag" (several of its classes), "detect" (boxes),
-            "segment" (a class for every pixel), "anomaly" (how odd an image is, and where).
+            "segment" (a class for every pixel, or objects with their pixels), "anomaly" (how odd an image is, and
+            where), "outline" (the object at a point or in a box), "caption" (what an image shows, in words), "answer"
+            (any question, in words), "read" (the text in an image).
         needs: What it needs of an image.
         gives: What it gives.
         licence: Licence of its weights.
@@ -85,6 +104,8 @@ class Spec:
         note: What a person must know before relying on it; with measured figures where there are some.
         match: Makes what scores images against words; None where it cannot.
         configure: Returns the spec of the same model asked in another way; None where there is only one way.
+        look_for: Returns the spec of the same model that finds these things, in any words; None where it finds its
+            own classes alone.
         build: Makes the running model of this spec, a precision, and what to try it on (or None).
     """
 
@@ -101,6 +122,7 @@ class Spec:
         repr=False, compare=False, default=None
     )
     configure: Callable[[ApiOptions], Spec] | None = field(repr=False, compare=False, default=None)
+    look_for: Callable[[Sequence[str]], Spec] | None = field(repr=False, compare=False, default=None)
     build: Callable[[Spec, Precision, Trial | None], Model] = field(
         repr=False, compare=False, default=lambda spec, precision, trial: Model(spec)
     )
@@ -148,7 +170,8 @@ class Spec:
             f"The model {self.name!r} cannot {what}.",
             expected=f"a model with the task {task!r}",
             got=f"tasks {', '.join(self.tasks)}",
-            hint=f"lucida models --task {task} lists them; --model embedded works offline",
+            hint=f"lucida models --task {task} lists them"
+            + ("; --model embedded works offline" if task in ("encode", "words") else ""),
         )
 
 
@@ -175,12 +198,31 @@ class Model:
         raise self.spec.cannot("classify", "name classes of its own")
 
     def predict(self, images: Sequence[Image]) -> list[Result]:
-        """Return boxes, masks or heat maps of images of any size, in their own pixels.
+        """Return boxes, masks, heat maps or the text of images of any size, in their own pixels.
 
         Args:
             images: Decoded images.
         """
-        raise self.spec.cannot("detect", "find objects, masks or oddities")
+        raise self.spec.cannot("detect", "find objects, masks, oddities or text")
+
+    def outline(self, image: Image, hints: Sequence[Hint]) -> Detections:
+        """Return the object that each hint means, with its pixels.
+
+        Args:
+            image: A decoded image.
+            hints: Points or a box each, in pixels of the image.
+        """
+        raise self.spec.cannot("outline", "outline what is pointed at")
+
+    def say(self, talk: Talk) -> Said:
+        """Say what comes next in a talk: the answer to its last turn, or a caption where that has no words.
+
+        What is wrong with this talk alone is in what comes back.
+
+        Raises:
+            ModelError: The model cannot be reached, or will answer nothing at all.
+        """
+        raise self.spec.cannot("answer", "answer in words")
 
     def ask(self, prompt: Prompt, images: Sequence[bytes]) -> list[Reply]:
         """Answer a question about each of a few images, at most `together`.

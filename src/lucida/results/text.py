@@ -20,6 +20,7 @@ class Text:
         score: Probability that it is right, 0 to 1; None where the model says none.
         reason: Why, in the model's words; "" where it gave none.
         data: What the text holds where JSON to a schema was asked for; None where it was not.
+        before: Questions that were asked of the image before, and their answers.
     """
 
     task: ClassVar[str] = "caption"
@@ -27,22 +28,26 @@ class Text:
     score: float | None = None
     reason: str = ""
     data: Any = None
+    before: tuple[tuple[str, str], ...] = ()
 
     def items(self) -> tuple[Item, ...]:
         """Return it as one statement."""
-        detail = {"reason": self.reason} if self.reason else {}
-        return (Item(self.text, self.score, {**detail, **({} if self.data is None else {"data": self.data})}),)
+        return (Item(self.text, self.score, self._more()),)
+
+    def _more(self) -> dict[str, Any]:
+        more = {"reason": self.reason, "data": self.data, "before": [list(pair) for pair in self.before]}
+        return {name: value for name, value in more.items() if value not in ("", None, [])}
 
     @classmethod
     def of_items(cls, items: Sequence[Item]) -> Text:
         """Return what this statement came from."""
-        first = items[0]
-        return cls(first.label or "", first.score, str(first.detail.get("reason", "")), first.detail.get("data"))
+        first, detail = items[0], items[0].detail
+        before = tuple((str(question), str(answer)) for question, answer in detail.get("before", ()))
+        return cls(first.label or "", first.score, str(detail.get("reason", "")), detail.get("data"), before)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        more = {"reason": self.reason, "score": self.score, "data": self.data}
-        return {"text": self.text, **{name: value for name, value in more.items() if value not in ("", None)}}
+        return {"text": self.text, **({} if self.score is None else {"score": self.score}), **self._more()}
 
 
 @dataclass(frozen=True)

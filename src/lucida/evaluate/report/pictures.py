@@ -12,6 +12,7 @@ import PIL.Image
 import PIL.ImageDraw
 
 from lucida.images import decode
+from lucida.results.drawing import overlay, paint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 SIDE: Final = 240  # longest side of a picture in pixels
 TRUE: Final = (36, 160, 96)  # what is there
 FOUND: Final = (226, 82, 36)  # what was found
-_DIM: Final = 0.55
+DIM: Final = 0.55  # how much a mask covers
 
 
 def plain_picture(sample: Sample, side: int = SIDE) -> PIL.Image.Image:
@@ -90,7 +91,7 @@ def masked_picture(
         marked = [(truth != found) & (truth >= 0)] * 2
     else:
         marked = [(truth != background) & (truth >= 0), found != background]
-    pair = [small(_paint(pixels, mask, colour), side) for mask, colour in zip(marked, (TRUE, FOUND), strict=True)]
+    pair = [small(paint(pixels, mask, colour, DIM), side) for mask, colour in zip(marked, (TRUE, FOUND), strict=True)]
     return beside(pair)
 
 
@@ -98,29 +99,8 @@ def heated_picture(
     pixels: NDArray[np.uint8], heat: NDArray[np.float32], odd: NDArray[np.bool_] | None, side: int = SIDE
 ) -> PIL.Image.Image:
     """Return the image, with what is odd in it painted where that is known, beside its heat map."""
-    left = pixels if odd is None or odd.shape != pixels.shape[:2] else _paint(pixels, odd, TRUE)
+    left = pixels if odd is None or odd.shape != pixels.shape[:2] else paint(pixels, odd, TRUE, DIM)
     return beside([small(left, side), small(overlay(pixels, heat / max(float(heat.max()), 1.0)), side)])
-
-
-def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32], strength: float = 0.6) -> NDArray[np.uint8]:
-    """Return a photo with a heat map over it: nothing is clear, much is yellow.
-
-    Args:
-        pixels: uint8 (height, width, 3).
-        heat: float32 (height, width), 0 to 1.
-        strength: Share of the colour where the heat is 1.
-    """
-    level = np.clip(heat, 0, 1)[..., None]
-    cold, warm, hot = (np.array(colour, np.float32) for colour in ((68, 1, 84), (216, 76, 62), (252, 234, 72)))
-    colour = np.where(level < 0.5, cold + (warm - cold) * 2 * level, warm + (hot - warm) * (2 * level - 1))
-    share = strength * np.sqrt(level)
-    return np.asarray((pixels * (1 - share) + colour * share).clip(0, 255), np.uint8)
-
-
-def _paint(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    painted = pixels.astype(np.float32)
-    painted[mask] = painted[mask] * (1 - _DIM) + np.array(colour) * _DIM
-    return np.asarray(painted.clip(0, 255), np.uint8)
 
 
 def beside(pictures: Sequence[PIL.Image.Image], gap: int = 4) -> PIL.Image.Image:

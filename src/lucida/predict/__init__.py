@@ -1,0 +1,1 @@
+"""Ask any model anything about any image: files, folders, archives, videos."""

@@ -1,0 +1,233 @@
+"""Look at all images that some paths hold, draw and write what was found as it goes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from lucida.catalog.sources import Container, count, find
+from lucida.catalog.sources.found import Found, show
+from lucida.errors import ImageError, InputError
+from lucida.images import decode, read
+from lucida.models.chat import Usage
+from lucida.models.registry import find as find_model
+from lucida.models.threads import available_cores
+from lucida.predict.asking import usual_model
+from lucida.predict.verb import Predicted, PredictResult
+from lucida.progress import track
+from lucida.runs.local import map_batches
+from lucida.runs.seeing import Seen, Seer, Wish
+
+if TYPE_CHECKING:
+    from lucida.catalog.records import Refusal
+    from lucida.models.spec import Precision
+
+    Source = Found | Refusal
+
+BATCH = 8  # images that are looked at together
+GROUP = 512  # of which at most so many wait
+
+
+def run_predict(
+    paths: Sequence[Path],
+    wish: Wish,
+    *,
+    model: str = "",
+    precision: Precision = "auto",
+    save: Path | None = None,
+    out: Path | None = None,
+    catalog: Path | None = None,
+) -> PredictResult:
+    """Ask a model about images.
+
+    Args:
+        paths: Files, folders, patterns, archives.
+        wish: What is asked.
+        model: Its name; "" for the usual one.
+        precision: Of the model.
+        save: Folder for drawings; None for none.
+        out: File for the results; None to keep them in what is returned.
+        catalog: Whose models are known as well.
+
+    Raises:
+        InputError: There is nothing to look at.
+        UnknownName: No such model, task or class.
+        ModelError: The model cannot do this.
+    """
+    if not paths:
+        raise InputError("There is nothing to look at.", expected="images", got="no path", hint="lucida predict a.jpg")
+    began = time.monotonic()
+    spec = find_model(usual_model(wish, model), home_of(catalog))
+    seer = Seer(spec, wish, precision)
+    results: list[Predicted] = []
+    skipped: dict[str, str] = {}
+    usage, images = Usage(), 0
+    with ExitStack() as stack:
+        writer = stack.enter_context(Writer(out)) if out else None
+        drawings = Drawings(save) if save else None
+        step = stack.enter_context(track(f"Asking {spec.name}", count(paths)))
+        for path, data, seen in look(seer, sources(paths)):
+            images += 1
+            step()
+            usage += seen.usage
+            if seen.result is None:
+                skipped[path] = seen.problem
+                continue
+            one = Predicted(path, seer.wish.task, seen.result, seen.size)
+            if drawings and data is not None:
+                one = replace(one, saved=drawings.write(one, data))
+            if writer:
+                writer.write(one)
+            else:
+                results.append(one)
+    if not images:
+        raise InputError(
+            "There is no image to look at.",
+            expected="images, or folders that hold some",
+            got=", ".join(show(path) for path in paths[:5]),
+            hint="check the path",
+        )
+    engine = seer.model.engine if images > len(skipped) else ""
+    seconds = round(time.monotonic() - began, 3)
+    return PredictResult(
+        tuple(results), images, skipped, spec.name, seer.wish.task, engine, seconds, out, usage.cost, seer.notes
+    )
+
+
+def home_of(catalog: Path | None) -> Path | None:
+    """Return where a catalog keeps models of its own; None where there is no catalog."""
+    from lucida.catalog import Catalog
+    from lucida.errors import CatalogError
+
+    try:
+        with Catalog.open(catalog) as opened:
+            return opened.models
+    except CatalogError:
+        if catalog is not None:
+            raise
+        return None
+
+
+def sources(paths: Sequence[Path]) -> Iterator[Source]:
+    """Yield files that may be images, and what cannot be one."""
+    yield from (item for item in find(paths) if not isinstance(item, Container))
+
+
+def look(seer: Seer, found: Iterator[Source]) -> Iterator[tuple[str, bytes | None, Seen]]:
+    """Yield path, bytes and what was seen of each, in order."""
+
+    def work(items: tuple[Source, ...]) -> list[tuple[str, bytes | None, Seen]]:
+        files: list[bytes | None] = []
+        failed: dict[int, str] = {}
+        for row, item in enumerate(items):
+            try:
+                files.append(_bytes(item))
+            except ImageError as error:
+                files.append(None)
+                failed[row] = error.what
+        said = iter(seer.see([data for data in files if data is not None]))
+        return [
+            (_path(item), data, Seen(problem=failed[row]) if data is None else next(said))
+            for row, (item, data) in enumerate(zip(items, files, strict=True))
+        ]
+
+    # Loaded by one, so that threads do not load it several times.
+    first = True
+    while group := list(islice(found, GROUP)):
+        if first:
+            _ = seer.model
+            first = False
+        workers = max(1, min(available_cores(), -(-len(group) // BATCH)))
+        for part in map_batches(work, group, batch=BATCH, workers=workers):
+            yield from part
+
+
+def _path(item: Source) -> str:
+    return item.given if isinstance(item, Found) else item.path
+
+
+def _bytes(item: Source) -> bytes:
+    if not isinstance(item, Found):
+        raise ImageError(item.reason)
+    return item.data if item.data is not None else read(item.uri)
+
+
+class Drawings:
+    """Writes images with what was found on them, each under a name of its own.
+
+    Args:
+        folder: Made where it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._taken: set[str] = set()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be made.",
+                expected="a folder",
+                got=error.strerror or str(error),
+                hint="another --save",
+            ) from error
+
+    def write(self, one: Predicted, data: bytes) -> Path:
+        """Draw one image and return its file."""
+        from lucida.results.drawing import draw
+
+        stem, number = Path(one.path).stem or "image", 1
+        name = stem
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self._taken.add(name.casefold())
+        file = self._folder / f"{name}.png"
+        draw(one.result, decode(data).rgb8()).save(file)
+        return file
+
+
+class Writer:
+    """Writes results to a file: ".jsonl" a line each as they come, else one JSON list at the end.
+
+    Args:
+        file: Where.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._lines = file, file.suffix == ".jsonl"
+        self._first = True
+        self._out: IO[str]
+
+    def __enter__(self) -> Writer:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._out = self._file.open("w", encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"{self._file} cannot be written.",
+                expected="a file",
+                got=error.strerror or str(error),
+                hint="another -o",
+            ) from error
+        if not self._lines:
+            self._out.write("[\n")
+        return self
+
+    def write(self, one: Predicted) -> None:
+        """Write one result."""
+        text = json.dumps(one.to_json(), ensure_ascii=False, allow_nan=False)
+        self._out.write(text + "\n" if self._lines else ("" if self._first else ",\n") + text)
+        self._out.flush()
+        self._first = False
+
+    def __exit__(self, *_: object) -> None:
+        if not self._lines:
+            self._out.write("\n]\n")
+        self._out.close()

@@ -1,0 +1,152 @@
+"""The verb `predict`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from lucida.results import Result
+
+SHOWN = 20  # results printed one by one
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was said of one image.
+
+    Attributes:
+        path: Of the image, as given.
+        task: What was done.
+        result: What the model says.
+        size: Width and height of the image in pixels.
+        saved: The drawing; None where none was asked for.
+    """
+
+    path: str
+    task: str
+    result: Result
+    size: tuple[int, int]
+    saved: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        body = {"path": self.path, "task": self.task, "width": self.size[0], "height": self.size[1]}
+        return {**body, **self.result.to_json(), **({"saved": self.saved.as_posix()} if self.saved else {})}
+
+    def __str__(self) -> str:
+        from lucida.predict.words import in_words
+
+        return f"{self.path}: {in_words(self.result)}"
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What was said of all images.
+
+    Attributes:
+        results: Of each that could be read, in order; empty where they were written to a file.
+        images: How many there were.
+        skipped: Images of which nothing could be said, and why.
+        model: The model.
+        task: What was done.
+        engine: What ran the model.
+        seconds: How long it took.
+        out: The file that the results were written to.
+        cost: US dollars, of a model that is paid for.
+        notes: What a person should know, a sentence each.
+    """
+
+    results: tuple[Predicted, ...]
+    images: int
+    skipped: dict[str, str]
+    model: str
+    task: str
+    engine: str
+    seconds: float
+    out: Path | None = None
+    cost: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """1 where nothing could be said of any image."""
+        return 1 if self.skipped and len(self.skipped) == self.images else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "results": [one.to_json() for one in self.results],
+            "images": self.images,
+            "skipped": self.skipped,
+            "model": self.model,
+            "task": self.task,
+            "engine": self.engine,
+            "seconds": self.seconds,
+            "out": self.out.as_posix() if self.out else None,
+            "cost": self.cost,
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        lines = [str(one) for one in self.results[:SHOWN]]
+        if len(self.results) > SHOWN:
+            lines.append(f"… and {len(self.results) - SHOWN:,} more: -o FILE.json or --json gives all.")
+        lines += [f"{path}: {why}" for path, why in list(self.skipped.items())[:SHOWN]]
+        if self.out:
+            lines.append(f"Results of {self.images - len(self.skipped):,} images are in {self.out}.")
+        if self.cost:
+            lines.append(f"This call cost about ${self.cost:.4f}.")
+        return "\n".join([*lines, *self.notes])
+
+
+def predict(
+    *paths: Path,
+    task: str = "",
+    model: str = "",
+    classes: str | None = None,
+    question: list[str] | None = None,
+    schema: Path | None = None,
+    reason: bool = False,
+    point: list[str] | None = None,
+    box: list[str] | None = None,
+    least: float | None = None,
+    save: Path | None = None,
+    out: Path | None = None,
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
+    catalog: Path | None = None,
+) -> PredictResult:
+    """Ask a model about images, without a catalog.
+
+    Args:
+        paths: Images: files, folders, patterns, archives.
+        task: "classify", "tag", "detect", "segment", "outline", "anomaly", "read", "caption" or "answer"; what the
+            model is for, where it is left out.
+        model: The model, by any name that `lucida models` takes, or a training run.
+        classes: What to look for or to tell apart: "bolt,crack".
+        question: What to ask; given several times, each is asked with what was said before.
+        schema: A file with the JSON schema that an answer must follow.
+        reason: Also ask for a reason.
+        point: "x,y" in pixels, to outline what lies there; a minus before both, "-x,-y", for what does not belong.
+        box: "left,top,right,bottom" in pixels, to outline what lies within.
+        least: Leave out objects and tags that are less probable.
+        save: A folder for the images with what was found drawn on them.
+        out: A file for the results, JSON; ".jsonl" for one line an image, written as it goes.
+        precision: Arithmetic of the model; "auto" measures which is faithful and fast.
+        catalog: Where models of one's own lie; LUCIDA_CATALOG or ./lucida-catalog by default.
+
+    Raises:
+        InputError: Nothing to look at, or what is asked is not clear.
+        UnknownName: No such model, task or class.
+        ModelError: The model cannot do this.
+        MissingExtra: The model needs a package that is not installed.
+    """
+    from lucida.predict.asking import read_wish
+    from lucida.predict.job import run_predict
+
+    wish = read_wish(
+        task=task, classes=classes, questions=question, schema=schema, reason=reason, points=point, boxes=box,
+        least=least,
+    )  # fmt: skip
+    return run_predict(paths, wish, model=model, precision=precision, save=save, out=out, catalog=catalog)
