@@ -33,7 +33,7 @@ def run_label(catalog: Catalog, labeller: Labeller, *, question: str) -> LabelRe
         "question": question,
         "model": labeller.model,
         "revision": labeller.revision,
-        "parameters": _parameters(catalog, labeller, question),
+        "parameters": parameters_of(catalog, question, labeller.model, labeller.revision, labeller.parameters()),
     }
     known = catalog.runs.find("label", **about)
     before = catalog.runs.missing(known.id) if known else catalog.images.ids()
@@ -66,20 +66,21 @@ def run_label(catalog: Catalog, labeller: Labeller, *, question: str) -> LabelRe
         accuracy=labeller.accuracy,
         engine=labeller.engine,
         cost=labeller.cost,
-        notes=(*labeller.notes, *_skipped(catalog, problems)),
+        notes=(*labeller.notes, *skipped_notes(catalog, problems)),
     )
 
 
-def _parameters(catalog: Catalog, labeller: Labeller, question: str) -> dict[str, Any]:
+def parameters_of(
+    catalog: Catalog, question: str, model: str, revision: str, parameters: dict[str, Any]
+) -> dict[str, Any]:
     """Return the parameters of the run: those of the latest run of the question, if it is the same, go on with it.
 
     Going back to parameters of an older run asks for its labels to count again: that is a new run too.
     """
-    parameters = labeller.parameters()
     earlier = [run for run in catalog.runs.all(question) if run.verb == "label"]
     same = [
         {k: v for k, v in run.parameters.items() if k != "again"} == parameters
-        and (run.model, run.revision) == (labeller.model, labeller.revision)
+        and (run.model, run.revision) == (model, revision)
         for run in earlier
     ]
     if not any(same):
@@ -106,7 +107,8 @@ def _annotations(run: Run, proposals: Sequence[Proposal]) -> Iterator[Annotation
         )
 
 
-def _skipped(catalog: Catalog, skipped: dict[str, str]) -> Iterator[str]:
+def skipped_notes(catalog: Catalog, skipped: dict[str, str]) -> Iterator[str]:
+    """Say which images were skipped, and why."""
     shown = list(skipped)[:5]
     names = catalog.images.names(shown)
     for image in shown:

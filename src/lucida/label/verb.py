@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from lucida.label.plan import LabelPlan
+    from lucida.models.openai_api.options import ApiOptions
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class LabelResult:
         adapted: With `adapt`: whether the tuned model is "kept", and the share of examples named rightly when held out
             "before" and "after".
         plan: With `plan`: what labelling would take; then there is no run.
+        task: What was done, where it was not to name one class an image: "detect", "caption", …
+        objects: With such a task: how many objects, tags or lines this call found.
         notes: What a person should know, a sentence each.
     """
 
@@ -45,6 +48,8 @@ class LabelResult:
     cost: float | None = None
     adapted: dict[str, Any] | None = None
     plan: LabelPlan | None = None
+    task: str = ""
+    objects: int = 0
     notes: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
@@ -55,6 +60,8 @@ class LabelResult:
     def __str__(self) -> str:
         if self.plan:
             return str(self.plan)
+        if self.task:
+            return self._seen()
         shown = ", ".join(self.classes[:8]) + (" …" if len(self.classes) > 8 else "")
         ran = f" ({self.engine})" if self.engine else ""
         lines = [
@@ -75,13 +82,28 @@ class LabelResult:
             lines.append(f"{self.skipped:,} images were skipped.")
         return "\n".join([*lines, *self.notes, f"Run {self.run}. Next: lucida review --question {self.question}"])
 
+    def _seen(self) -> str:
+        ran = f" ({self.engine})" if self.engine else ""
+        found = f", with {self.objects:,} objects" if self.objects else ""
+        lines = [
+            f"{self.images:,} images have what {self.task!r} says for {self.question!r};"
+            f" {self.new:,} new{found} in {self.seconds:.1f} s{ran}."
+        ]
+        if self.cost:
+            lines.append(f"This call cost about ${self.cost:.4f}.")
+        if self.skipped:
+            lines.append(f"{self.skipped:,} images were skipped.")
+        return "\n".join([*lines, *self.notes, f"Run {self.run}."])
+
 
 def label(
     *,
     examples: Path | None = None,
     classes: str | None = None,
-    question: str = "label",
+    question: str = "",
     model: str = "embedded",
+    task: str = "classify",
+    least: float | None = None,
     none_of_these: bool = False,
     adapt: bool = False,
     instructions: Path | None = None,
@@ -104,10 +126,14 @@ def label(
     Args:
         examples: A folder with one sub-folder of example images a class. Examples only teach: they are not added.
         classes: Words instead: "dress,hat,shoes", or a YAML file of classes with a description or several each.
-        question: What is asked, so that labels of different questions do not mix.
+        question: What is asked, so that labels of different questions do not mix; "label" by default, or the name of
+            the task. With `--task answer` it is put to the model.
         model: The model: "embedded"; one of the hub such as "siglip2", "hf:org/name", "timm:name" or its folder;
             "onnx:PATH"; one behind an address such as "gpt-4o" or "api:MODEL@URL". `lucida models` lists them. Several,
             "embedded,siglip2,gpt-4o", are all asked and pooled.
+        task: "classify", one class an image; or any other of `lucida predict`: "detect", "segment", "tag", "read",
+            "caption", "answer", …
+        least: With such a task: leave out objects and tags that are less probable.
         none_of_these: By words only: also propose "none of these".
         adapt: By example only: first tune the embedded encoder on the images of the catalog, without labels, for a few
             minutes; it is used only if the examples are then named better. Needs PyTorch.
@@ -138,6 +164,10 @@ def label(
     from lucida.label.job import run_label
     from lucida.models.openai_api.options import ApiOptions
 
+    api = ApiOptions(votes, together, workers, price)
+    if task != "classify":
+        return _see(task, model, question, classes, least, api, max_cost, precision, catalog)
+    question = question or "label"
     with Catalog.open(catalog) as opened:
         asked = read_asked(
             opened,
@@ -152,7 +182,7 @@ def label(
             opened,
             model_names(model),
             asked,
-            ApiOptions(votes, together, workers, price),
+            api,
             max_cost=max_cost,
             precision=precision,
             cascade=cascade,
@@ -170,3 +200,29 @@ def label(
         better, adapted = adapt_labeller(opened, labeller)
         result = run_label(opened, better, question=question)
         return replace(result, adapted=adapted.to_json(), notes=(*result.notes, adapted.note))
+
+
+def _see(
+    task: str,
+    model: str,
+    question: str,
+    classes: str | None,
+    least: float | None,
+    api: ApiOptions,
+    max_cost: float | None,
+    precision: Literal["auto", "fp32", "bf16", "int8"],
+    catalog: Path | None,
+) -> LabelResult:
+    """Do any other task over the catalog."""
+    from lucida.catalog import Catalog
+    from lucida.label.seeing import run_seeing
+    from lucida.models.registry import find
+    from lucida.runs.asking import read_wish, usual_model
+    from lucida.runs.seeing import Seer
+
+    wish = read_wish(task=task, classes=classes, questions=[question] if task == "answer" else [], least=least)
+    with Catalog.open(catalog) as opened:
+        spec = find(usual_model(wish, "" if model == "embedded" else model), opened.models)
+        if spec.configure is not None:
+            spec = spec.configure(api)
+        return run_seeing(opened, Seer(spec, wish, precision), question=question or task, max_cost=max_cost)

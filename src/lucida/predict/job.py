@@ -18,9 +18,9 @@ from lucida.images import decode, read
 from lucida.models.chat import Usage
 from lucida.models.registry import find as find_model
 from lucida.models.threads import available_cores
-from lucida.predict.asking import usual_model
 from lucida.predict.verb import Predicted, PredictResult
 from lucida.progress import track
+from lucida.runs.asking import usual_model
 from lucida.runs.local import map_batches
 from lucida.runs.seeing import Seen, Seer, Wish
 

@@ -142,8 +142,8 @@ def predict(
         ModelError: The model cannot do this.
         MissingExtra: The model needs a package that is not installed.
     """
-    from lucida.predict.asking import read_wish
     from lucida.predict.job import run_predict
+    from lucida.runs.asking import read_wish
 
     wish = read_wish(
         task=task, classes=classes, questions=question, schema=schema, reason=reason, points=point, boxes=box,

@@ -1,0 +1,117 @@
+"""Boxes, masks, texts of every image of the catalog: what a model sees, kept as statements of its objects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lucida.catalog import Annotation
+from lucida.errors import ImageError, InputError
+from lucida.label.job import parameters_of, skipped_notes
+from lucida.label.verb import LabelResult
+from lucida.models.threads import available_cores
+from lucida.progress import track
+from lucida.runs.local import map_batches
+from lucida.runs.seeing import Seen, Seer
+
+if TYPE_CHECKING:
+    from lucida.catalog import Catalog, Run
+
+BATCH = 8  # images that are looked at together, and lost together if the machine dies
+
+
+def run_seeing(catalog: Catalog, seer: Seer, *, question: str, max_cost: float | None = None) -> LabelResult:
+    """Look at every image that this run has not seen yet.
+
+    Args:
+        catalog: An open catalog.
+        seer: The model, and what is asked of it.
+        question: Name of what is asked.
+        max_cost: US dollars that this call may spend; None for no limit.
+
+    Raises:
+        ModelError: The model cannot run.
+        InputError: There is no image.
+    """
+    began = time.monotonic()
+    spec = seer.spec
+    if not catalog.images.count():
+        raise InputError("The catalog holds no image.", expected="images", got="none", hint="lucida add FOLDER")
+    parameters = parameters_of(
+        catalog, question, spec.name, spec.revision, {"mode": "seen", **seer.wish.to_json(), "encoder": "embedded"}
+    )
+    # Before a run starts: one that has started voids earlier certificates of the question.
+    model = seer.model
+    run = catalog.runs.start("label", question=question, model=spec.name, revision=spec.revision, parameters=parameters)
+    todo = catalog.runs.missing(run.id)
+    asks = bool({"caption", "answer"} & {seer.wish.task})
+    batch, workers = (1, model.workers) if asks else (BATCH, available_cores())
+    problems: dict[str, str] = {}
+    spent, dearest, new, objects, paid, stopped = 0.0, 0.0, 0, 0, False, False
+
+    def work(ids: tuple[str, ...]) -> list[tuple[str, Seen]]:
+        return [] if stopped else _see(catalog, seer, ids)
+
+    with track("Looking", catalog.images.count(), done=catalog.images.count() - len(todo)) as step:
+        for found in map_batches(work, todo, batch=batch, workers=workers):
+            catalog.annotations.append(_annotations(run, found))
+            for image, seen in found:
+                if seen.result is None:
+                    problems[image] = seen.problem
+                else:
+                    new += 1
+                    objects += len(seen.result.items()) - 1
+                if seen.usage.cost is not None:
+                    paid, spent, dearest = True, spent + seen.usage.cost, max(dearest, seen.usage.cost)
+            # What is under way is still paid for.
+            stopped = stopped or (max_cost is not None and spent + dearest * (2 * workers + 1) > max_cost)
+            step(len(found))
+    left = len(todo) - new
+    if not left:
+        catalog.runs.finish(run.id)
+    notes = list(seer.notes)
+    if stopped and left > len(problems):
+        notes.append(
+            f"Stopped at ${spent:.4f} of ${max_cost:g}: {left - len(problems):,} images left; the same command with a"
+            " higher --max-cost goes on."
+        )
+    return LabelResult(
+        run=run.id,
+        images=catalog.images.count() - left,
+        seconds=round(time.monotonic() - began, 3),
+        question=question,
+        classes=seer.classes,
+        new=new,
+        skipped=len(problems),
+        engine=model.engine if todo else "",
+        cost=spent if paid else None,
+        task=seer.wish.task,
+        objects=objects,
+        notes=(*notes, *skipped_notes(catalog, problems)),
+    )
+
+
+def _see(catalog: Catalog, seer: Seer, ids: Sequence[str]) -> list[tuple[str, Seen]]:
+    read = catalog.images.reader(ids)
+    files: list[tuple[str, bytes]] = []
+    failed: dict[str, Seen] = {}
+    for image in ids:
+        try:
+            files.append((image, read(image)))
+        except ImageError as error:
+            failed[image] = Seen(problem=error.what)
+    said = dict(zip((image for image, _ in files), seer.see([data for _, data in files]), strict=True)) if files else {}
+    return [(image, failed.get(image) or said[image]) for image in ids]
+
+
+def _annotations(run: Run, found: Sequence[tuple[str, Seen]]) -> Iterator[Annotation]:
+    now = time.time()
+    for image, seen in found:
+        for number, item in enumerate(seen.result.items() if seen.result is not None else ()):
+            detail: dict[str, Any] = dict(item.detail)
+            if number == 0 and seen.usage.cost is not None:
+                detail["cost"] = round(seen.usage.cost, 8)
+            yield Annotation(
+                image, run.question, run.id, item=number, label=item.label, score=item.score, detail=detail, time=now
+            )
