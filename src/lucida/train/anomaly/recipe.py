@@ -81,7 +81,10 @@ class AnomalyRecipe(Recipe):
         self.seed = request.seed
         self.backbone = features.build(request.model or EMBEDDED, request.start)
         self.notes += [self.backbone.note] if self.backbone.note else []
-        places = EachChannel(self.backbone.network) if channels.raw else self.backbone.network
+        places = self.backbone.network
+        if channels.raw:
+            # Maps of all channels side by side are too wide for weights of 8 bits.
+            places, self.backbone.small = EachChannel(places), False
         self.model = OddnessNetwork(places, measured=channels.raw).eval().requires_grad_(False)
         self.network = self.model
         self.decode = HeatDecoder(size, TOP)
