@@ -101,6 +101,27 @@ class Annotations:
         details = json.loads(f"[{','.join(row[3] or '{}' for row in found)}]")
         return Proposals([row[0] for row in found], [row[1] or "" for row in found], scores, details)
 
+    def objects(self, question: str) -> list[tuple[str, str]]:
+        """Return image and label of every object that today's runs found within images, in order of adding.
+
+        Objects are what has a number above 0: boxes, masks, lines of text. For each image the latest run speaks.
+
+        Args:
+            question: What was asked.
+        """
+        wanted = (notes.c.question == question, notes.c.item > 0, notes.c.kind == "proposal")
+        latest = select(notes.c.image, func.max(notes.c.run).label("run")).where(*wanted).group_by(notes.c.image)
+        newest = latest.subquery()
+        query = (
+            select(images.c.id, notes.c.label)
+            .join(images, images.c.number == notes.c.image)
+            .join(newest, (newest.c.image == notes.c.image) & (newest.c.run == notes.c.run))
+            .where(*wanted, notes.c.label.is_not(None), images.c.placed)
+            .order_by(notes.c.image, notes.c.item)
+        )
+        with self._store.read() as connection:
+            return [(id, label) for id, label in connection.execute(query)]
+
     def questions(self) -> list[str]:
         """Return the questions that have annotations, that of the latest run first."""
         query = select(notes.c.question).group_by(notes.c.question).order_by(func.max(notes.c.run).desc())

@@ -15,6 +15,8 @@ from lucida.catalog import schema
 from lucida.catalog.annotations import Annotations
 from lucida.catalog.blobs import Blobs
 from lucida.catalog.damage import damaged
+from lucida.catalog.fulltext import FILE as TEXT_FILE
+from lucida.catalog.fulltext import FullText
 from lucida.catalog.images import Images
 from lucida.catalog.intake import Intake
 from lucida.catalog.runs import Runs
@@ -38,6 +40,7 @@ class Catalog:
         runs: Who says something.
         annotations: What was said.
         vectors: Embeddings of the images.
+        text: What is known of the images in words.
         intake: What `add` writes.
         blobs: Bytes that came out of archives and Parquet files.
         models: Folder of the models that were made from what is here.
@@ -52,6 +55,7 @@ class Catalog:
         self.runs = Runs(store, path / "runs")
         self.annotations = Annotations(store)
         self.vectors = Vectors(store, path / "vectors")
+        self.text = FullText(store, path / TEXT_FILE, self.images, self.annotations)
         self.models = path / "models"
 
     @classmethod
