@@ -23,12 +23,14 @@ from lucida.catalog import add  # noqa: E402
 from lucida.compress.verb import compress  # noqa: E402
 from lucida.data import Samples  # noqa: E402
 from lucida.errors import InputError  # noqa: E402
+from lucida.evaluate.predict import predict_samples  # noqa: E402
 from lucida.evaluate.verb import evaluate  # noqa: E402
 from lucida.images import Image, Spacing, decode  # noqa: E402
 from lucida.label.verb import label  # noqa: E402
 from lucida.models.onnx.card import read_card  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
 from lucida.results import Detections, Segmentation  # noqa: E402
+from lucida.runs.seeing import Seer, Wish  # noqa: E402
 from lucida.train import recipes  # noqa: E402
 from lucida.train.loop import fit  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
@@ -199,6 +201,13 @@ def test_masks_that_only_the_fifth_channel_shows(tmp_path: Path):
     assert done.metrics["foreground_mean_iou"] > 0.6
     spec = exported(recipe, tmp_path)
     images = [decode(one.read()) for one in request.validation]
+    other = [*request.validation, sample("five.tif", tiff(field("dry", 3, channels=5)), request.validation[0].target)]
+    said = predict_samples(spec, replace(request.validation, items=tuple(other)))
+    assert len(said.results) == 6
+    assert set(said.skipped) == {"five.tif"}
+    seen = Seer(spec, Wish()).see([other[0].read(), other[-1].read()])
+    assert seen[0].result is not None
+    assert "other channels" in seen[1].problem
     with torch.inference_mode():
         expected = recipe.find(recipe.network.eval(), torch.device("cpu"))
     for image, one, two in zip(images, spec.load().predict(images), expected, strict=True):

@@ -192,7 +192,9 @@ def _see(
     seen, images, failed = [], [], {}
     for row in rows:
         try:
-            images.append(decode(reads.read(row)))
+            image = decode(reads.read(row))
+            model.spec.needs.check_image(image)
+            images.append(image)
             seen.append(row)
         except ImageError as error:
             failed[samples[row].name] = error.what

@@ -174,6 +174,7 @@ class Seer:
         for row, data in enumerate(images):
             try:
                 image = decode(data)
+                self.spec.needs.check_image(image)
             except ImageError as error:
                 found[row] = Seen(problem=error.what)
                 continue
