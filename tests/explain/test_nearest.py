@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +14,12 @@ from lucida.data import read_data
 from lucida.errors import InputError
 from lucida.explain import nearest
 from lucida.explain.job import Explainer, photos
+from lucida.explain.look import look_odd, placed
 from lucida.explain.nearest import Index, build, index_of
 from lucida.explain.verb import explain
+from lucida.models.needs import ImageNeeds
 from lucida.models.registry import find
+from lucida.results import Oddness
 from pictures import write_pictures
 
 
@@ -56,6 +61,39 @@ def test_the_index_is_kept_and_made_again_for_another_model(tmp_path: Path, monk
 def test_only_a_training_of_classes_can_be_explained() -> None:
     with pytest.raises(InputError, match="cannot be explained"):
         Explainer.open("embedded")
+
+
+def test_a_segmenter_is_refused_with_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lucida.explain.job.find", lambda name, home: replace(find("tile-defects"), family="trained"))
+    with pytest.raises(InputError, match="cannot be explained") as caught:
+        Explainer.open("train-1")
+    assert "detect" in caught.value.expected
+    assert "segment" in caught.value.got
+    assert "a mask says by itself where it is" in caught.value.hint
+
+
+@pytest.mark.parametrize(("resize", "empty"), [("pad", 0), ("squash", 0), ("crop", 40)])
+def test_a_map_lies_where_the_model_saw_the_photo(resize: str, empty: int) -> None:
+    """Of a photo twice as wide as high: what a crop leaves out has no heat."""
+    needs = ImageNeeds(32, resize, "bilinear")  # type: ignore[arg-type]
+    frame = needs.frame(80, 40)
+    heat = np.zeros((32, 32), np.float32)
+    left, top, right, bottom = frame.part(32)
+    heat[top:bottom, left:right] = 1
+    found = placed(heat, frame, 32)
+    assert found.shape == (40, 80)
+    assert int((found == 0).all(axis=0).sum()) == empty
+
+
+def test_an_oddity_is_shown_as_the_model_draws_it() -> None:
+    class Odd:
+        def predict(self, images):
+            return [Oddness(1.5, np.full((4, 6), 1.5, np.float32))]
+
+    found = look_odd(SimpleNamespace(model=Odd()), None)  # type: ignore[arg-type]
+    assert (found.label, found.score) == ("odd", 1.5)
+    assert found.heat.tolist() == np.ones((4, 6)).tolist()
+    assert found.dependence is None
 
 
 def test_photos_are_read_when_they_are_explained(tmp_path: Path) -> None:

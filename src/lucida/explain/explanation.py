@@ -16,22 +16,30 @@ class Explanation:
 
     Attributes:
         image: Its name.
-        label: The class that is explained: the likeliest.
-        score: Its probability.
-        truth: What it is, where that is known; "" where not.
-        heat: File of the photo with the heat map over it.
-        dependence: Whether the map depends on the weights.
+        label: The class that is explained: the likeliest, that of the surest box, or "odd".
+        score: Its probability; of an oddity 1 is the threshold.
+        said: Both in words.
+        truth: What it is, where that is known and one class or a few tags; "" where not.
+        right: Whether the class is among these.
+        heat: File of the photo with the heat map over it, and the box that is explained.
+        layer: Of the network, whose map was read.
+        dependence: Whether the map depends on the weights; None where the map is the answer itself.
         flat: Whether nothing in the photo speaks for the class.
+        box: Left, top, right, bottom of the object that is explained, in pixels; None where there is none.
         nearest: Training images that it resembles, the likest first.
     """
 
     image: str
     label: str
     score: float
+    said: str
     truth: str
+    right: bool
     heat: str
-    dependence: Dependence
+    layer: str
+    dependence: Dependence | None
     flat: bool
+    box: tuple[float, float, float, float] | None
     nearest: tuple[Near, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -42,14 +50,18 @@ class Explanation:
             "score": round(self.score, 6),
             "truth": self.truth,
             "heat": self.heat,
-            "weights": self.dependence.to_json(),
+            "layer": self.layer,
+            "weights": self.dependence.to_json() if self.dependence else None,
             "flat": self.flat,
+            "box": [round(side, 1) for side in self.box] if self.box else None,
             "nearest": [near.to_json() for near in self.nearest],
         }
 
     def __str__(self) -> str:
-        wrong = f" (is {self.truth})" if self.truth and self.truth != self.label else ""
-        lines = [f"{self.image}: {self.label} {self.score:.0%}{wrong}; {self.heat}", f"  The map {self.dependence}."]
+        wrong = f" (is {self.truth})" if self.truth and not self.right else ""
+        lines = [f"{self.image}: {self.said}{wrong}; {self.heat}"]
+        if self.dependence:
+            lines.append(f"  The map {self.dependence}.")
         if self.flat:
             lines.append("  Nothing in the photo speaks for this class: the map is empty.")
         if self.nearest:
@@ -64,7 +76,7 @@ class Explained:
 
     Attributes:
         run: The model.
-        layer: Whose maps were read.
+        layer: Whose maps were read; several are separated by commas.
         photos: One each.
         report: All of them on one HTML page.
         skipped: Photos that could not be read, and why.

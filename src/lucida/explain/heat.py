@@ -7,7 +7,7 @@ when the weights are shuffled shows the image, not the network.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -34,7 +34,8 @@ class Dependence:
     """How much a map changes when weights are shuffled.
 
     Attributes:
-        head: Mean rank correlation with the maps of networks whose last layer is shuffled, -1 to 1.
+        head: Mean rank correlation with the maps of networks in which only what follows the layer that is looked at
+            is shuffled (of a classifier, the last layer), -1 to 1.
         all: The same with all weights shuffled.
     """
 
@@ -58,7 +59,7 @@ class Dependence:
         return {"depends": self.depends, "head": round(self.head, 4), "all": round(self.all, 4)}
 
 
-def heat(network: Classifier, target: Target, image: Tensor, label: int) -> NDArray[np.float32]:
+def heat(network: nn.Module, target: Target, image: Tensor, label: int, *, placed: bool = False) -> NDArray[np.float32]:
     """Return what in an image speaks for a class, float32 (side, side), 0 to 1; 0 everywhere where nothing does.
 
     Args:
@@ -66,23 +67,28 @@ def heat(network: Classifier, target: Target, image: Tensor, label: int) -> NDAr
         target: Layer of it, from `find_target`.
         image: float32 (1, channels, side, side), normalised.
         label: Number of the class.
+        placed: Whether what is explained lies in one place, so that gradients count where they are (HiResCAM) and are
+            not averaged over the image (Grad-CAM).
 
     Raises:
         MissingExtra: The package `grad-cam` is not installed.
     """
     try:
-        from pytorch_grad_cam import GradCAM
+        from pytorch_grad_cam import GradCAM, HiResCAM
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
     except ImportError as error:
         raise MissingExtra("grad-cam", "train", "Explaining") from error
-    with torch.enable_grad(), GradCAM(network, [target.layer], reshape_transform=target.spatial) as cam:
+    method = HiResCAM if placed else GradCAM
+    with torch.enable_grad(), method(network, [target.layer], reshape_transform=target.spatial) as cam:
         # Frozen trunks have gradients only where the image has.
         found = cam(input_tensor=image.detach().requires_grad_(), targets=[ClassifierOutputTarget(label)])
     network.zero_grad(set_to_none=True)
     return np.asarray(np.nan_to_num(found[0]), np.float32)
 
 
-def dependence(network: Classifier, target: Target, image: Tensor, label: int, *, seed: int = 0) -> Dependence:
+def dependence(
+    network: nn.Module, target: Target, image: Tensor, label: int, *, placed: bool = False, seed: int = 0
+) -> Dependence:
     """Compare the map with those of networks whose weights are shuffled.
 
     Args:
@@ -90,17 +96,20 @@ def dependence(network: Classifier, target: Target, image: Tensor, label: int, *
         target: Layer of it.
         image: float32 (1, channels, side, side), normalised.
         label: Number of the class.
+        placed: As for `heat`.
         seed: Of the shuffling.
     """
-    own = heat(network, target, image, label)
+    own = heat(network, target, image, label, placed=placed)
     generator = torch.Generator().manual_seed(seed)
     found: dict[str, list[float]] = {what: [] for what in DRAWS}
     for what, draws in DRAWS.items():
         other = copy.deepcopy(network)
-        moved = Target(target.name, other.get_submodule(target.name), target.side, target.spatial)
+        moved = replace(target, layer=other.get_submodule(target.name))
+        parts = [other.get_submodule(name) for name in target.head] if what == "head" else [other]
         for _ in range(draws):
-            shuffle(other.head if what == "head" else other, generator)
-            found[what].append(rank_correlation(own, heat(other, moved, image, label)))
+            for part in parts:
+                shuffle(part, generator)
+            found[what].append(rank_correlation(own, heat(other, moved, image, label, placed=placed)))
     return Dependence(float(np.mean(found["head"])), float(np.mean(found["all"])))
 
 

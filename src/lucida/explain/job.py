@@ -8,31 +8,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import PIL.Image
+import PIL.ImageDraw
 
 from lucida.data import Sample
 from lucida.errors import ImageError, InputError, ModelError
 from lucida.evaluate.choice import images_of, training_images
 from lucida.evaluate.evaluation import evaluate_model
-from lucida.evaluate.predict import sigmoid, softmax, task_of
-from lucida.evaluate.report.pictures import overlay
+from lucida.evaluate.predict import task_of
+from lucida.evaluate.report.pictures import FOUND
 from lucida.evaluate.report.writing import write_page
 from lucida.explain.explanation import Explained, Explanation
+from lucida.explain.look import LOOKS
 from lucida.explain.nearest import Index, index_of
 from lucida.images import Image, decode, read
 from lucida.models.registry import find
 from lucida.models.trained.family import run_folder
+from lucida.results.drawing import overlay
 from lucida.train.trained import Trained
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lucida.catalog import Catalog
+    from lucida.explain.look import Look
     from lucida.explain.target import Target
     from lucida.models.spec import Model, Spec
 
-TASKS: Final = ("classify", "tag")
 SIDE: Final = 1024  # longest side of a picture that is written
 
 
@@ -58,22 +58,25 @@ class Explainer:
 
         Raises:
             UnknownName: No such model.
-            InputError: It is not a training of classes or tags.
+            InputError: It is not a training whose answers are about images.
             ModelError: It is not finished.
-            MissingExtra: PyTorch or another package of the extra `train` is not installed.
+            MissingExtra: PyTorch or another package of the extra `train` is not installed, and is needed.
         """
         from lucida.train.need import need_torch
 
         home = catalog.models if catalog is not None else None
         spec = find(run, home)
-        if spec.family != "trained" or task_of(spec) not in TASKS:
+        # What only gives vectors answers nothing that could be explained.
+        if spec.family != "trained" or not set(spec.tasks) & set(LOOKS):
             raise InputError(
                 f"{run} cannot be explained.",
-                expected=f"a run of `lucida train` for {' or '.join(TASKS)}",
+                expected=f"a run of `lucida train` for {', '.join(LOOKS)}",
                 got=f"a model of the family {spec.family}, for {', '.join(spec.tasks)}",
-                hint="lucida evaluate -o report.html shows the mistakes of any model",
+                hint=f"lucida evaluate {run} -o report.html shows its mistakes"
+                + (": a mask says by itself where it is" if "segment" in spec.tasks else ""),
             )
-        need_torch("Explaining")
+        if task_of(spec) != "anomaly":
+            need_torch("Explaining")
         return cls(spec, Trained.open(run_folder(run, home)), catalog)
 
     @cached_property
@@ -100,7 +103,7 @@ class Explainer:
             self.notes.append("This model gives no vectors, so no training images are shown beside a photo.")
             return None
         try:
-            return index_of(self.trained.folder, self.spec, self.model, self.trained.task, self.catalog)
+            return index_of(self.trained.folder, self.spec, self.model, task_of(self.spec), self.catalog)
         except (InputError, ModelError) as error:
             self.notes.append(f"No training images are shown beside a photo: {error.what}")
             return None
@@ -116,27 +119,26 @@ class Explainer:
         Raises:
             ImageError: It cannot be read.
         """
-        import torch
-
-        from lucida.explain.heat import dependence, heat
-
         image = decode(sample.read())
-        batch = self.spec.needs.prepare(image)[None]
-        logits = self.model.logits(batch)
-        sure = sigmoid(logits)[0] if self.trained.task == "tag" else softmax(logits)[0]
-        label = int(sure.argmax())
-        ready = torch.from_numpy(batch)
-        found = heat(self.network, self.target, ready, label)
+        found = LOOKS[task_of(self.spec)](self, image)
         _write(output, _over(image, found))
+        alike = alike if self.index else 0
         return Explanation(
             sample.name,
-            self.spec.gives.classes[label],
-            float(sure[label]),
-            ", ".join(sample.labels),
+            found.label,
+            found.score,
+            found.said,
+            # Of boxes there are many; one of them is explained.
+            ", ".join(sample.labels) if task_of(self.spec) in ("classify", "tag") else "",
+            found.label in sample.labels,
             str(output),
-            dependence(self.network, self.target, ready, label),
-            not found.any(),
-            self.index.nearest(self.model.embed(batch)[0], alike) if alike and self.index else (),
+            found.layer,
+            found.dependence,
+            not found.heat.any(),
+            found.box,
+            self.index.nearest(self.model.embed(self.spec.needs.prepare(image)[None])[0], alike)
+            if self.index and alike
+            else (),
         )
 
 
@@ -166,7 +168,7 @@ def explain_samples(explainer: Explainer, samples: Sequence[Sample], folder: Pat
     shown = _training(explainer, {near.name for _, one in done for near in one.nearest})
     found = Explained(
         explainer.spec.name,
-        explainer.target.name,
+        ", ".join(dict.fromkeys(one.layer for _, one in done)),
         tuple(one for _, one in done),
         str(folder / "explained.html"),
         skipped,
@@ -183,10 +185,12 @@ def photos(paths: Sequence[Path]) -> list[Sample]:
 
 def wrong_answers(explainer: Explainer, most: int) -> list[Sample]:
     """Return the images for validation that the run has wrong, those it is surest of first."""
-    task = explainer.trained.task
+    task = task_of(explainer.spec)
     samples = images_of(explainer.spec, task, None, None, explainer.catalog)
     _, judged = evaluate_model(explainer.spec, samples)
-    return [judged.samples[mistake.row] for mistake in judged.mistakes[:most]]
+    # An image may have several mistakes, of boxes for example.
+    rows = list(dict.fromkeys(mistake.row for mistake in judged.mistakes))
+    return [judged.samples[row] for row in rows[:most]]
 
 
 def _training(explainer: Explainer, names: set[str]) -> dict[str, Sample]:
@@ -194,17 +198,17 @@ def _training(explainer: Explainer, names: set[str]) -> dict[str, Sample]:
     if not names:
         return {}
     try:
-        every = training_images(explainer.spec, explainer.trained.task, explainer.catalog)
+        every = training_images(explainer.spec, task_of(explainer.spec), explainer.catalog)
     except InputError:
         return {}
     return {sample.name: sample for sample in every if sample.name in names}
 
 
-def _over(image: Image, heat: NDArray[np.float32]) -> PIL.Image.Image:
-    pixels = image.rgb8()
-    height, width = pixels.shape[:2]
-    large = PIL.Image.fromarray(heat).resize((width, height), PIL.Image.Resampling.BICUBIC)
-    picture = PIL.Image.fromarray(overlay(pixels, np.asarray(large, np.float32)))
+def _over(image: Image, look: Look) -> PIL.Image.Image:
+    picture = PIL.Image.fromarray(overlay(image.rgb8(), look.heat))
+    if look.box is not None:
+        wide = max(1, round(max(picture.size) / 200))
+        PIL.ImageDraw.Draw(picture).rectangle(look.box, outline=FOUND, width=wide)
     picture.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)
     return picture
 

@@ -28,9 +28,11 @@ def page(explained: Explained, photos: Sequence[Sample], training: Mapping[str, 
         training: Training images by name; those that are missing are named only.
     """
     notes = "".join(f"<li>{escape(note)}</li>" for note in explained.notes)
+    shown = any(one.nearest for one in explained.photos)
+    alike = " Below, the training images that it finds most alike." if shown else ""
     head = (
-        f"<h1>{escape(explained.run)}</h1><p class='soft'>Where it looked (Grad-CAM on {escape(explained.layer)}):"
-        " yellow speaks most for the class that it names. Below, the training images that it finds most alike.</p>"
+        f"<h1>{escape(explained.run)}</h1><p class='soft'>Where it looked (maps of {escape(explained.layer)}):"
+        f" yellow speaks most for what it says.{alike}</p>"
         f"{f'<ul class=notes>{notes}</ul>' if notes else ''}"
     )
     parts = [_photo(one, sample, training) for one, sample in zip(explained.photos, photos, strict=True)]
@@ -38,20 +40,21 @@ def page(explained: Explained, photos: Sequence[Sample], training: Mapping[str, 
 
 
 def _photo(one: Explanation, sample: Sample, training: Mapping[str, Sample]) -> str:
-    wrong = bool(one.truth) and one.truth != one.label
+    wrong = bool(one.truth) and not one.right
     truth = f"is {escape(one.truth)}" if wrong else ""
     with PIL.Image.open(one.heat) as opened:
         heat = opened.convert("RGB")
     heat.thumbnail((_WIDE, _WIDE))
+    said = str(one.dependence) if one.dependence else "where it finds the photo odd"
     pictures = [
         _figure(plain_picture(sample, _WIDE), escape(sample.name.rpartition("/")[2])),
-        _figure(heat, f"{'<b>No map</b>: nothing speaks for it. ' if one.flat else ''}{escape(str(one.dependence))}"),
+        _figure(heat, f"{'<b>No map</b>: nothing speaks for it. ' if one.flat else ''}{escape(said)}"),
     ]
     alike = []
     for near in one.nearest:
         caption = f"<b>{escape(near.label)}</b> {near.likeness:.2f}"
         alike.append(_near(training.get(near.name), caption, near.name))
-    title = f"{escape(one.label)} {one.score:.0%}" + (f" <span class='bad'>{truth}</span>" if truth else "")
+    title = escape(one.said) + (f" <span class='bad'>{truth}</span>" if truth else "")
     rows = f"<p class='soft'>Most alike in training:</p><div class='pictures'>{''.join(alike)}</div>" if alike else ""
     return f"<h2>{title}</h2><div class='pictures broad'>{''.join(pictures)}</div>{rows}"
 

@@ -34,12 +34,14 @@ class Target:
         layer: It.
         side: Cells a side of its map.
         spatial: Turns what it gives into (n, channels, side, side).
+        head: Names of the modules that only run after it.
     """
 
     name: str
     layer: nn.Module
     side: int
     spatial: Callable[[Tensor], Tensor]
+    head: tuple[str, ...] = ("head",)
 
 
 def find_target(network: Classifier, images: Tensor) -> Target:
@@ -76,7 +78,7 @@ def find_target(network: Classifier, images: Tensor) -> Target:
     coarse: Target | None = None
     for name in once:
         output = given[name][0]
-        found = _layout(output.detach(), len(images), _prefix(network.trunk), network.head.in_features)
+        found = layout(output.detach(), len(images), _prefix(network.trunk), network.head.in_features)
         if found is None:
             continue
         side, spatial = found
@@ -102,7 +104,7 @@ def _prefix(trunk: nn.Module) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _layout(
+def layout(
     output: Tensor, images: int, prefix: int | None, width: int
 ) -> tuple[int, Callable[[Tensor], Tensor]] | None:
     """Return the cells a side of what a layer gives, and what brings it to channels first; None where it is no map.

@@ -22,7 +22,8 @@ def explain(
     """Show where a trained model looked, and which of its training images it was reminded of.
 
     Args:
-        run: A run of `lucida train` for classes or tags; the latest where it is left out.
+        run: A run of `lucida train` for classes, tags, boxes or oddities; the latest where it is left out. Of boxes
+            the surest is explained.
         photos: What to explain; without any, the surest wrong answers among the images that judged its training.
         output: Folder for the heat maps and the page that shows all of them.
         wrong: Without photos: how many wrong answers.
@@ -30,7 +31,7 @@ def explain(
 
     Raises:
         UnknownName: No such model.
-        InputError: It is not a training of classes or tags, or no photo can be read.
+        InputError: It is not a training whose answers are about images, or no photo can be read.
         ModelError: The run is not finished.
         MissingExtra: PyTorch, or another package of the extra `train`, is not installed.
     """

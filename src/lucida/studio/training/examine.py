@@ -106,7 +106,7 @@ class Examination:
             found = self._explainer.explain(one.sample, Path(folder, "heat.png"), alike=0)
             with Pillow.open(found.heat) as picture:
                 address = _address(picture, LARGE)
-        return {"heat": address, "flat": found.flat, "depends": found.dependence.depends}
+        return {"heat": address, "flat": found.flat, "depends": not found.dependence or found.dependence.depends}
 
     def nearest(self, number: int) -> dict[str, Any]:
         """Return the training images that are most alike to the model, as pictures in data addresses.
