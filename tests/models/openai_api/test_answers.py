@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lucida.models.openai_api.answers import LONGEST_REASON, Answer, read_answers
+from lucida.models.json_text import LONGEST_LINE
+from lucida.models.openai_api.answers import Answer, read_answers
 from lucida.models.openai_api.completion import read_completion
 
 CLASSES = ("T-shirt", "连衣裙", "ice cream")
@@ -72,7 +73,7 @@ def test_a_confidence_that_is_none(said):
 def test_a_reason_is_one_plain_line():
     found = one(json.dumps({"class": "ice cream", "reason": "a\x1b[31m\nb\u202e c" + "x" * 1000}))
     assert found.reason.startswith("a [31m b c")
-    assert len(found.reason) == LONGEST_REASON
+    assert len(found.reason) == LONGEST_LINE
 
 
 def test_several_images_are_told_apart_by_number():

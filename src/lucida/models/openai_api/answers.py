@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import isfinite
 from typing import Any
 
-LONGEST_REASON = 400  # characters; more is cut
-_STARTS = 200  # braces tried; nonsense has thousands
-_THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+from lucida.models.json_text import THOUGHTS, find_json, one_line, short
+
 _QUOTES = " \t\r\n.\"'`*“”‘’。"
 
 
@@ -42,7 +39,7 @@ def read_answers(text: str, classes: Sequence[str], images: int) -> list[Answer]
         classes: The classes that are allowed.
         images: How many images were asked about.
     """
-    text = _THOUGHTS.sub("", text).strip()
+    text = THOUGHTS.sub("", text).strip()
     if not text:
         return [Answer(problem="The answer was empty.")] * images
     known = {fold(name): name for name in classes}
@@ -51,22 +48,11 @@ def read_answers(text: str, classes: Sequence[str], images: int) -> list[Answer]
         plain = known.get(fold(text.strip(_QUOTES)))
         if plain is not None and images == 1:
             return [Answer(plain)]
-        return [Answer(problem=f"The answer was no JSON: {_short(text)}")] * images
+        return [Answer(problem=f"The answer was no JSON: {short(text)}")] * images
     entries = [_plain_keys(entry) for entry in _entries(_plain_keys(found))]
     if images == 1:
         return [_read(entries[0], known) if len(entries) == 1 else Answer(problem=_counted(entries, 1))]
     return _numbered(entries, known, images)
-
-
-def find_json(text: str) -> Any:
-    """Return the first JSON object or list in a text, whatever stands around it; None where there is none."""
-    decoder = json.JSONDecoder()
-    for start in (found.start() for found in islice(re.finditer(r"[{\[]", text), _STARTS)):
-        try:
-            return decoder.raw_decode(text, start)[0]
-        except (ValueError, RecursionError):
-            continue
-    return None
 
 
 def fold(name: str) -> str:
@@ -111,13 +97,13 @@ def _counted(entries: list[Any], images: int) -> str:
 
 def _read(entry: Any, known: dict[str, str]) -> Answer:
     if not isinstance(entry, dict):
-        return Answer(problem=f"The answer was no JSON object: {_short(json.dumps(entry, ensure_ascii=False))}")
+        return Answer(problem=f"The answer was no JSON object: {short(json.dumps(entry, ensure_ascii=False))}")
     said = next((entry[key] for key in ("class", "label", "answer") if key in entry), None)
     if not isinstance(said, str | int | float) or isinstance(said, bool):
         return Answer(problem="The answer named no class.")
     label = known.get(fold(str(said))) or known.get(fold(str(said).strip(_QUOTES)))
     if label is None:
-        return Answer(problem=f"The answer was outside the classes: {_short(str(said))}")
+        return Answer(problem=f"The answer was outside the classes: {short(str(said))}")
     reason = entry.get("reason", "")
     return Answer(label, _confidence(entry.get("confidence")), one_line(reason) if isinstance(reason, str) else "")
 
@@ -132,15 +118,3 @@ def _confidence(value: Any) -> float | None:
         return None
     value = value / 100 if 1 < value <= 100 else value
     return float(value) if value <= 1 else None
-
-
-def one_line(text: str) -> str:
-    """Return a text as one line without control characters, cut to a length that can be shown."""
-    plain = "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in text[: 4 * LONGEST_REASON])
-    line = " ".join(plain.split())
-    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
-
-
-def _short(text: str) -> str:
-    line = one_line(text)
-    return line if len(line) <= 80 else line[:79] + "…"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from lucida.models.openai_api.answers import one_line
+from lucida.models.json_text import one_line
 from lucida.models.openai_api.confidence import Token
 
 

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from lucida.errors import ModelError
-from lucida.models.openai_api.answers import one_line
+from lucida.models.json_text import one_line
 
 if TYPE_CHECKING:
     import openai
