@@ -36,6 +36,7 @@ class Gives:
         classes: Names of the classes that its logits stand for, in order.
         words: Which output is matched to words: "embedding" or "logits".
         near: Names of the parts that a search compares, each at length one; the whole vector as it is where empty.
+        least: Probability from which its objects are usually shown; it gives less probable ones as well.
     """
 
     dimensions: int = 0
@@ -43,6 +44,7 @@ class Gives:
     classes: tuple[str, ...] = field(default=(), repr=False)
     words: Output = "embedding"
     near: tuple[str, ...] = ()
+    least: float = 0.0
 
     @property
     def compared(self) -> tuple[slice, ...]:
@@ -106,6 +108,7 @@ class Spec:
         configure: Returns the spec of the same model asked in another way; None where there is only one way.
         look_for: Returns the spec of the same model that finds these things, in any words; None where it finds its
             own classes alone.
+        aim: Returns the spec of the same model that does one of its tasks, where `predict` has to know which.
         build: Makes the running model of this spec, a precision, and what to try it on (or None).
     """
 
@@ -123,6 +126,7 @@ class Spec:
     )
     configure: Callable[[ApiOptions], Spec] | None = field(repr=False, compare=False, default=None)
     look_for: Callable[[Sequence[str]], Spec] | None = field(repr=False, compare=False, default=None)
+    aim: Callable[[Task], Spec] | None = field(repr=False, compare=False, default=None)
     build: Callable[[Spec, Precision, Trial | None], Model] = field(
         repr=False, compare=False, default=lambda spec, precision, trial: Model(spec)
     )
@@ -236,6 +240,10 @@ class Model:
                 in its reply.
         """
         raise self.spec.cannot("ask", "answer questions")
+
+    def quote_talk(self, talk: Talk) -> Usage:
+        """Return what `say` takes at most for this talk, answers that have to be asked for again included."""
+        raise self.spec.cannot("answer", "answer in words")
 
     @property
     def together(self) -> int:

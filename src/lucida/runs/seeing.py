@@ -117,7 +117,7 @@ class Seer:
             )
         self.wish = replace(wish, task=task)
         self.matcher: Matcher | None = None
-        self.spec = self._chosen(spec, fitting[0])
+        self.spec = self._chosen(spec.aim(fitting[0]) if spec.aim else spec, fitting[0])
         self._precision: Precision = precision
         self._model: Model | None = None
         self._way, self._act = way, way.act(self)
@@ -217,20 +217,21 @@ def usual_task(spec: Spec, wish: Wish) -> str:
 def _by_predict(seer: Seer) -> Act:
     wish = seer.wish
     kept = set(wish.classes) if seer.spec.look_for is None else set()
+    least = seer.spec.gives.least if wish.least is None else wish.least
 
     def act(_: Sequence[bytes], images: Sequence[Image]) -> list[Seen]:
-        return [Seen(_chosen(one, kept, wish.least)) for one in seer.model.predict(images)]
+        return [Seen(_chosen(one, kept, least)) for one in seer.model.predict(images)]
 
     return act
 
 
-def _chosen(result: Result, classes: set[str], least: float | None) -> Result:
+def _chosen(result: Result, classes: set[str], least: float) -> Result:
     """Return what was asked for of a result: of these classes, sure enough."""
     if not isinstance(result, Detections):
         return result
     if classes:
         result = result.take(np.array([label in classes for label in result.labels], bool))
-    return result if least is None else result.above(least)
+    return result.above(least) if least else result
 
 
 def _by_outline(seer: Seer) -> Act:

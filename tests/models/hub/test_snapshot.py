@@ -112,8 +112,7 @@ def test_remote_code_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("config", "there_to"),
     [
-        ({"model_type": "detr", "architectures": ["DetrForObjectDetection"]}, "detect"),
-        ({"model_type": "segformer", "architectures": ["SegformerForSemanticSegmentation"]}, "segment"),
+        ({"model_type": "dpt", "architectures": ["DPTForDepthEstimation"]}, "measure depth"),
         ({"model_type": "bert", "architectures": ["BertModel"]}, "encode text"),
         ({"model_type": "llama", "architectures": ["LlamaForCausalLM"]}, "write text"),
         ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "write text"),

@@ -58,11 +58,11 @@ class DenseModel(Model):
             part = images[start : start + BATCH]
             frames = [needs.frame(image.pixels.shape[1], image.pixels.shape[0]) for image in part]
             results = self._decode(self.raw(np.stack([needs.prepare(image) for image in part])), frames)
-            found += [_placed(one, image) for one, image in zip(results, part, strict=True)]
+            found += [placed(one, image) for one, image in zip(results, part, strict=True)]
         return found
 
 
-def _placed(result: Result, image: Image) -> Result:
+def placed(result: Result, image: Image) -> Result:
     """Return a result that knows how far apart the pixels of its image lie, where the image does."""
     if image.spacing is None or not isinstance(result, Detections | Segmentation):
         return result

@@ -11,6 +11,7 @@ from lucida.models.hub.convert import Network, converted
 from lucida.models.hub.processor import image_needs
 from lucida.models.hub.snapshot import Snapshot
 from lucida.models.onnx.family import card_spec
+from lucida.models.transformers.seeing import KINDS, kind_of, seeing_spec
 
 if TYPE_CHECKING:
     from lucida.models.spec import Spec
@@ -80,6 +81,9 @@ class TransformersReader:
         task = task_of(snapshot)
         refuse_remote_code(snapshot)
         snapshot.refuse_pickle()
+        kind = kind_of(snapshot, task)
+        if kind is not None:
+            return seeing_spec(snapshot, kind, family=self.name)
         if task == "ask":
             from lucida.models.transformers.chat import chat_spec
 
@@ -100,7 +104,7 @@ class TransformersReader:
 
 
 def task_of(snapshot: Snapshot) -> str:
-    """Return what a model is for: "words", "classify", "encode" or "ask".
+    """Return what a model is for: "words", "classify", "encode", "ask", or one of the `KINDS`.
 
     Raises:
         ModelError: It is for something else.
@@ -124,12 +128,12 @@ def task_of(snapshot: Snapshot) -> str:
         task = "encode text"
     if task == "ask" and not _talks(snapshot):
         task = "caption"
-    if task in ("classify", "encode", "ask"):
+    if task in ("classify", "encode", "ask", *KINDS):
         return task
     raise ModelError(
         f"{snapshot.name} cannot label images.",
-        expected="a pair of image and text such as CLIP, an image classifier, an image encoder, or a chat model that"
-        " sees",
+        expected="a pair of image and text such as CLIP, an image classifier, an image encoder, a detector, a"
+        " segmenter, or a chat model that sees",
         got=f"{architecture or 'no architecture'} ({kind}){', which is there to ' + task if task else ''}",
         hint="lucida models lists what works; --model embedded works offline",
     )
