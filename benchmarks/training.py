@@ -2,6 +2,7 @@
 
     python benchmarks/training.py speed --data FOLDER [--model mobilenetv3_large_100] [--rounds 3]
     python benchmarks/training.py clothing --data FOLDER --minutes 20       # ours, then a timm script, same everything
+    python benchmarks/training.py clothing --data FOLDER --epochs 15        # as many passes, on a busy machine
 
 `speed`: both sides train the same network on the same images for the same number of steps, in turns; ratios are medians
 over the rounds. The plain loop is what its documentation shows: DataLoader, torchvision transforms, AdamW, fp32; a
@@ -15,10 +16,12 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import math
 import os
 import tempfile
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -27,10 +30,10 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-import timm
 import torch
 from PIL import Image
 from timm.data import create_transform
+from timm.loss import LabelSmoothingCrossEntropy
 from timm.optim import create_optimizer_v2
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.utils import ModelEmaV3
@@ -80,6 +83,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--epochs", type=int, help="clothing: as many passes for both, where other work takes the time")
+    parser.add_argument("--keep", type=Path, help="folder in which each side's answers are kept, and found again")
     options = parser.parse_args()
     torch.set_num_threads(available_cores())
     print(
@@ -168,8 +173,8 @@ def plain_speed(samples: Samples, options: argparse.Namespace, *, mixed: bool) -
 def compare(options: argparse.Namespace) -> None:
     """Train ours, then the peer; print both accuracies on the validation part and the paired difference."""
     samples = parts(read_data(options.data, "classify"))
-    ours = our_answers(samples, options)
-    theirs = peer_answers(samples, options)
+    sides = {"ours": our_answers, "timm script": peer_answers}
+    ours, theirs = (kept(options.keep, name, partial(side, samples, options)) for name, side in sides.items())
     wanted = torch.tensor([samples.classes.index(s.labels[0]) for s in samples.of("validation")])
     for name, found in (("ours", ours), ("timm script", theirs)):
         share = Figure.share(int((found == wanted).sum()), len(wanted))
@@ -179,11 +184,23 @@ def compare(options: argparse.Namespace) -> None:
     print(f"right only with ours {only_ours}, only with the peer {only_theirs}")
 
 
+def kept(folder: Path | None, name: str, answer: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """Return answers; those of an earlier call where they were kept, since each side takes its time."""
+    file = folder / f"{name}.json" if folder else None
+    if file and file.exists():
+        return torch.tensor(json.loads(file.read_text()))
+    found = answer()
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(found.tolist()))
+    return found
+
+
 def our_answers(samples: Samples, options: argparse.Namespace) -> torch.Tensor:
     """Return the classes that our training gives the validation part."""
     recipe = ClassifyRecipe(Request(samples, options.model, "auto", size=options.size))
     with tempfile.TemporaryDirectory() as folder:
-        state = fit(recipe, Settings(minutes=options.minutes), Path(folder))
+        state = fit(recipe, Settings(minutes=options.minutes, epochs=options.epochs), Path(folder))
     print(f"ours: {state.step} steps in {state.seconds / 60:.1f} minutes, {state.stopped}; {recipe.notes}", flush=True)
     with torch.inference_mode():
         return recipe.predict(recipe.network, recipe._seen, torch.device("cpu")).argmax(1)
@@ -210,9 +227,9 @@ def peer_answers(samples: Samples, options: argparse.Namespace) -> torch.Tensor:
     )
     check = DataLoader(Plain(samples.of("validation"), plain_view), 128, num_workers=usual_workers())
     optimizer = create_optimizer_v2(model, "adamw", lr=5e-4, weight_decay=0.05)
-    smooth = timm.loss.LabelSmoothingCrossEntropy(0.1)
-    start, epoch, epochs, step = time.monotonic(), 0, 2, 0
-    schedule: Any = None
+    smooth = LabelSmoothingCrossEntropy(0.1)
+    start, epoch, epochs, step = time.monotonic(), 0, options.epochs or 2, 0
+    schedule = scheduled(optimizer, epochs, len(loader)) if options.epochs else None
     best, answers = -1.0, torch.zeros(0)
     while epoch < epochs:
         model.train()
@@ -234,13 +251,16 @@ def peer_answers(samples: Samples, options: argparse.Namespace) -> torch.Tensor:
         spent = time.monotonic() - start
         if schedule is None:
             epochs = max(2, math.floor(options.minutes * 60 / spent))
-            schedule = CosineLRScheduler(
-                optimizer, t_initial=epochs * len(loader), lr_min=1e-6, warmup_t=len(loader), t_in_epochs=False
-            )
-        if spent > options.minutes * 60:
+            schedule = scheduled(optimizer, epochs, len(loader))
+        if spent > options.minutes * 60 and not options.epochs:
             break
     print(f"timm script: {step} steps in {(time.monotonic() - start) / 60:.1f} minutes, {epoch} epochs", flush=True)
     return answers
+
+
+def scheduled(optimizer: torch.optim.Optimizer, epochs: int, steps: int) -> Any:
+    """Return timm's cosine with a warm-up of one epoch."""
+    return CosineLRScheduler(optimizer, t_initial=epochs * steps, lr_min=1e-6, warmup_t=steps, t_in_epochs=False)
 
 
 def answers_of(model: torch.nn.Module, loader: DataLoader[Any]) -> tuple[torch.Tensor, float]:
