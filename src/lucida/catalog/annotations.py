@@ -109,14 +109,14 @@ class Annotations:
         Args:
             question: What was asked.
         """
-        wanted = (notes.c.question == question, notes.c.item > 0, notes.c.kind == "proposal")
-        latest = select(notes.c.image, func.max(notes.c.run).label("run")).where(*wanted).group_by(notes.c.image)
+        said = (notes.c.question == question, notes.c.kind == "proposal")
+        latest = select(notes.c.image, func.max(notes.c.run).label("run")).where(*said).group_by(notes.c.image)
         newest = latest.subquery()
         query = (
             select(images.c.id, notes.c.label)
             .join(images, images.c.number == notes.c.image)
             .join(newest, (newest.c.image == notes.c.image) & (newest.c.run == notes.c.run))
-            .where(*wanted, notes.c.label.is_not(None), images.c.placed)
+            .where(*said, notes.c.item > 0, notes.c.label.is_not(None), images.c.placed)
             .order_by(notes.c.image, notes.c.item)
         )
         with self._store.read() as connection:
