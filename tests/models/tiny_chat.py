@@ -1,4 +1,4 @@
-"""Tiny chat models that see, with random weights."""
+"""Tiny models that see and write, with random weights."""
 
 from __future__ import annotations
 
@@ -98,4 +98,84 @@ def qwen2_vl(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-BUILDERS: dict[str, Callable[[Path], None]] = {"smolvlm": smolvlm, "qwen2-vl": qwen2_vl}
+def _words(*more: str) -> t.BertTokenizer:
+    signs = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]", *"abcdefghijklmnopqrstuvwxyz?.:", *more]
+    signs += [f"##{sign}" for sign in "abcdefghijklmnopqrstuvwxyz"]
+    return t.BertTokenizer(vocab={sign: i for i, sign in enumerate(signs)}, model_max_length=LENGTH)
+
+
+def _blip(folder: Path, model: type) -> None:
+    torch.manual_seed(0)
+    tokenizer = _words()
+    text = {"hidden_size": 32, "encoder_hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    text |= {
+        "num_attention_heads": 2,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 64,
+        "projection_dim": 16,
+    }
+    text |= {"bos_token_id": 5, "eos_token_id": 2, "pad_token_id": 0, "sep_token_id": 3}
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = t.BlipConfig(
+        text_config=text, vision_config={**tower, "image_size": SIDE, "patch_size": 8}, projection_dim=16
+    )
+    model(config).save_pretrained(folder)
+    size = {"height": SIDE, "width": SIDE}
+    t.BlipProcessor(image_processor=t.BlipImageProcessor(size=size), tokenizer=tokenizer).save_pretrained(folder)
+
+
+def blip(folder: Path) -> None:
+    _blip(folder, t.BlipForConditionalGeneration)
+
+
+def blip_vqa(folder: Path) -> None:
+    _blip(folder, t.BlipForQuestionAnswering)
+
+
+def blip2(folder: Path) -> None:
+    torch.manual_seed(0)
+    tokenizer = _tokenizer("<image>")
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    language = {"hidden_size": 32, "ffn_dim": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "dropout": 0.0}
+    language |= {"word_embed_proj_dim": 32, "vocab_size": len(tokenizer), "max_position_embeddings": 128}
+    config = t.Blip2Config(
+        vision_config={**tower, "image_size": SIDE, "patch_size": 8},
+        qformer_config={**tower, "encoder_hidden_size": 32, "vocab_size": 10},
+        text_config={"model_type": "opt", **language, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2},
+        num_query_tokens=4,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    t.Blip2ForConditionalGeneration(config).save_pretrained(folder)
+    image = t.BlipImageProcessor(size={"height": SIDE, "width": SIDE})
+    t.Blip2Processor(image_processor=image, tokenizer=tokenizer, num_query_tokens=4).save_pretrained(folder)
+
+
+def llava(folder: Path) -> None:
+    torch.manual_seed(0)
+    tokenizer = _tokenizer("<image>")
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = t.LlavaConfig(
+        vision_config=t.CLIPVisionConfig(**tower, image_size=SIDE, patch_size=8),
+        text_config=t.LlamaConfig(**_language(tokenizer)),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    t.LlavaForConditionalGeneration(config).save_pretrained(folder)
+    size = {"height": SIDE, "width": SIDE}
+    t.LlavaProcessor(
+        image_processor=t.CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=size),
+        tokenizer=tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=TEMPLATE.replace("IMAGE", "<image>"),
+    ).save_pretrained(folder)
+
+
+BUILDERS: dict[str, Callable[[Path], None]] = {
+    "smolvlm": smolvlm,
+    "qwen2-vl": qwen2_vl,
+    "llava": llava,
+    "blip": blip,
+    "blip-vqa": blip_vqa,
+    "blip2": blip2,
+}

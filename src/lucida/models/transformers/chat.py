@@ -1,20 +1,23 @@
-"""A chat model that sees, run here: how likely each class is as its answer, read off its own probabilities."""
+"""A chat model that sees, run here: what it says, and how likely each class is by its own probabilities."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lucida.errors import ImageError, InputError, MissingExtra, ModelError
 from lucida.images import decode
-from lucida.models.chat import Prompt, Reply, Usage
+from lucida.models.answer_form import Written, converse
+from lucida.models.chat import Prompt, Reply, Said, Talk, Usage
 from lucida.models.hub.snapshot import UNSTATED, Snapshot
 from lucida.models.needs import ImageNeeds
 from lucida.models.quiet import quiet
 from lucida.models.spec import Gives, Model, Precision, Spec, Trial
+from lucida.models.transformers.saying import written
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,13 +36,15 @@ def chat_spec(snapshot: Snapshot, *, family: str) -> Spec:
     return Spec(
         name=snapshot.name,
         family=family,
-        tasks=("ask",),
+        tasks=("ask", "caption", "answer"),
         needs=ImageNeeds(SIDE, resize="fit", interpolation="bicubic"),
         gives=Gives(),
         licence=UNSTATED,
         source=snapshot.name,
         revision=snapshot.revision[:12],
-        note="Chooses among the classes by its own probabilities; gives no reasons. Nothing leaves this machine.",
+        note="Chooses among classes by its own probabilities, without a reason; describes images and answers questions"
+        " in words, with a reason where one is asked for. The score of an answer is the mean probability of its tokens."
+        " Nothing leaves this machine.",
         build=build,
     )
 
@@ -97,6 +102,23 @@ class ChatModel(Model):
 
     def quote(self, prompt: Prompt, images: int = 1) -> Usage:
         return Usage(cost=0.0)
+
+    def quote_talk(self, talk: Talk) -> Usage:
+        return Usage(cost=0.0)
+
+    def say(self, talk: Talk) -> Said:
+        try:
+            pictures = [[self._picture(data) for data in turn.images] for turn in talk.turns]
+        except ImageError as error:
+            return Said(problem=error.what)
+        name, limit = self.spec.name, self._limit
+
+        def write(asked: Talk) -> Written:
+            return written(self._model, self._processor, asked, pictures, name=name, limit=limit)
+
+        with self._lock, quiet(), self._torch.inference_mode():
+            said = converse(write, talk)
+        return replace(said, usage=Usage(cost=0.0))
 
     def _ask(self, prompt: Prompt, image: bytes) -> Reply:
         try:
@@ -169,9 +191,14 @@ class ChatModel(Model):
             found.append([*words[:end], words[end] if end < len(words) else stops[0]])
         return found
 
-    def _refuse_long(self, prompt: Prompt, tokens: int) -> None:
+    @property
+    def _limit(self) -> int:
+        """Tokens that it reads; 0 where its files do not say."""
         text = getattr(self._model.config, "text_config", self._model.config)
-        limit = int(getattr(text, "max_position_embeddings", 0) or 0)
+        return int(getattr(text, "max_position_embeddings", 0) or 0)
+
+    def _refuse_long(self, prompt: Prompt, tokens: int) -> None:
+        limit = self._limit
         if limit and tokens > limit:
             raise InputError(
                 f"The question is longer than {self.spec.name} reads.",

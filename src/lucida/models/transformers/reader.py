@@ -11,6 +11,7 @@ from lucida.models.hub.convert import Network, converted
 from lucida.models.hub.processor import image_needs
 from lucida.models.hub.snapshot import Snapshot
 from lucida.models.onnx.family import card_spec
+from lucida.models.transformers import captioning
 from lucida.models.transformers.seeing import KINDS, kind_of, seeing_spec
 
 if TYPE_CHECKING:
@@ -78,9 +79,12 @@ class TransformersReader:
             ModelError: It is of a task that images cannot be labelled with, needs code of its own, or is in pickle.
             MissingExtra: It has to be converted, and transformers is not installed.
         """
-        task = task_of(snapshot)
+        writes = captioning.kind_of(snapshot)
+        task = "" if writes else task_of(snapshot)
         refuse_remote_code(snapshot)
         snapshot.refuse_pickle()
+        if writes:
+            return captioning.captioning_spec(snapshot, writes, family=self.name)
         kind = kind_of(snapshot, task)
         if kind is not None:
             return seeing_spec(snapshot, kind, family=self.name)
