@@ -138,12 +138,17 @@ def test_findings_of_a_catalog_reach_a_review_with_their_reasons(photos: Path, t
     assert "lucida review --question clean --teach 7" in str(result)
     with Catalog.open(tmp_path / "catalog") as catalog:
         session = Review.open(catalog, question="clean")
-        shown = {}
+        shown, beside = {}, {}
         while (card := session.next()) is not None:
             shown[Path(card.path).name] = card.reason
+            beside[Path(card.path).name] = Path(catalog.images.name(card.like)).name if card.like else ""
             session.answer(card.image, "right")
         assert shown.keys() == names
         assert "brightness of its bright parts" in shown["dark.png"]
+        # What is nearly the same is shown beside it; what is dark is shown alone.
+        alike = {name: other for name, other in beside.items() if other}
+        assert alike.keys() == {name for name, kind in EXPECTED.items() if kind == "near-duplicate"}
+        assert all(other in shown[name] for name, other in alike.items())
         today = catalog.annotations.current("clean", state="reviewed")
         assert len(today) == 7
         runs = len(catalog.runs.all())

@@ -32,6 +32,14 @@ def test_it_survives_being_kept_with_a_later_proposal() -> None:
     assert Said.of("disc", {}).detail("disc") == {}
 
 
+def test_an_image_to_compare_with_stays_whatever_is_proposed() -> None:
+    said = Said.of("near-duplicate", {"reason": REASON, "like": "abc"})
+    assert said.beside("near-duplicate")["like"] == "abc"
+    assert said.beside("fine")["like"] == "abc"
+    assert Said.of("fine", said.detail("fine")).beside("fine") == said.beside("fine")
+    assert Said.of("near-duplicate", {"like": "abc"}).beside("fine") == {"like": "abc"}
+
+
 @pytest.mark.parametrize(
     "detail",
     [
@@ -40,7 +48,7 @@ def test_it_survives_being_kept_with_a_later_proposal() -> None:
         {"agree": [True, True]},
         {"agree": [1, 2, 3]},
         {"agree": [-1, 2]},
-        {"agree": None, "reason": None, "said": {}},
+        {"agree": None, "reason": None, "said": {}, "like": 7},
     ],
 )
 def test_what_is_not_as_it_should_be_is_left_out(detail: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ class FakeCard:
     by: str = ""
     agree: tuple[int, int] | None = None
     said: str = ""
+    like: str = ""
 
 
 @dataclass(frozen=True)

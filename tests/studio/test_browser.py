@@ -122,6 +122,32 @@ def test_the_reason_stands_under_the_proposal_as_text(served: Served) -> None:
     assert served.complaints == []
 
 
+def test_an_image_that_is_alike_stands_beside_the_one_that_is_asked_about(served: Served) -> None:
+    served.review.beside = {"id00": {"like": "id01"}, "id02": {"like": "gone"}}
+    page = served.open()
+    pictures = page.locator(".stage img")
+    assert [picture.get_attribute("src") for picture in pictures.all()] == ["/image/id00", "/image/id01"]
+    one, other = (picture.bounding_box() for picture in pictures.all())
+    assert one is not None
+    assert other is not None
+    assert one["x"] + one["width"] <= other["x"]
+    assert one["height"] == other["height"] > 200
+    assert page.locator(".other").inner_text() == "Another image, to compare"
+    press(page, "Enter")
+    turn(page, 1)
+    # The one beside is asked about now, alone.
+    assert [picture.get_attribute("src") for picture in pictures.all()] == ["/image/id01"]
+    assert page.locator(".other").is_hidden()
+    press(page, "Enter")
+    turn(page, 2)
+    # What cannot be shown beside it holds nothing up.
+    assert [picture.get_attribute("src") for picture in pictures.all()] == ["/image/id02"]
+    press(page, "z", "z")
+    turn(page, 4)
+    assert pictures.count() == 2
+    served.complaints.clear()  # the browser says itself that an image is gone
+
+
 def test_a_whole_review_by_keyboard(served: Served) -> None:
     review, page = served.review, served.open()
     review.ends = 8

@@ -40,6 +40,7 @@ class Finding:
         suggestion: The class it is taken for, where the label is in doubt.
         others: Images it is like, by name.
         ranked: The likeliest classes with their probabilities, best first, where the label is in doubt.
+        like: Content id of the image to be shown beside it; "" for none.
     """
 
     row: int
@@ -52,6 +53,7 @@ class Finding:
     suggestion: str = ""
     others: tuple[str, ...] = ()
     ranked: tuple[tuple[str, float], ...] = ()
+    like: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -121,6 +121,10 @@ def worst_of_each(findings: list[Finding]) -> list[Finding]:
         if one.image and one.kind != "unreadable":
             by_image.setdefault(one.image, []).append(one)
     return [
-        replace(found[0], reason="; ".join(dict.fromkeys(f"{one.kind}: {one.reason}" for one in found)))
+        replace(
+            found[0],
+            reason="; ".join(dict.fromkeys(f"{one.kind}: {one.reason}" for one in found)),
+            like=next((one.like for one in found if one.like), ""),
+        )
         for found in by_image.values()
     ]

@@ -42,16 +42,17 @@ def _together(keys: Sequence[Key]) -> dict[Key, list[int]]:
 
 
 def _finding(samples: Sequence[Sample], ids: Sequence[str], row: int, rows: list[int], *, exact: bool) -> Finding:
-    one, others = samples[row], [samples[r] for r in rows if r != row]
-    away = [other for other in others if other.split != one.split]
-    differing = [other for other in others if _label(other) != _label(one) and _label(other) and _label(one)]
+    one, others = samples[row], [r for r in rows if r != row]
+    away = [r for r in others if samples[r].split != one.split]
+    differing = [r for r in others if _label(samples[r]) != _label(one) and _label(samples[r]) and _label(one)]
     how = "has the same bytes as" if exact else "is near-identical to"
     first = (away or differing or others)[0]
-    parts = [f"it {how} {first.name}"]
+    parts = [f"it {how} {samples[first].name}"]
     if away:
-        parts.append(f"which is of the split {away[0].split or 'none'} (this one: {one.split or 'none'})")
+        parts.append(f"which is of the split {samples[first].split or 'none'} (this one: {one.split or 'none'})")
     if differing:
-        parts.append(f"{differing[0].name} is labelled {_label(differing[0])}, this one {_label(one)}")
+        other = samples[differing[0]]
+        parts.append(f"{other.name} is labelled {_label(other)}, this one {_label(one)}")
     if len(others) > 1:
         parts.append(f"{len(others):,} images are alike")
     kind: Kind = "across splits" if away else "duplicate" if exact else "near-duplicate"
@@ -63,7 +64,9 @@ def _finding(samples: Sequence[Sample], ids: Sequence[str], row: int, rows: list
         score=SCORES["other label" if differing else kind],
         reason="; ".join(parts),
         label=_label(one),
-        others=tuple(other.name for other in others[:_SHOWN]),
+        others=tuple(samples[r].name for r in others[:_SHOWN]),
+        # Of the same bytes there is nothing else to see.
+        like="" if ids[first] == ids[row] else ids[first],
     )
 
 

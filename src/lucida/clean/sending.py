@@ -77,6 +77,7 @@ def _proposal(one: Finding, question: str, run: str, now: float) -> Annotation:
         detail = {"reason": one.reason, "runner_up": others}
         return Annotation(one.image, question, run, label=one.suggestion, score=chance, detail=detail, time=now)
     detail = {"reason": one.reason, "runner_up": [[FINE, round(1 - one.score, 4)]]}
+    detail |= {"like": one.like} if one.like else {}
     return Annotation(one.image, question, run, label=one.kind, score=one.score, detail=detail, time=now)
 
 

@@ -27,6 +27,7 @@ class Card:
         by: Name of the model that decided, where several labelled together; else "".
         agree: (k, n) where k of n labellers gave this label; None where one labelled alone.
         said: The label that `reason` is for, where teaching has changed the proposal since; else "".
+        like: Content id of another image that it is to be compared with; "" for none.
     """
 
     image: str
@@ -39,6 +40,7 @@ class Card:
     by: str = ""
     agree: tuple[int, int] | None = None
     said: str = ""
+    like: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,14 @@ class Said:
         reason: One sentence, plain text in one line; "" for none.
         by: Name of the model that decided; "" where the run has but one.
         agree: (k, n): k of n labellers gave this label; None for one alone.
+        like: Content id of an image to be shown beside it, whatever is proposed; "" for none.
     """
 
     label: str
     reason: str = ""
     by: str = ""
     agree: tuple[int, int] | None = None
+    like: str = ""
 
     @classmethod
     def of(cls, label: str, detail: Mapping[str, Any]) -> Said:
@@ -63,20 +67,23 @@ class Said:
 
         Args:
             label: The label of the proposal.
-            detail: Its details: {"reason": text, "by": text, "agree": [k, n], "said": label the reason is for}.
+            detail: Its details: {"reason": text, "by": text, "agree": [k, n], "said": label the reason is for,
+                "like": content id}.
         """
         return cls(
             label=_line(detail.get("said")) or label,
             reason=_line(detail.get("reason")),
             by=_line(detail.get("by")),
             agree=_counts(detail.get("agree")),
+            like=_line(detail.get("like")),
         )
 
     def beside(self, proposal: str) -> dict[str, Any]:
         """Return the fields of a card that proposes this label: how many agree holds for the model's own label only."""
+        like = {"like": self.like} if self.like else {}
         if self.label == proposal:
-            return {"reason": self.reason, "by": self.by, "agree": self.agree}
-        return {"reason": self.reason, "by": self.by, "said": self.label} if self.reason else {}
+            return {"reason": self.reason, "by": self.by, "agree": self.agree, **like}
+        return {"reason": self.reason, "by": self.by, "said": self.label, **like} if self.reason else like
 
     def detail(self, proposal: str) -> dict[str, Any]:
         """Return the details to keep with a later proposal for the same image, as plain JSON values; see `of`."""

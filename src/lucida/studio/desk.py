@@ -215,7 +215,8 @@ class Desk:
 
     def _upcoming(self) -> dict[str, Any]:
         cards = [] if self.over else self.review.upcoming(self.ahead)
-        return {"turn": self.turn, "upcoming": [_url(card.image) for card in cards]}
+        images = [image for card in cards for image in (card.image, card.like) if image]
+        return {"turn": self.turn, "upcoming": [_url(image) for image in images[: self.ahead]]}
 
     def _view(self) -> dict[str, Any]:
         # Made once a turn: asking the review again may swap in a refitted model, and with it change the proposal
@@ -256,6 +257,7 @@ def _card(card: Card, classes: list[str]) -> dict[str, Any]:
         "by": card.by,
         "agree": card.agree,
         "said": card.said,
+        "like": _url(card.like) if card.like else "",
     }
 
 

@@ -18,7 +18,9 @@ export class Screen {
     this.held = [];
     this.now = null;
     this.picture = h("div", { class: "picture" });
+    this.like = h("div", { class: "like" });
     this.path = h("figcaption", { class: "path" });
+    this.other = h("p", { class: "path other" }, say("review.other_image"));
     this.label = h("h1", { class: "label", id: "proposal" });
     this.score = h("span", { class: "score" });
     this.meter = h("i");
@@ -35,7 +37,8 @@ export class Screen {
   stage() {
     this.larger = h("button", { type: "button", class: "enlarge", "aria-keyshortcuts": "E", onclick: () => this.enlarge() });
     this.nameEnlarge(false);
-    return h("figure", { class: "stage" }, this.picture, this.path, this.larger);
+    this.figure = h("figure", { class: "stage" }, this.picture, this.like, this.path, this.other, this.larger);
+    return this.figure;
   }
 
   question() {
@@ -85,13 +88,15 @@ export class Screen {
     }
     const { card } = view;
     const entry = card && prepare(card.url);
-    const good = entry ? await this.wait(entry.ready) : true;
+    const like = card?.like ? prepare(card.like) : null;
+    const [good, both] = await this.wait(Promise.all([entry?.ready ?? true, like?.ready ?? false]));
     this.root.dataset.phase = view.phase;
     if (card) this.drawCard(card, entry, good);
     else this.drawNothing(view);
+    this.drawLike(both ? like.picture : null);
     this.drawUndo(view.undo);
     drawPanel(this.panel, view, this.ask);
-    this.held = [this.now, card?.url].filter(Boolean); // the one before stays at hand for an undo
+    this.held = [this.now, card?.url, card?.like].filter(Boolean); // the one before stays at hand for an undo
     this.now = card?.url;
     await painted();
     this.root.dataset.turn = view.turn;
@@ -124,6 +129,17 @@ export class Screen {
     this.drawReason(card);
     this.choices.forEach((button, i) => this.drawChoice(button, i, card));
     this.live.textContent = say("review.next", { label: card.proposal, score: sure(card.score) });
+  }
+
+  // Another image beside the one that is asked about, where they are alike.
+  drawLike(picture) {
+    this.figure.classList.toggle("pair", Boolean(picture));
+    if (picture) {
+      picture.alt = say("review.other_image");
+      picture.classList.toggle("tiny", picture.naturalWidth <= TINY && picture.naturalHeight <= TINY);
+      picture.onclick = () => this.enlarge();
+    }
+    this.like.replaceChildren(...(picture ? [picture] : []));
   }
 
   // Why the model says so, and how many agree. One that argues for another label says which, and whose words it is.
