@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from itertools import pairwise
 
@@ -21,6 +22,7 @@ from lucida.evidence.finite import (
     log_draw_probability,
     log_e_value,
     most_wrong,
+    most_wrong_seen,
     null_count,
 )
 
@@ -167,3 +169,26 @@ def test_clopper_pearson_without_a_draw_knows_nothing() -> None:
 def test_clopper_pearson_refuses_what_does_not_fit(arguments: tuple[float, ...]) -> None:
     with pytest.raises(InputError):
         clopper_pearson(*arguments)  # type: ignore[arg-type]
+
+
+def test_how_many_are_wrong_at_most_holds_by_enumeration() -> None:
+    # Of all orders of all small populations, the bound is ever below the truth in at most `level`.
+    level, mixture = 0.2, Mixture.below(0.2)
+    for size, wrong in [(6, 1), (7, 3), (8, 2), (8, 8), (5, 0)]:
+        orders = set(itertools.permutations([True] * wrong + [False] * (size - wrong)))
+        bounds = [[most_wrong_seen(o[:t], size, level=level, mixture=mixture) for t in range(size + 1)] for o in orders]
+        assert sum(min(row) < wrong for row in bounds) / len(orders) <= level
+        assert all(row[0] == size and row[-1] == wrong for row in bounds)
+        held = [row for row in bounds if min(row) >= wrong]
+        assert all(b <= a for row in held for a, b in itertools.pairwise(row))
+
+
+def test_how_many_are_wrong_at_most_is_what_no_moment_refutes() -> None:
+    rng = np.random.default_rng(5)
+    size, level, mixture = 300, 0.05, Mixture.below(0.1)
+    draws = rng.permutation(np.arange(size) < 12)[:90].tolist()
+    left = set(range(size + 1))
+    for t in range(1, len(draws) + 1):
+        k = sum(draws[:t])
+        left -= {d for d in left if log_e_value(d, size, t, k, mixture) >= -np.log(level)}
+    assert most_wrong_seen(draws, size, level=level, mixture=mixture) == max(left)

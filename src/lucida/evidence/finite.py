@@ -11,6 +11,7 @@ Source: Waudby-Smith & Ramdas, "Confidence sequences for sampling without replac
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -147,6 +148,37 @@ def null_count(rate: float, size: int, *, missed: float = 0.0, level: float = 0.
     if missed <= 0:
         return broken
     return int(binom.ppf(level, broken, 1 - missed))
+
+
+def most_wrong_seen(wrong: Sequence[bool], size: int, *, level: float, mixture: Mixture) -> int:
+    """Compute how many of `size` items are wrong at most, save with probability `level`, at all times at once.
+
+    Every number of wrong items that the e-value of any moment so far refutes is out, and with it all larger ones.
+
+    Args:
+        wrong: the draws so far in order: is the item wrong?
+        size: items in the set, drawn without replacement, at least as many as there are draws.
+        level: the chance that the bound is ever wrong, within (0, 1).
+        mixture: the alternative, fixed beforehand.
+
+    Returns:
+        A number from the errors seen to `size`; it never grows as more is drawn, unless draws show that it was wrong.
+
+    Source: Waudby-Smith & Ramdas, NeurIPS 2020.
+    """
+    threshold, bound, errors = -math.log(level), size, 0
+    for drawn, one in enumerate(wrong, 1):
+        errors += bool(one)
+        bound = min(bound, size - drawn + errors)
+        refuted, low = bound + 1, max(errors, math.floor((size + 1) * errors / drawn)) - 1
+        while refuted - low > 1:  # `low` is not refuted here; monotone from there on
+            middle = (low + refuted) // 2
+            if float(log_e_value(middle, size, drawn, errors, mixture)) >= threshold:
+                refuted = middle
+            else:
+                low = middle
+        bound = min(bound, refuted - 1)
+    return max(bound, errors)
 
 
 def clopper_pearson(errors: int, drawn: int, confidence: float = 0.95) -> tuple[float, float]:
