@@ -80,22 +80,31 @@ def decode_boxes(card: Card) -> BoxDecoder:
     return BoxDecoder(card.classes, **table)
 
 
-def suppress(boxes: Floats, labels: NDArray[np.int64], overlap: float) -> NDArray[np.int64]:
+def suppress(boxes: Floats, labels: NDArray[np.int64], overlap: float, most: int = 0) -> NDArray[np.int64]:
     """Return the rows that stay where boxes of one class that overlap a better one are left out.
 
     Args:
         boxes: (n, 4), best first.
         labels: The class of each, (n,).
         overlap: Intersection over union above which a box is left out.
+        most: Rows, at most; 0 for any number.
     """
+    limit = most or len(boxes)
     if overlap >= 1:
-        return np.arange(len(boxes))
-    too_near = (intersection_over_union(boxes, boxes) > overlap) & (labels[:, None] == labels)
+        return np.arange(min(len(boxes), limit))
     alive = np.ones(len(boxes), bool)
+    kept: list[int] = []
+    # Row by row: a table of all pairs of tens of thousands of boxes would fill the memory.
     for row in range(len(boxes)):
-        if alive[row]:
-            alive[row + 1 :] &= ~too_near[row, row + 1 :]
-    return alive.nonzero()[0]
+        if not alive[row]:
+            continue
+        kept.append(row)
+        if len(kept) == limit:
+            break
+        rest = np.flatnonzero(alive[row + 1 :] & (labels[row + 1 :] == labels[row])) + row + 1
+        near = intersection_over_union(boxes[row : row + 1], boxes[rest])[0] > overlap
+        alive[rest[near]] = False
+    return np.array(kept, np.int64)
 
 
 def intersection_over_union(one: Floats, other: Floats) -> Floats:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from lucida.errors import InputError, ModelError
 from lucida.models.onnx.card import Card, read_card
+from lucida.models.onnx.yolo.card import KIND, bare_card
 from lucida.models.spec import Gives, Matcher, Model, Precision, Spec, Task, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PREFIX = "onnx:"
+USUAL = 0.25  # probability from which the objects of a YOLO are usually shown
 _TASKS: dict[str, tuple[Task, ...]] = {
     "encode": ("encode",),
     "classify": ("classify",),
@@ -26,7 +28,7 @@ _TASKS: dict[str, tuple[Task, ...]] = {
 
 
 class OnnxFamily:
-    """Any exported model with its TOML beside it: "onnx:PATH", a folder, a .toml or an .onnx."""
+    """Any exported model: "onnx:PATH", a folder, a .toml or an .onnx, with its TOML beside it unless it is a YOLO."""
 
     name = "onnx"
 
@@ -47,7 +49,7 @@ class OnnxFamily:
         """Return the spec of a model of this family.
 
         Raises:
-            ModelError: There is no such file, or no TOML beside it.
+            ModelError: There is no such file, or no TOML beside one that is not known without.
             InputError: The TOML is not what it must be.
         """
         path = Path(name.removeprefix(PREFIX)).expanduser()
@@ -56,7 +58,7 @@ class OnnxFamily:
             from lucida.models.onnx.pair import ExportedReader
 
             return ExportedReader().spec(local(path))
-        card = read_card(find_card(path))
+        card = bare_card(path) if is_bare(path) else read_card(find_card(path))
         return card_spec(card, name=f"{PREFIX}{card.path.resolve()}", family=self.name)
 
     def licence(self, name: str, home: Path | None = None) -> str:
@@ -68,8 +70,13 @@ def card_spec(card: Card, *, name: str, family: str) -> Spec:
     """Return the spec that a card describes."""
     own: tuple[Task, ...] = ("classify",) if card.task == "encode" and card.logits and card.classes else ()
     dimensions = (card.dimensions or _dimensions(card)) if card.embedding else 0
+    objects = card.decode.get("kind") == KIND
 
     def build(spec: Spec, precision: Precision, trial: Trial | None) -> Model:
+        if objects:
+            from lucida.models.onnx.yolo.model import YoloModel
+
+            return YoloModel(spec, card, precision)
         if card.raw:
             from lucida.models.onnx.dense import DenseModel
 
@@ -87,9 +94,9 @@ def card_spec(card: Card, *, name: str, family: str) -> Spec:
     return Spec(
         name=name,
         family=family,
-        tasks=(*_TASKS[card.task], *own),
+        tasks=("detect", "segment") if objects and card.task == "segment" else (*_TASKS[card.task], *own),
         needs=card.needs,
-        gives=Gives(dimensions, _parts(card, dimensions), card.classes),
+        gives=Gives(dimensions, _parts(card, dimensions), card.classes, least=USUAL if objects else 0.0),
         licence=card.licence,
         source=card.source,
         revision="+".join(part for part in (card.revision, card.digest) if part),
@@ -133,8 +140,8 @@ def find_card(path: Path) -> Path:
         ModelError: There is no such file, none in the folder, or more than one.
     """
     if path.suffix == ".onnx":
+        found = _cards_of(path)
         path = path.with_suffix(".toml")
-        found = [path] if path.is_file() else _cards(path.parent)
     else:
         found = _cards(path) if path.is_dir() else [path] if path.is_file() else []
     if len(found) == 1:
@@ -145,6 +152,21 @@ def find_card(path: Path) -> Path:
         got=", ".join(sorted(p.name for p in found)) or "no TOML",
         hint="--model onnx:PATH/TO/model.toml; its keys are in the documentation of lucida.models.onnx.card",
     )
+
+
+def is_bare(path: Path) -> bool:
+    """Tell whether a path is an ONNX file that no TOML beside it describes."""
+    return path.suffix == ".onnx" and path.is_file() and not _cards_of(path)
+
+
+def _cards_of(file: Path) -> list[Path]:
+    """Return the TOML of an ONNX file: of its own name, else those beside it that name it."""
+    own = file.with_suffix(".toml")
+    if own.is_file():
+        return [own]
+    return [
+        path for path in _cards(file.parent) if f'"{file.name}"' in path.read_text(encoding="utf-8", errors="replace")
+    ]
 
 
 def _cards(folder: Path) -> list[Path]:
