@@ -18,7 +18,7 @@ from lucida.errors import CertificateError
 from lucida.evidence.finite import Floats, Mixture
 from lucida.evidence.order import ORDER_RULE, Ints
 from lucida.evidence.selection import STAGES
-from lucida.review.claim import claim_in_full, claim_in_short, summary
+from lucida.review.claim import MADE, claim_in_full, claim_in_short, summary
 from lucida.review.population import DIGEST_RULE, Population
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Certificate:
     format: str = FORMAT
     population_file: str | None = None
     signature: dict[str, str] | None = None
+    unit: str = "labels"  # what was checked, a key of `lucida.review.claim.MADE`
     population: Population | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -80,6 +81,8 @@ class Certificate:
     def to_json(self) -> dict[str, Any]:
         """Give the certificate as JSON values, without the population."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "population"}
+        if self.unit == "labels":
+            values.pop("unit")  # as in all certificates of labels, those of before there were others
         return values | {name: values[name].tolist() for name in _ARRAYS}
 
     @staticmethod
@@ -97,7 +100,15 @@ class Certificate:
                 got=repr(values.get("format")) if isinstance(values, Mapping) else type(values).__name__,
                 hint="pass the certificate.json that `lucida export` wrote; a newer one needs a newer program",
             )
-        missing, extra = known - values.keys(), values.keys() - known
+        missing, extra = known - values.keys() - {"unit"}, values.keys() - known
+        unit = values.get("unit", "labels")
+        if not isinstance(unit, str) or unit not in MADE:
+            raise CertificateError(
+                "The certificate is about something that this program does not know.",
+                expected=", ".join(MADE),
+                got=repr(unit),
+                hint="take the file as it was made; a newer one needs a newer program",
+            )
         if missing or extra:
             raise CertificateError(
                 "The certificate does not have the fields of its format.",
@@ -257,7 +268,8 @@ def write_certificate(
         attempts=json.loads(json.dumps([dict(a) for a in attempts], allow_nan=False)),
         ended=status.reason,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=_versions(),
+        versions=versions(),
+        unit=session.unit,
         population=session.population,
     )
     certificate.claim, certificate.claim_in_full = claim_in_short(certificate), claim_in_full(certificate)
@@ -305,7 +317,8 @@ def bin_edges(bins: Ints, scores: Floats) -> list[list[float]]:
     return edges.tolist()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Give the versions of what computes the evidence."""
     found = {"python": platform.python_version()}
     for name in ("camera-lucida", "numpy", "scipy"):
         try:

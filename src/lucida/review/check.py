@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lucida.review.cards import Card, ReviewStatus, Said, Verdict
 from lucida.review.journal import Entry, Journal, spoken, standing
+from lucida.review.kinds import unit_of
 from lucida.review.population import Population
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class Checking:
         self.predicted = dict(zip(self.population.ids, self.population.predicted, strict=True))
         self.scores = dict(zip(self.population.ids, self.population.scores, strict=True))
         parameters = run.parameters
-        self.session = terms.session(self.population, seed=parameters["seed"], drawn=not parameters["simulation"])
+        self.unit = unit_of(catalog, run)
+        self.session = terms.session(
+            self.population, seed=parameters["seed"], drawn=not parameters["simulation"], unit=self.unit
+        )
         self.journal = Journal(catalog, run.question, run.id, reviewer, "check")
         for kind, entry in self.journal.log:
             if kind == "answer":
@@ -52,7 +56,9 @@ class Checking:
 
     @property
     def classes(self) -> list[str]:
-        """The classes of the predictions and of the corrections so far."""
+        """The classes of the predictions and of the corrections so far; texts have none."""
+        if self.unit != "labels":
+            return []
         corrected = {e.label for e in self.journal.entries if e.label}
         return sorted({*self.population.predicted, *corrected})
 
@@ -110,6 +116,9 @@ class Checking:
         rows = spoken(self.catalog, self.run.question)
         mine = {e.image for e in self.journal.entries}
         others = standing(r for r in rows if r.run != self.run.id)
+        if self.unit != "labels":
+            # Another text is not a wrong one: only where the very same was called right, that counts.
+            others = [e for e in others if e.label is not None and e.label == self.predicted.get(e.image)]
         return {e.image: e for e in others if e.image in self.predicted and e.image not in mine}
 
     def _carry_over(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from lucida.review.answers import read_answers
 from lucida.review.forecast import Forecast, forecast
 from lucida.review.journal import ANSWERS_FILE, seconds_per_answer, spoken, standing
+from lucida.review.kinds import unit_of
 from lucida.review.material import label_run, taught_images
 from lucida.review.workflow import find_source, population_of, refuse_too_small
 
@@ -67,6 +68,8 @@ class Quote:
         seconds_per_answer: Median time an answer took so far, or a guess before the first ones.
         answers_known: Answers that the forecast knows.
         labels: What the labels have cost, and what the rest would.
+        unit: What is reviewed, in the plural.
+        images: Images to be looked at for what was missed, if nothing was; None where nobody is asked that.
     """
 
     question: str
@@ -74,6 +77,8 @@ class Quote:
     seconds_per_answer: float
     answers_known: int
     labels: Spent | None = None
+    unit: str = "labels"
+    images: int | None = None
 
     @property
     def minutes(self) -> tuple[float, float, float]:
@@ -90,6 +95,8 @@ class Quote:
             "minutes": [round(m, 1) for m in self.minutes],
             **self.forecast.to_json(),
             **({"labels": asdict(self.labels)} if self.labels else {}),
+            **({} if self.unit == "labels" else {"unit": self.unit}),
+            **({} if self.images is None else {"images": self.images}),
         }
 
     def __str__(self) -> str:
@@ -98,12 +105,18 @@ class Quote:
         lines = [
             f"Reviews: {low:,} to {high:,}, {middle:,} in the middle:"
             f" {self.minutes[0]:.0f} to {self.minutes[2]:.0f} minutes at {self.seconds_per_answer:.1f} s an answer.",
-            f"Accepted without a look: {a:,} to {c:,} of {self.forecast.total:,} labels, {b:,} in the middle.",
+            f"Accepted without a look: {a:,} to {c:,} of {self.forecast.total:,} {self.unit}, {b:,} in the middle.",
+            *self._looks(),
             f"This is a forecast from {basis}, not a promise.",
         ]
         if not self.answers_known:
             lines.append(f"About {FIRST} answers make it much sharper: lucida review, answer some, stop, ask again.")
         return "\n".join([*lines, *([str(self.labels)] if self.labels else [])])
+
+    def _looks(self) -> list[str]:
+        if self.images is None:
+            return []
+        return [f"Images to look at for what was missed: {self.images:,} if nothing was, more where something was."]
 
 
 def quote(catalog: Catalog, question: str | None, terms: Terms, answers: Path | None = None) -> Quote:
@@ -120,9 +133,10 @@ def quote(catalog: Catalog, question: str | None, terms: Terms, answers: Path | 
         PopulationTooSmall: If labelling every image costs less than proving anything.
     """
     source = find_source(catalog, question)
-    taught = taught_images(catalog, source)
+    unit = unit_of(catalog, source)
+    taught = taught_images(catalog, source) if unit == "labels" else set()
     population = population_of(catalog, source, without=taught)
-    refuse_too_small(len(population), len(taught), terms)
+    refuse_too_small(len(population), len(taught), terms, unit)
     entries = standing(spoken(catalog, source.question))
     labels = {e.image: e.label for e in entries}
     row = {image: i for i, image in enumerate(population.ids)}
@@ -146,4 +160,5 @@ def quote(catalog: Catalog, question: str | None, terms: Terms, answers: Path | 
         seconds_per_answer=seconds_per_answer([e.time for e in entries if not e.reused and e.actor != ANSWERS_FILE]),
         answers_known=len(known),
         labels=spent_on(catalog, label_run(catalog, source)),
+        unit=unit,
     )

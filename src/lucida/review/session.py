@@ -50,6 +50,7 @@ class Session:
             a simulation, and the certificate says so.
         drawn: only to take up a stored session: whether its seed had been drawn, so that this is no
         simulation.
+        unit: what is checked, in the plural: a key of `lucida.review.claim.MADE`.
 
     Raises:
         InputError: an argument is not what it must be.
@@ -74,7 +75,9 @@ class Session:
         reviewer_error: float = 0.0,
         seed: int | str | None = None,
         drawn: bool | None = None,
+        unit: str = "labels",
     ) -> None:
+        self.unit = unit
         self.max_error = in_range("max_error", max_error, low=0, high=1, hint="2 % is written 0.02")
         self.confidence = in_range("confidence", confidence, low=0, high=1, hint="95 % is written 0.95")
         self.reviewer_error = in_range(
@@ -182,6 +185,7 @@ class Session:
             level=self.groups[0].level if self.groups else 1 - self.confidence,
             missed=aim if done else None,
             nothing=done and not kept,
+            unit=self.unit,
         )
         return Status(
             phase="done" if done or active is None else active.selection.stage,  # type: ignore[arg-type]

@@ -58,6 +58,7 @@ def advise(
     level: float,
     missed: tuple[int, int] | None,
     nothing: bool,
+    unit: str = "labels",
 ) -> str:
     """Say in a sentence what a person had better do, "" where there is nothing to say.
 
@@ -67,18 +68,20 @@ def advise(
         level: the chance of a broken promise that each group may take.
         missed: (labels, reviews): a larger set that was out of reach, and the reviews it is thought to need.
         nothing: the review has ended and keeps nothing.
+        unit: what is checked, in the plural.
     """
     if not sum(size for _, size in groups):
         return "There is nothing to check."
     needed = too_small(max_error, level)
     small = [name for name, size in groups if size < needed]
     if small == [None]:
-        return f"Label them all: a promise of {percent(max_error)} pays from about {math.ceil(needed):,} labels on."
+        return f"Label them all: a promise of {percent(max_error)} pays from about {math.ceil(needed):,} {unit} on."
     if small:
         names = ", ".join(map(repr, small))
         return f"Label all of {names}: a promise for a class pays from about {math.ceil(needed):,} labels of it on."
     if missed:
-        return f"About {missed[1]:,} more reviews are thought to prove {missed[0]:,} labels."
+        return f"About {missed[1]:,} more reviews are thought to prove {missed[0]:,} {unit}."
     if nothing:
-        return "Too many labels are wrong to keep any: teach the model more, or allow more errors."
+        better = "teach the model more" if unit == "labels" else "use a better model"
+        return f"Too many {unit} are wrong to keep any: {better}, or allow more errors."
     return ""

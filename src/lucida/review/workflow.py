@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lucida.errors import InputError, PopulationTooSmall, UnknownName
 from lucida.review.cards import Card, Phase, ReviewStatus, Verdict
 from lucida.review.check import POPULATION, Checking
+from lucida.review.kinds import asked_of, kind_of, unit_of
 from lucida.review.material import taught_images
 from lucida.review.picture import browser_image
 from lucida.review.population import Population, freeze
@@ -34,14 +35,20 @@ class Terms:
     worth: float = 1.0
     reviewer_error: float = 0.0
 
-    def session(self, population: Population, *, seed: int | str, drawn: bool) -> Session:
+    def session(self, population: Population, *, seed: int | str, drawn: bool, unit: str = "labels") -> Session:
         """Return the evidence on a population, with nothing answered yet.
+
+        Args:
+            population: What is checked.
+            seed: Of the orders.
+            drawn: Whether it was drawn, so that this is no simulation.
+            unit: What is checked, in the plural.
 
         Raises:
             InputError: If one of the terms is out of range.
         """
         rows = (population.ids, population.predicted, population.scores)
-        return Session(*rows, **asdict(self), seed=seed, drawn=drawn)
+        return Session(*rows, **asdict(self), seed=seed, drawn=drawn, unit=unit)
 
     def check(self) -> None:
         """Refuse terms that are out of range, before anybody is asked anything."""
@@ -56,6 +63,8 @@ class Review:
     Attributes:
         question: The question under review.
         reviewer: The name under which answers are written down.
+        unit: What is reviewed, in the plural: "labels", or texts such as "captions"; these are not taught.
+        asked: The question in words that the texts answer; "" where there is none.
     """
 
     def __init__(
@@ -73,6 +82,8 @@ class Review:
         self.catalog, self.source, self.terms, self.seed = catalog, source, terms, seed
         self.question = source.question
         self.reviewer = reviewer or getpass.getuser()
+        self.unit, self.asked = unit_of(catalog, source), asked_of(catalog, source)
+        self._refuse_unfit()
         self._refuse_small = refuse_small
         self._teaching: Teaching | None = None
         self._checking: Checking | None = None
@@ -82,7 +93,7 @@ class Review:
         if run is not None:
             self._checking = Checking(catalog, run, terms, self.reviewer)
             self._settle()
-        elif teach and not self._interrupted(source):
+        elif teach and self.unit == "labels" and not self._interrupted(source):
             self._teaching = Teaching(catalog, source, terms, self.reviewer, background=background)
         else:
             self._begin_check(source)
@@ -128,6 +139,22 @@ class Review:
             background=background,
             refuse_small=refuse_small,
         )
+
+    def _refuse_unfit(self) -> None:
+        if kind_of(self.unit) == "objects":
+            raise InputError(
+                f"The question {self.question!r} is about {self.unit} within images.",
+                expected="a question about whole images",
+                got=f"the run {self.source.id}",
+                hint="use lucida.review.ObjectReview",
+            )
+        if self.unit != "labels" and self.terms.per_class:
+            raise InputError(
+                f"No promise for each class can be made for {self.unit}: they have none.",
+                expected="a promise for all of them",
+                got="per_class",
+                hint="leave --per-class out",
+            )
 
     # ---- the three phases -----------------------------------------------------------------------------------------
 
@@ -216,7 +243,7 @@ class Review:
         """
         status = self.status()
         if not status.done and not status.reviews:
-            refuse_too_small(status.total, status.taught, self.terms)
+            refuse_too_small(status.total, status.taught, self.terms, self.unit)
 
     def status(self) -> ReviewStatus:
         """Return where the review stands."""
@@ -269,12 +296,12 @@ class Review:
 
     def _begin_check(self, source: Run) -> None:
         self.source = source
-        taught = taught_images(self.catalog, source)
+        taught = taught_images(self.catalog, source) if self.unit == "labels" else set()
         population = population_of(self.catalog, source, without=taught)
         run = self._begun()
         if run is None:
             if self._refuse_small and len(population):
-                refuse_too_small(len(population), len(taught), self.terms)
+                refuse_too_small(len(population), len(taught), self.terms, self.unit)
             # The seed is drawn after predictions and scores are fixed: nothing could be fitted to it.
             seed: int | str = secrets.token_hex(16) if self.seed is None else self.seed
             parameters: dict[str, Any] = asdict(self.terms) | {
@@ -343,19 +370,38 @@ def find_source(catalog: Catalog, question: str | None) -> Run:
 
 
 def population_of(catalog: Catalog, source: Run, *, without: Collection[str]) -> Population:
-    """Freeze the proposals of a run, except for the images in `without`: the taught ones."""
+    """Freeze the proposals of a run, except for the images in `without`: the taught ones.
+
+    A text for which the model gave no score takes that of its least sure line, and 0 where it has no lines: then
+    all texts of the run stand or fall together.
+    """
+    if unit_of(catalog, source) != "labels":
+        return freeze(*_texts(catalog, source))
     ids, labels, scores, _ = catalog.annotations.table(source.id)
     rows = [i for i, image in enumerate(ids) if image not in without]
     return freeze([ids[i] for i in rows], [labels[i] for i in rows], [float(scores[i]) for i in rows])
 
 
-def refuse_too_small(total: int, taught: int, terms: Terms) -> None:
+def _texts(catalog: Catalog, source: Run) -> tuple[list[str], list[str], list[float]]:
+    texts: dict[str, str] = {}
+    scores: dict[str, float | None] = {}
+    for row in catalog.annotations.rows(run=source.id, kind="proposal"):
+        if row.item == 0:
+            texts[row.image] = row.label or ""
+            scores.setdefault(row.image, None)
+        known = [score for score in (scores.get(row.image), row.score) if score is not None]
+        scores[row.image] = min(known, default=None)
+    return list(texts), list(texts.values()), [scores[image] or 0.0 for image in texts]
+
+
+def refuse_too_small(total: int, taught: int, terms: Terms, unit: str = "labels") -> None:
     """Refuse a population on which checking cannot pay.
 
     Args:
         total: Images in it.
         taught: Images taught already.
         terms: What is to be proven.
+        unit: What is reviewed.
 
     Raises:
         PopulationTooSmall: If labelling every image costs less than proving anything.
@@ -363,12 +409,13 @@ def refuse_too_small(total: int, taught: int, terms: Terms) -> None:
     needed = _needed(terms)
     if total >= needed:
         return
+    others = f"lucida review --teach {total + taught} to label every one, or " if unit == "labels" else ""
     raise PopulationTooSmall(
         f"{total:,} images are too few to prove at most {100 * terms.max_error:g} % wrong"
         f" at {100 * terms.confidence:g} % confidence: label them all.",
         expected=f"about {needed:,} images or more",
         got=f"{total:,} images to check, {taught:,} taught",
-        hint=f"lucida review --teach {total + taught} to label every one, or a larger --max-error",
+        hint=f"{others}a larger --max-error",
     )
 
 
