@@ -39,7 +39,7 @@ class Claim:
     Attributes:
         results: How many of the first results the claim is about; 0 where nothing is proven yet.
         relevant: How many of them are relevant at least.
-        confidence: With this confidence.
+        confidence: With this confidence; 1 where the answers alone settle it.
         answers: How many answers were given in all.
         found: How many of these first results were answered "not relevant".
         asked: How many of them were answered.
@@ -146,14 +146,22 @@ class Cutoff:
         self._advance()
 
     def claim(self) -> Claim:
-        """Return what is proven by now; it holds whenever one looks and stops."""
+        """Return what is proven by now; it holds whenever one looks and stops.
+
+        Where the answers alone settle it, the confidence is 1.
+        """
+        settled = self._settled()
         rung = self._certified()
-        if self._epoch is None or rung < 0:
-            return Claim(0, 0, self.confidence, len(self.answers))
-        end = self._ends[rung]
+        proven = self._ends[rung] if rung >= 0 else 0
+        if settled >= proven:
+            relevant = sum(self.answers.get(name, False) for name in self.ranked[:settled])
+            return self._claim(settled, relevant, 1.0 if settled else self.confidence)
+        return self._claim(proven, proven - self._most_wrong(rung), self.confidence)
+
+    def _claim(self, end: int, relevant: int, confidence: float) -> Claim:
         within = [self.answers[name] for name in self.ranked[:end] if name in self.answers]
-        found = sum(not relevant for relevant in within)
-        return Claim(end, end - self._most_wrong(rung), self.confidence, len(self.answers), found, len(within))
+        found = sum(not yes for yes in within)
+        return Claim(end, relevant, confidence, len(self.answers), found, len(within))
 
     # ---- the procedure ---------------------------------------------------------------------------------
 
@@ -219,6 +227,12 @@ class Cutoff:
             if self.answers[name] and wrong <= max(1, (1 - self.share) * asked):
                 best = end
         return max(best, 1)
+
+    def _settled(self) -> int:
+        """Return of how many of the first results enough were answered "relevant" already; 0 for none."""
+        yes = np.cumsum([self.answers.get(name, False) for name in self.ranked])
+        enough = np.flatnonzero(yes >= self.share * np.arange(1, len(yes) + 1) - 1e-9)
+        return int(enough[-1]) + 1 if len(enough) else 0
 
     def _most_wrong(self, rung: int) -> int:
         """Return how many of the first results may be irrelevant at most, where a rung is certified."""

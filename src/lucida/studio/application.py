@@ -17,13 +17,14 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from lucida.errors import LucidaError
-from lucida.studio import compare_page, frame, review_page, train_page
+from lucida.studio import compare_page, frame, review_page, search_page, train_page
 from lucida.studio.desk import Act, Desk
 
 if TYPE_CHECKING:
     from nicegui.page import page as NicePage  # noqa: N812
 
     from lucida.studio.protocol import Differences
+    from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
 STATUS = {"done": 200, "again": 200, "stale": 409, "failed": 422}
@@ -44,12 +45,14 @@ class Site:
         seen: Called when a browser has shown the end of the review, or is done with the differences.
         differences: Where two label runs differ; None where there are no two.
         training: The training runs of the catalog; None where only a review or differences are shown.
+        searching: Searches of the catalog; None where only a review or differences are shown.
     """
 
     desk: Desk | None
     seen: Callable[[], None] = field(default=lambda: None)
     differences: Differences | None = None
     training: Training | None = None
+    searching: Searching | None = None
 
     @property
     def only_differences(self) -> bool:
@@ -103,12 +106,14 @@ def application() -> FastAPI:
     """Return the application; built at the first call, which imports the web framework."""
     from nicegui import ui
 
+    from lucida.studio import search_routes
     from lucida.studio.train_routes import add_routes
 
     app = FastAPI(title="Camera Lucida", docs_url=None, redoc_url=None, openapi_url=None)
     _review_routes(app)
     _compare_routes(app)
     add_routes(app, lambda: current().training, IMAGE_HEADERS)
+    search_routes.add_routes(app, lambda: current().searching, IMAGE_HEADERS)
     app.mount("/static", _Revalidated(directory=frame.STATIC), name="studio-static")
     for page in frame.PAGES.values():
         _serve(page, ui.page)
@@ -218,4 +223,4 @@ def _json(content: Any, status: int = 200) -> JSONResponse:
     return JSONResponse(content, status_code=status, headers={"cache-control": "no-store"})
 
 
-__all__ = ["Site", "application", "compare_page", "current", "open_site", "review_page", "train_page"]
+__all__ = ["Site", "application", "compare_page", "current", "open_site", "review_page", "search_page", "train_page"]

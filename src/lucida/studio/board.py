@@ -31,3 +31,7 @@ class Gallery(ui.element, component="static/gallery.js"):
 
 class Trainer(ui.element, component="static/trainer.js"):
     """Draw the training runs, in the browser."""
+
+
+class Finder(ui.element, component="static/finder.js"):
+    """Draw the search, in the browser."""

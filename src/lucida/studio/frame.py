@@ -66,9 +66,11 @@ _THEME_ICONS: dict[Theme, str] = {
 _MARK = '<path d="M4 18.5 12 4l8 14.5z"/><path d="M12 4v14.5M8 11.3l8 3.4"/>'  # a prism and the ray through it
 
 
-def register(page: Page) -> Page:
-    """Put a page into the navigation; the order of registering is the order shown."""
-    PAGES[page.name] = page
+def register(page: Page, *, first: bool = False) -> Page:
+    """Put a page into the navigation; the order of registering is the order shown, but for the one that is first."""
+    others = {name: one for name, one in PAGES.items() if name != page.name}
+    PAGES.clear()
+    PAGES.update({page.name: page} | others if first else others | {page.name: page})
     return page
 
 

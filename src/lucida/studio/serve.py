@@ -15,6 +15,7 @@ from lucida.studio.desk import Desk
 
 if TYPE_CHECKING:
     from lucida.studio.protocol import Differences, Review
+    from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -88,6 +89,7 @@ def serve_studio(
     open_browser: bool = True,
     on_url: Callable[[str], None] | None = None,
     differences: Differences | None = None,
+    searching: Searching | None = None,
     until: threading.Event | None = None,
 ) -> None:
     """Serve the pages of a catalog until they are stopped with Ctrl-C.
@@ -99,13 +101,14 @@ def serve_studio(
         open_browser: Open the page in the browser; otherwise the address is only printed, to standard error.
         on_url: Called with the page's address, whose token works once, when the server answers.
         differences: Where two label runs differ: a page of its own.
+        searching: Searches of the catalog: a page of its own, the first.
         until: Serve only until this is set, for a program that goes on afterwards.
 
     Raises:
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
     with _alone():
-        _serve(None, differences, training, host, port, open_browser, on_url, until)
+        _serve(None, differences, training, host, port, open_browser, on_url, until, searching)
 
 
 @contextlib.contextmanager
@@ -132,6 +135,7 @@ def _serve(
     open_browser: bool,
     on_url: Callable[[str], None] | None,
     until: threading.Event | None = None,
+    searching: Searching | None = None,
 ) -> None:
     listener = _listen(host, port)
     # The web framework is imported here: most of a second that nobody else has to wait.
@@ -158,7 +162,7 @@ def _serve(
     server = PageServer(gate, ready=ready, until=until)
     if desk is not None:
         desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
-    open_site(Site(desk, seen=lambda: server.end_in(AFTER_SEEN), differences=differences, training=training))
+    open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), differences, training, searching))
     try:
         # The server takes Ctrl-C, finishes what is under way, and raises it again.
         with contextlib.suppress(KeyboardInterrupt):

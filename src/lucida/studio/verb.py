@@ -218,27 +218,33 @@ def compare(
         return compare_runs(opened, pairing, confidence=confidence, fresh=fresh)
 
 
-def studio(*, port: int = 0, no_browser: bool = False, catalog: Path | None = None) -> StudioClosed:
-    """Open the pages of a catalog: its training runs, and where its label runs differ.
+def studio(
+    *, model: str = "embedded", port: int = 0, no_browser: bool = False, catalog: Path | None = None
+) -> StudioClosed:
+    """Open the pages of a catalog: search, its training runs, and where its label runs differ.
 
     A training that is under way is followed while it goes. To teach and check labels, call `lucida review`: it opens
     a page of its own, whose promise is part of the call.
 
     Args:
+        model: The model that sees for the Search page; see `lucida search`.
         port: Port of the page; a free one by default.
         no_browser: Only print the address of the page; open no browser.
         catalog: The catalog's folder.
 
     Raises:
         CatalogError: If there is no catalog.
+        UnknownName: If there is no such model.
     """
     from lucida.catalog import Catalog
     from lucida.review.differences import differences_of
     from lucida.studio import serve_studio
+    from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
     with Catalog.open(catalog) as opened:
         training, latest = Training(opened), opened.runs.latest(verb="label")
         differences = differences_of(opened, latest.question) if latest is not None else None
-        serve_studio(training, port=port, open_browser=not no_browser, differences=differences)
+        searching = Searching(opened, model)
+        serve_studio(training, port=port, open_browser=not no_browser, differences=differences, searching=searching)
         return StudioClosed(opened.path, len(training.runs()))
