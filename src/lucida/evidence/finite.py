@@ -170,14 +170,16 @@ def most_wrong_seen(wrong: Sequence[bool], size: int, *, level: float, mixture: 
     for drawn, one in enumerate(wrong, 1):
         errors += bool(one)
         bound = min(bound, size - drawn + errors)
-        refuted, low = bound + 1, max(errors, math.floor((size + 1) * errors / drawn)) - 1
+        if float(log_e_value(bound, size, drawn, errors, mixture)) < threshold:
+            continue  # as nearly always
+        refuted, low = bound, max(errors, math.floor((size + 1) * errors / drawn)) - 1
         while refuted - low > 1:  # `low` is not refuted here; monotone from there on
             middle = (low + refuted) // 2
             if float(log_e_value(middle, size, drawn, errors, mixture)) >= threshold:
                 refuted = middle
             else:
                 low = middle
-        bound = min(bound, refuted - 1)
+        bound = refuted - 1
     return max(bound, errors)
 
 
