@@ -223,7 +223,7 @@ def test_a_model_that_thinks_is_asked_in_its_own_way(server, running, prompt, mo
     from lucida.models.openai_api.address import read_address
     from lucida.models.openai_api.dialect import Dialect
 
-    parameters = Dialect.of(read_address("gpt-5-mini")).parameters(prompt, 1, longest=9, answers=1, heat=0.0)
+    parameters = Dialect.of(read_address("gpt-5-mini")).parameters({}, longest=9, answers=1, heat=0.0)
     assert {"reasoning_effort", "max_completion_tokens", "response_format"} == set(parameters)
     without = Dialect.of(read_address("gpt-5-mini")).plainer("unknown parameter: reasoning_effort")
     assert without is not None

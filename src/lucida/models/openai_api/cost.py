@@ -9,7 +9,7 @@ from lucida.models.openai_api.wording import rules_text, schema, system_text
 
 ANSWER = 200  # tokens that an answer about one image may have
 THOUGHT = 4_000  # tokens that a model which thinks first may have beside it
-_FRAME = 50  # tokens of a chat's own marks, and of what is said beside an image
+FRAME = 50  # tokens of a chat's own marks, and of what is said beside an image
 
 
 def answer_tokens(images: int, *, thinks: bool) -> int:
@@ -27,8 +27,8 @@ def request_tokens(address: Address, prompt: Prompt, images: int) -> int:
     """Return how many tokens one request has at most."""
     words = text_tokens(system_text(images)) + text_tokens(rules_text(prompt, images))
     words += text_tokens(str(schema(prompt, images)))
-    each = address.offer.image_tokens + _FRAME
-    return words + _FRAME + each * (images + len(prompt.shots))
+    each = address.offer.image_tokens + FRAME
+    return words + FRAME + each * (images + len(prompt.shots))
 
 
 def request_usage(
@@ -46,6 +46,11 @@ def request_usage(
     """
     sent = request_tokens(address, prompt, images)
     back = answers * (longest or answer_tokens(images, thinks=address.offer.thinks))
+    return usage_of(price, sent, back)
+
+
+def usage_of(price: Price | None, sent: int, back: int) -> Usage:
+    """Return what so many tokens cost."""
     return Usage(sent, back, None if price is None else price.of(sent, back))
 
 

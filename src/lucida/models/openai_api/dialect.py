@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lucida.models.chat import Prompt
 from lucida.models.openai_api.address import Address
 from lucida.models.openai_api.providers import FORMS, Form
-from lucida.models.openai_api.wording import schema
 
 _LIMITS = ("max_completion_tokens", "max_tokens")
 _FORMATS = ("response_format", "json_schema", "json_object", "schema", "structured output", "guided", "grammar")
@@ -49,15 +47,17 @@ class Dialect:
         # A model that thinks first takes neither, and its class tokens are sure of what the thoughts decided.
         return cls(who.answers, not thinks, who.limit, 0 if thinks else who.logprobs, who.samples, thinks)
 
-    def parameters(self, prompt: Prompt, images: int, *, longest: int, answers: int, heat: float) -> dict[str, Any]:
+    def parameters(
+        self, schema: dict[str, Any] | None, *, longest: int, answers: int, heat: float, name: str = "labels"
+    ) -> dict[str, Any]:
         """Return the parameters of one request, without model and messages.
 
         Args:
-            prompt: What is asked.
-            images: Images asked about.
+            schema: JSON schema of the answer; None for free text.
             longest: Tokens that an answer may have.
             answers: Answers wanted.
             heat: Randomness, 0 for none.
+            name: What the schema is called.
         """
         found: dict[str, Any] = {self.limit: longest} if self.limit else {}
         if self.temperature:
@@ -68,8 +68,10 @@ class Dialect:
             found |= {"logprobs": True, "top_logprobs": self.logprobs}
         if self.samples and answers > 1:
             found["n"] = answers
+        if schema is None:
+            return found
         if self.form == "json_schema":
-            wanted = {"name": "labels", "strict": True, "schema": schema(prompt, images)}
+            wanted = {"name": name, "strict": is_strict(schema), "schema": schema}
             found["response_format"] = {"type": "json_schema", "json_schema": wanted}
         elif self.form == "json_object":
             found["response_format"] = {"type": "json_object"}
@@ -99,3 +101,17 @@ class Dialect:
     def plainest(self) -> Dialect:
         """What every server takes."""
         return Dialect("text", False, _LIMITS[1], 0, False, False)
+
+
+def is_strict(schema: Any) -> bool:
+    """Tell whether a schema is within what strict modes allow: every key is required, and no other may be there."""
+    if not isinstance(schema, dict):
+        return not isinstance(schema, bool)
+    if schema.get("type") == "object" or "properties" in schema:
+        named = schema.get("properties", {})
+        if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(named):
+            return False
+    parts = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    parts += [schema["items"]] if "items" in schema else []
+    parts += [part for key in ("anyOf", "oneOf", "allOf", "prefixItems") for part in schema.get(key, [])]
+    return all(is_strict(part) for part in parts)

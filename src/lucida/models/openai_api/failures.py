@@ -75,7 +75,7 @@ def status_failure(
         error: What came.
         address: Whom we asked.
         key: The key, to be kept out of messages.
-        classes: How many classes the question has.
+        classes: How many classes the question has; 0 for a talk in words.
         listed: Gives the models that the server lists.
     """
     status = error.status_code
@@ -96,6 +96,8 @@ def status_failure(
             return Failure(Next.STOP, said, error=_exhausted(address, f"it asks to wait {wait:,.0f} s: {said}"))
         return Failure(Next.WAIT, f"status {status}: {said}", wait)
     if any(word in lower for word in _TOO_LONG):
+        if not classes:
+            return Failure(Next.SKIP, f"it is longer than {address.model} reads: {said}")
         return Failure(Next.STOP, said, error=_too_long(address, classes, said))
     return Failure(Next.PLAINER if status in (400, 415, 422) else Next.SKIP, said)
 

@@ -66,7 +66,7 @@ def api_spec(name: str, options: ApiOptions = USUAL) -> Spec:
     return Spec(
         name=address.name,
         family=OpenAiFamily.name,
-        tasks=("ask",),
+        tasks=("ask", "caption", "answer"),
         needs=ImageNeeds(size=SIDE, resize="fit"),
         gives=Gives(),
         licence="terms of the provider",

@@ -9,14 +9,15 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from lucida.errors import ImageError, InputError
-from lucida.models.chat import Basis, Prompt, Reply, Usage
+from lucida.models.chat import Basis, Prompt, Reply, Said, Talk, Usage
+from lucida.models.openai_api import talking
 from lucida.models.openai_api.answers import Answer, read_answers
 from lucida.models.openai_api.completion import Choice
 from lucida.models.openai_api.confidence import by_tokens, by_votes, self_report
-from lucida.models.openai_api.cost import answer_tokens, request_usage, shared
+from lucida.models.openai_api.cost import answer_tokens, request_tokens, request_usage, shared
 from lucida.models.openai_api.picture import data_url
-from lucida.models.openai_api.server import Server
-from lucida.models.openai_api.wording import messages
+from lucida.models.openai_api.server import Asking, Server
+from lucida.models.openai_api.wording import messages, schema
 from lucida.models.spec import Model, Spec
 
 if TYPE_CHECKING:
@@ -130,6 +131,22 @@ class OpenAiModel(Model):
         longest = USUAL_ANSWER + (USUAL_THOUGHT if self._address.offer.thinks else 0)
         return request_usage(self._address, self._price, prompt, images, answers=answers, longest=longest)
 
+    def say(self, talk: Talk) -> Said:
+        """Say what comes next in a talk.
+
+        Raises:
+            MissingExtra: The package `openai` is not installed.
+            ModelError: A key is needed and not there; or the model cannot be reached or will answer nothing at all.
+        """
+        try:
+            return talking.say(self._server, talk, self._url)
+        except ImageError as error:
+            return Said(problem=error.what)
+
+    def quote_talk(self, talk: Talk) -> Usage:
+        """Return what an answer takes at most, those that have to be asked for again included."""
+        return talking.quote(self._address, self._price, talk)
+
     def _check(self, prompt: Prompt, images: int) -> None:
         if not prompt.classes:
             raise InputError("There are no classes to choose from.", expected="one or more", got="none")
@@ -160,9 +177,12 @@ class OpenAiModel(Model):
             missing = max(wanted - len(image.votes) for image in asked)
             usual = answer_tokens(len(asked), thinks=self._address.offer.thinks)
             outcome = self._server.complete(
-                prompt,
-                messages(prompt, shots, [image.url for image in asked], again=again),
-                len(asked),
+                Asking(
+                    messages(prompt, shots, [image.url for image in asked], again=again),
+                    request_tokens(self._address, prompt, len(asked)),
+                    schema(prompt, len(asked)),
+                    classes=len(prompt.classes),
+                ),
                 answers=missing if self._server.dialect.samples else 1,
                 heat=VOTING if wanted > 1 else 0.0,
                 longest=min(longest, LONGER * usual) or usual,

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lucida.errors import MissingExtra
-from lucida.models.chat import Prompt, Usage
+from lucida.models.chat import Usage
 from lucida.models.openai_api import failures
 from lucida.models.openai_api.completion import Choice, read_completion
-from lucida.models.openai_api.cost import answer_tokens, request_usage
+from lucida.models.openai_api.cost import usage_of
 from lucida.models.openai_api.dialect import Dialect
 from lucida.models.openai_api.failures import Failure, Next
 
@@ -29,6 +29,26 @@ TIMEOUT, LOCAL_TIMEOUT = 120.0, 600.0  # seconds; a model on a laptop takes its 
 FIRST_WAIT, LAST_WAIT = 1.0, 60.0  # seconds; doubled at each attempt
 FIRST_ATTEMPTS = 2
 MOST_PLAINER = 12  # times that one request is put more plainly: servers may contradict themselves
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What one request asks.
+
+    Attributes:
+        messages: The messages.
+        sent: Tokens of all of it, at most.
+        schema: JSON schema of the answer; None for free text.
+        name: What the schema is called.
+        classes: How many classes are to be told apart; 0 where none are, and a question that is too long is then a
+            problem of its own.
+    """
+
+    messages: Sequence[Message]
+    sent: int
+    schema: dict[str, Any] | None = None
+    name: str = "labels"
+    classes: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,36 +125,24 @@ class Server:
         """What the server is known to understand by now."""
         return self._dialect
 
-    def complete(
-        self,
-        prompt: Prompt,
-        messages: Sequence[Message],
-        images: int,
-        *,
-        answers: int = 1,
-        heat: float = 0.0,
-        longest: int | None = None,
-    ) -> Outcome:
+    def complete(self, asked: Asking, *, longest: int, answers: int = 1, heat: float = 0.0) -> Outcome:
         """Send one request, and again for as long as nothing of it can have been answered.
 
         Args:
-            prompt: What is asked.
-            messages: The messages.
-            images: Images asked about.
+            asked: What is asked.
+            longest: Tokens that an answer may have.
             answers: Answers wanted; fewer may come.
             heat: Randomness of the answers, 0 for none.
-            longest: Tokens that an answer may have; None for the usual.
 
         Raises:
             ModelError: The server cannot be reached, refuses the key or the model, has no quota left, reads no such
                 question, or is none.
         """
-        longest = longest or answer_tokens(images, thinks=self.address.offer.thinks)
-        guess = request_usage(self.address, self._price, prompt, images, answers=answers, longest=longest)
+        guess = usage_of(self._price, asked.sent, answers * longest)
         tried, plainer, used, trial = 0, 0, self._dialect, False
         while True:
-            parameters = used.parameters(prompt, images, longest=longest, answers=answers, heat=heat)
-            found = self._send(messages, parameters, len(prompt.classes))
+            parameters = used.parameters(asked.schema, longest=longest, answers=answers, heat=heat, name=asked.name)
+            found = self._send(asked.messages, parameters, asked.classes)
             if not isinstance(found, Failure):
                 if trial:
                     self._learn(used)
@@ -224,7 +232,7 @@ class Server:
     def _usage(self, tokens: tuple[int, int] | None) -> Usage | None:
         if tokens is None:
             return None
-        return Usage(*tokens, None if self._price is None else self._price.of(*tokens))
+        return usage_of(self._price, *tokens)
 
 
 def _never_sent(error: Exception) -> bool:

@@ -54,13 +54,15 @@ def messages(prompt: Prompt, shots: Sequence[str], images: Sequence[str], *, aga
         images: Data URLs of the images asked about.
         again: What was wrong with the last answer, where there was one.
     """
-    parts: list[Message] = [_text(rules_text(prompt, len(images)))]
+    parts: list[Message] = [text_part(rules_text(prompt, len(images)))]
     for shot, url in zip(prompt.shots, shots, strict=True):
-        parts += [_text(f"An example of the class {shot.answer}:"), _image(url)]
+        parts += [text_part(f"An example of the class {shot.answer}:"), image_part(url)]
     for number, url in enumerate(images, start=1):
-        parts += [_text("The image:" if len(images) == 1 else f"Image {number}:"), _image(url)]
+        parts += [text_part("The image:" if len(images) == 1 else f"Image {number}:"), image_part(url)]
     if again:
-        parts.append(_text(f"An earlier answer could not be used: {again} Answer in the form described, JSON only."))
+        parts.append(
+            text_part(f"An earlier answer could not be used: {again} Answer in the form described, JSON only.")
+        )
     return [{"role": "system", "content": system_text(len(images))}, {"role": "user", "content": parts}]
 
 
@@ -84,9 +86,11 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _text(text: str) -> Message:
+def text_part(text: str) -> Message:
+    """Return words as a part of a message."""
     return {"type": "text", "text": text}
 
 
-def _image(url: str) -> Message:
+def image_part(url: str) -> Message:
+    """Return an image, given by its data URL, as a part of a message."""
     return {"type": "image_url", "image_url": {"url": url}}
