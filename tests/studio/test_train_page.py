@@ -17,9 +17,10 @@ import httpx
 import pytest
 
 from lucida.catalog import Catalog
-from lucida.errors import MissingExtra
+from lucida.errors import MissingExtra, ModelError, UnknownName
+from lucida.models.registry import find
 from lucida.studio import serve_studio
-from lucida.studio.training import Training, site
+from lucida.studio.training import Training, site, speed
 from lucida.studio.training.follow import Follower
 
 if TYPE_CHECKING:
@@ -69,6 +70,22 @@ class Runs:
                 json.dumps({"steps": steps, "stopped": "the schedule is done", "notes": [], "skipped": 2, **result})
             )
             self.catalog.runs.finish(run.id)
+        return folder
+
+    def compress(self, parent: str, *, holds: bool = True) -> Path:
+        """Add a smaller model of a run."""
+        nth = {"nth": len(self.catalog.runs.all())}
+        run = self.catalog.runs.start("compress", question="kind", model="mobilenet", parent=parent, parameters=nth)
+        folder = self.catalog.runs.folder(run.id)
+        torch = {"name": "PyTorch", "engine": "eager fp32", "bytes": 2_000_000, "alone": 20.0, "together": 50.0}
+        before = {"name": "before", "engine": "OpenVINO fp32", "bytes": 2_000_000, "alone": 91.0, "together": 120.0}
+        after = {"name": "after", "engine": "OpenVINO int8", "bytes": 510_000, "alone": 256.0, "together": 400.0}
+        shares = [{"accuracy": 0.81, "low": 0.72, "high": 0.88}, {"accuracy": 0.8, "low": 0.71, "high": 0.87}]
+        rows = [torch, *(row | share for row, share in zip((before, after), shares, strict=True))]
+        result = {"run": run.id, "parent": parent, "made": "int8 <weights>", "rows": rows, "images": 100, "data": "d"}
+        claim = {"claim": "No more than 2 % worse.", "holds": holds, "proven": 0.02, "certificate": "c.json"}
+        (folder / "result.json").write_text(json.dumps({**result, **claim, "folder": str(folder), "notes": []}))
+        self.catalog.runs.finish(run.id)
         return folder
 
 
@@ -229,6 +246,65 @@ def test_a_folder_that_is_deleted_underneath(runs: Runs) -> None:
 # ---- mistakes, as another module finds them ------------------------------------------------------------------------
 
 
+def test_smaller_models_stand_beside_the_run_they_are_made_of(runs: Runs) -> None:
+    first, second = runs.add("resnet", 200, finished=True), runs.add("mobilenet", 200, finished=True)
+    made = runs.compress(first.name)
+    runs.catalog.runs.start("compress", question="kind", model="resnet", parent=first.name)  # not finished
+    damaged = runs.compress(first.name)
+    (damaged / "result.json").write_text('{"run": 1}')
+    newest, oldest = Training(runs.catalog).runs()
+    assert (newest["run"], newest["compressed"]) == (second.name, [])
+    (one,) = oldest["compressed"]
+    assert (one["run"], one["holds"], one["claim"]) == (made.name, True, "No more than 2 % worse.")
+    # PyTorch is no smaller model, and was not judged.
+    assert [(row["name"], row["alone"], row["bytes"]) for row in one["rows"]] == [
+        ("before", 91.0, 2_000_000),
+        ("after", 256.0, 510_000),
+    ]
+
+
+def test_speed_is_measured_once_and_on_demand(runs: Runs) -> None:
+    folder, asked = runs.add("resnet", 200, finished=True), []
+
+    def measure(catalog: Catalog, run: str) -> dict[str, Any]:
+        asked.append(run)
+        return {"images_per_second": 91.5, "engine": "OpenVINO fp32"}
+
+    training = Training(runs.catalog, measure=measure)
+    assert training.runs()[0]["answers"] is None
+    assert training.speed(folder.name) == training.speed(folder.name)
+    assert asked == [folder.name]
+    assert training.runs()[0]["answers"]["images_per_second"] == 91.5
+    with pytest.raises(UnknownName):
+        training.speed("train-0")
+
+
+def test_the_speed_is_that_of_the_exported_model(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = {"coded": find("embedded"), "seen": find("blood-cells")}
+    monkeypatch.setattr("lucida.models.registry.find", lambda name, home: shipped[name])
+    for name in shipped:
+        found = speed.inference_speed(runs.catalog, name)
+        assert found["images_per_second"] > 0
+        assert found["engine"]
+
+
+def test_what_is_not_finished_has_no_speed(runs: Runs) -> None:
+    folder = runs.add("resnet", 100)
+    with pytest.raises(ModelError):
+        Training(runs.catalog).speed(folder.name)
+
+
+def test_the_median_counts_and_not_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    costs = iter([9.0, 0.25, 0.25, 5.0, 0.25, 0.25])
+
+    def answer() -> None:
+        now[0] += next(costs)
+
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
+    assert speed.timed(answer) == 4
+
+
 class FakeExamined:
     """Five mistakes of a run."""
 
@@ -351,7 +427,11 @@ def training(runs: Runs, shape: Any) -> Training:
     shutil.rmtree(runs.add("vit", 10))
     runs.add("mobilenet <script>", 200, finished=True, tune="probe")
     runs.add("resnet", 100, best=0.7)
-    return Training(runs.catalog, examine=lambda catalog, run: FakeExamined(shape))
+
+    def measure(catalog: Catalog, run: str) -> dict[str, Any]:
+        return {"images_per_second": 91.5, "engine": "OpenVINO fp32"}
+
+    return Training(runs.catalog, examine=lambda catalog, run: FakeExamined(shape), measure=measure)
 
 
 @pytest.fixture
@@ -392,6 +472,8 @@ def test_routes_answer_and_refuse(studio: Studio, training: Training) -> None:
     assert visitor.get(f"/api/train/{done}/mistakes/0/nearest").json()["nearest"][0]["label"] == "square"
     assert visitor.get(f"/api/train/{done}/mistakes/0/heat").json()["depends"] is True
     assert visitor.get(f"/api/train/{done}/mistakes/0/other").status_code == 422
+    assert visitor.get(f"/api/train/{done}/speed").json()["images_per_second"] == 91.5
+    assert visitor.get("/api/train/nobody/speed").status_code == 404
     for path, error in (("1/heat", "MissingExtra"), ("2/nearest", "ModelError")):
         refused = visitor.get(f"/api/train/{done}/mistakes/{path}")
         assert (refused.status_code, refused.json()["error"]["error"]) == (422, error)
@@ -530,6 +612,37 @@ def test_mistakes_are_shown_filtered_and_explained_by_keyboard(page: Page) -> No
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog", state="detached")
     assert page.evaluate("document.activeElement.closest('.mistakes li') !== null")
+
+
+@pytest.mark.browser
+def test_the_speed_of_a_model_is_measured_when_it_is_asked_for(page: Page) -> None:
+    page.locator(".name").nth(1).click()
+    page.locator(".measure").click()
+    page.wait_for_selector(".tiles dt[title='OpenVINO fp32']")
+    assert page.locator(".tiles div").last.inner_text().split("\n") == ["Images a second, one at a time", "91.5"]
+    assert page.locator(".smaller").count() == 0
+
+
+@pytest.mark.browser
+def test_smaller_models_are_shown_with_what_is_proven(page: Page, runs: Runs) -> None:
+    run = page.locator(".runs tbody tr").nth(1).get_attribute("data-run")
+    assert run is not None
+    runs.compress(run)
+    runs.compress(run, holds=False)
+    page.reload()
+    page.wait_for_selector("#page[data-state=ready]")
+    page.locator(".name").nth(1).click()
+    page.wait_for_selector(".smaller")
+    assert page.locator(".smaller article").count() == 2
+    first = page.locator(".smaller article").first
+    assert first.locator("h3").inner_text().startswith("int8 <weights> compress-")
+    cells = first.locator("tbody tr").nth(1).locator("th, td").all_inner_texts()
+    assert cells == ["after", "OpenVINO int8", "0.51 MB", "256", "400", "80.0% (71.0% to 87.0%)"]
+    assert page.locator(".smaller .claim").all_inner_texts() == ["No more than 2 % worse."] * 2
+    assert page.locator(".smaller .claim.not").count() == 1
+    # Its speed is known from there.
+    assert page.locator(".measure").count() == 0
+    assert page.locator(".tiles dd").last.inner_text() == "91"
 
 
 @pytest.mark.browser

@@ -41,6 +41,10 @@ def add_routes(app: FastAPI, training: Callable[[], Training | None], headers: d
     async def rows(run: str, generation: int = -1, start: Annotated[int, Query(ge=0)] = 0) -> JSONResponse:
         return await _answer(served().rows, run, generation, start)
 
+    @app.get("/api/train/{run}/speed")
+    async def speed(run: str) -> JSONResponse:
+        return await _answer(served().speed, run)
+
     @app.get("/api/train/{run}/mistakes")
     async def mistakes(run: str) -> JSONResponse:
         return await _answer(served().mistakes, run)

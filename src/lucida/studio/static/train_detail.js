@@ -1,6 +1,7 @@
 // One run: how to use its model, what is known of it, and where it is wrong.
 import { h } from "/static/dom.js";
 import { settingName } from "/static/train_compared.js";
+import { compressions } from "/static/train_compressed.js";
 import { Mistakes } from "/static/train_mistakes.js";
 import { bytes, duration, figure, metricName, metricValue } from "/static/train_series.js";
 import { number, say } from "/static/words.js";
@@ -10,6 +11,7 @@ export class Detail {
     this.element = h("section", { class: "detail" });
     this.mistakes = null;
     this.key = "";
+    this.speeds = new Map(); // run -> what was measured here
   }
 
   // run: undefined where none is opened; busy: whether something trains at the moment.
@@ -31,10 +33,11 @@ export class Detail {
     this.element.replaceChildren(
       h("div", { class: "what" },
         h("h2", {}, mark, " ", run.model || run.task, " ", h("small", {}, run.run)),
-        tiles(run),
+        tiles(run, this.speeds),
         this.command ?? h("p", { class: "claim" }, say(run.state === "running" ? "train.unfinished" : "train.go_on")),
         notes(run),
         settings(run)),
+      ...compressions(run),
       ...(this.mistakes ? [this.mistakes.element] : []),
     );
   }
@@ -48,7 +51,7 @@ export class Detail {
   }
 }
 
-function tiles(run) {
+function tiles(run, speeds) {
   const metrics = Object.keys(run.metrics).length ? Object.entries(run.metrics) : run.best === null ? [] : [[run.monitor, run.best]];
   const shown = metrics.filter(([name]) => name !== "temperature" && name !== "loss").slice(0, 3);
   const facts = [
@@ -58,7 +61,41 @@ function tiles(run) {
     run.seconds ? [duration(run.seconds), say("train.time")] : null,
     run.size ? [bytes(run.size), say("train.model_size")] : null,
   ].filter(Boolean);
-  return h("dl", { class: "tiles" }, ...facts.map(([value, name]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  const tile = ([value, name]) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+  return h("dl", { class: "tiles" }, ...facts.map(tile), run.state === "finished" ? speedTile(run, speeds) : null);
+}
+
+// How fast its model answers: measured here, or beside a smaller one, or when it is asked for.
+function speedTile(run, speeds) {
+  const name = h("dt", {}, say("train.inference"));
+  const shown = h("dd", {});
+  const show = ({ images_per_second, engine }) => {
+    shown.textContent = figure(images_per_second);
+    name.title = engine;
+  };
+  const before = run.compressed.flatMap(({ rows }) => rows).find((row) => row.name === "before");
+  const known = speeds.get(run.run) ?? run.answers ?? (before && { images_per_second: before.alone, engine: before.engine });
+  if (known) show(known);
+  else {
+    const button = h("button", { type: "button", class: "quiet measure" }, say("train.measure"));
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      button.textContent = say("train.measuring");
+      try {
+        const response = await fetch(`/api/train/${run.run}/speed`);
+        const found = await response.json();
+        if (!response.ok) throw new Error(found.error?.what ?? response.status);
+        speeds.set(run.run, found);
+        show(found);
+      } catch (error) {
+        button.disabled = false;
+        button.textContent = say("train.measure");
+        name.textContent = error.message;
+      }
+    });
+    shown.append(button);
+  }
+  return h("div", {}, name, shown);
 }
 
 function command(line) {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from lucida.errors import LucidaError, ModelError, UnknownName
+from lucida.studio.training.compressed import Compressions
 from lucida.studio.training.runs import Watched
 
 if TYPE_CHECKING:
@@ -41,17 +42,27 @@ class Examine(Protocol):
     def __call__(self, catalog: Catalog, run: str) -> Examined: ...
 
 
+class Measure(Protocol):
+    """Measures the speed of a finished run's model."""
+
+    def __call__(self, catalog: Catalog, run: str) -> dict[str, Any]: ...
+
+
 class Training:
     """Everything the Train page asks for; its methods may be called from several threads.
 
     Args:
         catalog: An open catalog.
         examine: Judges a finished run; that of `lucida.evaluate` by default.
+        measure: Measures how fast a run's model is.
     """
 
-    def __init__(self, catalog: Catalog, *, examine: Examine | None = None) -> None:
+    def __init__(self, catalog: Catalog, *, examine: Examine | None = None, measure: Measure | None = None) -> None:
         self.catalog = catalog
-        self._examine = examine or _examine
+        self._examine, self._measure = examine or _examine, measure or _measure
+        self._compressions = Compressions()
+        self._speeds: dict[str, dict[str, Any]] = {}
+        self._measuring = threading.Lock()
         self._watched: dict[str, Watched] = {}
         self._examinations: dict[str, _Examination] = {}
         self._lock = threading.Lock()
@@ -59,10 +70,36 @@ class Training:
     def runs(self) -> list[dict[str, Any]]:
         """Return all training runs, the newest first, as plain JSON values."""
         with self._lock:
-            found = [run for run in self.catalog.runs.all() if run.verb == "train"]
+            every = self.catalog.runs.all()
+            found = [run for run in every if run.verb == "train"]
+            smaller = self._compressions.of(every, self.catalog.path / "runs")
             for run in found:
                 self._watched.setdefault(run.id, Watched(run, self._folder(run.id)))
-            return [self._watched[run.id].look() for run in reversed(found)]
+            return [
+                self._watched[run.id].look()
+                | {"compressed": smaller.get(run.id, []), "answers": self._speeds.get(run.id)}
+                for run in reversed(found)
+            ]
+
+    def speed(self, run: str) -> dict[str, Any]:
+        """Return how many images a second a finished run's model answers, one at a time; it is measured once.
+
+        Raises:
+            UnknownName: There is no such run.
+            ModelError: It is not finished, or its model does not run.
+        """
+        with self._lock:
+            self._run(run)
+        # One at a time: two measurements would slow each other.
+        with self._measuring:
+            if run not in self._speeds:
+                try:
+                    self._speeds[run] = self._measure(self.catalog, run)
+                except (ImportError, RuntimeError, ValueError, OSError) as error:
+                    if isinstance(error, LucidaError):
+                        raise
+                    raise ModelError(f"The model of {run} could not be measured: {error}") from error
+            return self._speeds[run]
 
     def rows(self, run: str, generation: int = -1, start: int = 0) -> dict[str, Any]:
         """Return rows of a run's curves.
@@ -168,6 +205,12 @@ class _Examination:
         if self.examined is None:
             return {"state": "working"}
         return {"state": "ready", **self.examined.to_json()}
+
+
+def _measure(catalog: Catalog, run: str) -> dict[str, Any]:
+    from lucida.studio.training.speed import inference_speed
+
+    return inference_speed(catalog, run)
 
 
 def _examine(catalog: Catalog, run: str) -> Examined:
