@@ -78,11 +78,16 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def runtime() -> Path:
-    """The npm package onnxruntime-web, where a person has put it."""
+    """The npm package onnxruntime-web, where a person has put it: a folder that is named and is not one is an error."""
+    if "ORT_WEB" in os.environ:
+        return find_runtime(Path(os.environ["ORT_WEB"]))
     try:
-        return find_runtime(Path(os.environ["ORT_WEB"]) if "ORT_WEB" in os.environ else None)
-    except InputError as error:
-        pytest.skip(f"onnxruntime-web is not at hand: {error.hint}; or ORT_WEB in the environment names its folder")
+        return find_runtime()
+    except InputError:
+        pytest.skip(
+            "the npm package onnxruntime-web is not at hand: npm pack onnxruntime-web && tar xzf onnxruntime-web-*.tgz,"
+            " then ORT_WEB=package/dist in the environment"
+        )
 
 
 def write_photos(folder: Path) -> list[Path]:
