@@ -132,6 +132,11 @@ def test_the_score_is_the_mean_probability_of_the_tokens_of_the_answer():
     assert converse(lambda _: Written("a cat"), talk()).score is None
 
 
+def test_signs_that_control_a_terminal_are_left_out():
+    assert answered("a\x1b[2Jcat\x00\nand more\n", talk()).text == "a[2Jcat\nand more"
+    assert answered("\x00", talk()).problem
+
+
 def test_a_sign_of_several_tokens_goes_to_the_last_of_them():
     bytes_ = "猫 x".encode()
     found = in_pieces(lambda part: bytes(part).decode(errors="replace"), list(bytes_), [-1.0] * len(bytes_))

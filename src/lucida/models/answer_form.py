@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lucida.models.chat import Said, Talk, Turn, Usage
 from lucida.models.json_schema import fault
-from lucida.models.json_text import json_values, one_line, short
+from lucida.models.json_text import json_values, one_line, plain, short
 
 REPAIRS = 2  # times that an answer is asked for again where it cannot be used
 LONGER = 2  # by how much an answer that was cut off may be longer the next time
@@ -127,7 +127,7 @@ def _with(turn: Turn, more: str) -> Turn:
 def read_said(written: Written, talk: Talk) -> Said:
     """Read what a model wrote as the answer of a talk."""
     begins = _spoken(written.text)
-    text = written.text[begins:].strip() if begins is not None else ""
+    text = plain(written.text[begins:]) if begins is not None else ""
     if begins is None or not text:
         return Said(problem="The answer was cut off." if written.cut else "The answer was empty.")
     form = form_of(talk)
@@ -164,7 +164,7 @@ def _in_form(written: Written, form: Form, begins: int) -> Said:
         if not wrong:
             return _said(written, form, value, at, "")
         problem = problem or wrong
-    text = written.text[begins:].strip()
+    text = plain(written.text[begins:])
     if problem:
         return Said(problem=f"{problem[:1].upper()}{problem[1:]}.")
     if form.free and text[:1] not in ("{", "[", "`"):
@@ -177,7 +177,7 @@ def _in_form(written: Written, form: Form, begins: int) -> Said:
 def _said(written: Written, form: Form, answer: Any, span: tuple[int, int], reason: str) -> Said:
     score = mean_probability(written, *span)
     if form.free:
-        return Said(str(answer).strip(), score, reason)
+        return Said(plain(str(answer)), score, reason)
     return Said(json.dumps(answer, ensure_ascii=False), score, reason, answer)
 
 

@@ -39,6 +39,11 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 
+def plain(text: str) -> str:
+    """Return a text without control characters, lines kept: they steer a terminal; databases refuse some."""
+    return "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) != "Cc").strip()
+
+
 def short(text: str) -> str:
     """Return the beginning of a text, as it is quoted in a message."""
     line = one_line(text)

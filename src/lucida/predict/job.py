@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 BATCH = 8  # images that are looked at together
 GROUP = 512  # of which at most so many wait
+TOGETHER = 100  # images that one question may be about: no model takes more
 
 
 def run_predict(
@@ -42,6 +43,7 @@ def run_predict(
     precision: Precision = "auto",
     save: Path | None = None,
     out: Path | None = None,
+    together: bool = False,
     catalog: Path | None = None,
 ) -> PredictResult:
     """Ask a model about images.
@@ -53,10 +55,11 @@ def run_predict(
         precision: Of the model.
         save: Folder for drawings; None for none.
         out: File for the results; None to keep them in what is returned.
+        together: Ask about all images at once, rather than about each.
         catalog: Whose models are known as well.
 
     Raises:
-        InputError: There is nothing to look at.
+        InputError: There is nothing to look at, or not all of what is to be looked at together.
         UnknownName: No such model, task or class.
         ModelError: The model cannot do this.
     """
@@ -65,6 +68,8 @@ def run_predict(
     began = time.monotonic()
     spec = find_model(usual_model(wish, model), home_of(catalog))
     seer = Seer(spec, wish, precision)
+    if together:
+        return _all_together(seer, paths, save, out, began)
     results: list[Predicted] = []
     skipped: dict[str, str] = {}
     usage, images = Usage(), 0
@@ -97,6 +102,51 @@ def run_predict(
     seconds = round(time.monotonic() - began, 3)
     return PredictResult(
         tuple(results), images, skipped, spec.name, seer.wish.task, engine, seconds, out, usage.cost, seer.notes
+    )
+
+
+def _all_together(
+    seer: Seer, paths: Sequence[Path], save: Path | None, out: Path | None, began: float
+) -> PredictResult:
+    if save is not None:
+        raise InputError(
+            "One answer about several images is drawn onto none of them.",
+            expected="--together or --save",
+            got="both",
+            hint="-o FILE.json keeps the answer",
+        )
+    found = list(islice(sources(paths), TOGETHER + 1))
+    if not found or len(found) > TOGETHER:
+        raise InputError(
+            "These are no images to look at together.",
+            expected=f"1 to {TOGETHER} images",
+            got=f"more than {TOGETHER}" if found else ", ".join(show(path) for path in paths[:5]),
+            hint="name the images that are to be compared",
+        )
+    files = []
+    for item in found:
+        try:
+            files.append(_bytes(item))
+        except ImageError as error:
+            raise InputError(f"{_path(item)} cannot be looked at.", expected="an image", got=error.what) from error
+    names = tuple(_path(item) for item in found)
+    seen = seer.see_together(files)
+    results = [Predicted(names[0], seer.wish.task, seen.result, seen.size, together=names)] if seen.result else []
+    if out is not None:
+        with Writer(out) as writer:
+            for one in results:
+                writer.write(one)
+    return PredictResult(
+        () if out else tuple(results),
+        len(names),
+        {} if results else dict.fromkeys(names, seen.problem),
+        seer.spec.name,
+        seer.wish.task,
+        seer.model.engine,
+        round(time.monotonic() - began, 3),
+        out,
+        seen.usage.cost,
+        seer.notes,
     )
 
 

@@ -22,6 +22,7 @@ class Predicted:
         result: What the model says.
         size: Width and height of the image in pixels.
         saved: The drawing; None where none was asked for.
+        together: Paths of all images that were looked at together, the first included; empty where it was alone.
     """
 
     path: str
@@ -29,16 +30,19 @@ class Predicted:
     result: Result
     size: tuple[int, int]
     saved: Path | None = None
+    together: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        body = {"path": self.path, "task": self.task, "width": self.size[0], "height": self.size[1]}
+        body: dict[str, Any] = {"path": self.path, "task": self.task, "width": self.size[0], "height": self.size[1]}
+        if self.together:
+            body["together"] = list(self.together)
         return {**body, **self.result.to_json(), **({"saved": self.saved.as_posix()} if self.saved else {})}
 
     def __str__(self) -> str:
         from lucida.predict.words import in_words
 
-        return f"{self.path}: {in_words(self.result)}"
+        return f"{' + '.join(self.together) or self.path}: {in_words(self.result)}"
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ def predict(
     question: list[str] | None = None,
     schema: Path | None = None,
     reason: bool = False,
+    together: bool = False,
     point: list[str] | None = None,
     box: list[str] | None = None,
     least: float | None = None,
@@ -128,6 +133,7 @@ def predict(
         question: What to ask; given several times, each is asked with what was said before.
         schema: A file with the JSON schema that an answer must follow.
         reason: Also ask for a reason.
+        together: Ask about all images at once: "What differs?".
         point: "x,y" in pixels, to outline what lies there; a minus before both, "-x,-y", for what does not belong.
         box: "left,top,right,bottom" in pixels, to outline what lies within.
         least: Leave out objects and tags that are less probable.
@@ -149,4 +155,6 @@ def predict(
         task=task, classes=classes, questions=question, schema=schema, reason=reason, points=point, boxes=box,
         least=least,
     )  # fmt: skip
-    return run_predict(paths, wish, model=model, precision=precision, save=save, out=out, catalog=catalog)
+    return run_predict(
+        paths, wish, model=model, precision=precision, save=save, out=out, together=together, catalog=catalog
+    )

@@ -11,6 +11,7 @@ import numpy as np
 from lucida.errors import ImageError, InputError, UnknownName
 from lucida.images import decode
 from lucida.models.chat import Said, Talk, Turn, Usage
+from lucida.models.json_schema import check_schema
 from lucida.models.logits import sigmoid, softmax
 from lucida.results import Classification, Detections, Tags, Text
 
@@ -99,7 +100,7 @@ class Seer:
     Raises:
         UnknownName: No such task, or classes that the model does not know.
         ModelError: The model cannot do this.
-        InputError: A question is missing.
+        InputError: A question is missing, or the form of its answer is no JSON schema.
         MissingExtra: The model needs a package that is not installed.
     """
 
@@ -115,6 +116,8 @@ class Seer:
             raise InputError(
                 "There is no question.", expected="what to ask of the image", got="none", hint='--question "How many?"'
             )
+        if wish.schema is not None:
+            check_schema(wish.schema)
         self.wish = replace(wish, task=task)
         self.matcher: Matcher | None = None
         self.spec = self._chosen(spec.aim(fitting[0]) if spec.aim else spec, fitting[0])
@@ -186,6 +189,33 @@ class Seer:
                 height, width = image.pixels.shape[:2]
                 found[row] = replace(one, size=(width, height))
         return [one if one is not None else Seen(problem="nothing was said of it") for one in found]
+
+    def see_together(self, images: Sequence[bytes]) -> Seen:
+        """Talk about several images at once: "What differs?".
+
+        Args:
+            images: Encoded files; one that cannot be read is the problem of all.
+
+        Raises:
+            InputError: The task is none in words.
+            ModelError: The model cannot run at all.
+        """
+        if self._way.act is not _by_talk:
+            raise InputError(
+                "Images can only be talked about together.",
+                expected="the task caption or answer",
+                got=f"the task {self.wish.task}",
+                hint='--question "What differs?"',
+            )
+        sizes = []
+        for number, data in enumerate(images, start=1):
+            try:
+                image = decode(data)
+                self.spec.needs.check_image(image)
+            except ImageError as error:
+                return Seen(problem=f"Image {number}: {error.what}")
+            sizes.append((image.pixels.shape[1], image.pixels.shape[0]))
+        return replace(talk_about(self.model, self.wish, images), size=sizes[0] if sizes else (0, 0))
 
 
 def unknown_classes(spec: Spec, wanted: Sequence[str]) -> UnknownName:
@@ -266,27 +296,27 @@ def _by_logits(seer: Seer) -> Act:
 
 
 def _by_talk(seer: Seer) -> Act:
-    wish = seer.wish
-
     def act(files: Sequence[bytes], _: Sequence[Image]) -> list[Seen]:
-        return [one(data) for data in files]
-
-    def one(data: bytes) -> Seen:
-        turns: list[Turn] = []
-        before: list[tuple[str, str]] = []
-        usage, said = Usage(), Said()
-        for question in wish.questions or ("",):
-            # The image goes with the first question.
-            turns.append(Turn(question, () if turns else (data,)))
-            said = seer.model.say(Talk(tuple(turns), schema=wish.schema, reason=wish.reason))
-            usage += said.usage
-            if said.problem:
-                return Seen(problem=said.problem, usage=usage)
-            turns.append(Turn(said.text, by="assistant"))
-            before.append((question, said.text))
-        return Seen(Text(said.text, said.score, said.reason, said.data, tuple(before[:-1])), usage=usage)
+        return [talk_about(seer.model, seer.wish, [data]) for data in files]
 
     return act
+
+
+def talk_about(model: Model, wish: Wish, images: Sequence[bytes]) -> Seen:
+    """Ask the questions of a wish about some images, each with what was said before; a caption where there are none."""
+    turns: list[Turn] = []
+    before: list[tuple[str, str]] = []
+    usage, said = Usage(), Said()
+    for question in wish.questions or ("",):
+        # The images go with the first question.
+        turns.append(Turn(question, () if turns else tuple(images)))
+        said = model.say(Talk(tuple(turns), schema=wish.schema, reason=wish.reason))
+        usage += said.usage
+        if said.problem:
+            return Seen(problem=said.problem, usage=usage)
+        turns.append(Turn(said.text, by="assistant"))
+        before.append((question, said.text))
+    return Seen(Text(said.text, said.score, said.reason, said.data, tuple(before[:-1])), usage=usage)
 
 
 # In the order in which a model's usual task is looked for.
