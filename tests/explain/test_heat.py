@@ -131,6 +131,33 @@ def test_a_network_without_maps_is_refused() -> None:
         target_of(Classifier(flat, 8, 2).eval(), 3, 8)
 
 
+def test_a_run_of_tags_is_explained_with_the_training_images_it_resembles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tags").mkdir()
+    for split, seed in (("train", 0), ("validation", 500)):
+        key = write_pictures(tmp_path / split, 6, first_seed=seed)
+        rows = [
+            {"image": {"bytes": (tmp_path / split / name).read_bytes(), "path": name}, "tags": [kind, "any"]}
+            for name, kind in key.items()
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "tags" / f"{split}.parquet")
+    train = ["train", "tag", "--data", "tags", "--model", "test_resnet", "--size", "64", "--start", "nothing"]
+    assert run([*train, "--epochs", "1", "--batch", "9", "--rate", "0.001", "--workers", "0", "--json"]) == 0
+    name = json.loads(capsys.readouterr().out)["run"]
+    picture("disc", 99).save("photo.png")
+    assert run(["explain", name, "photo.png", "-o", "out", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (one,) = found["photos"]
+    assert len(one["nearest"]) == 5
+    assert all(near["label"].endswith(", any") for near in one["nearest"])
+    assert found["notes"] == []
+
+
 def test_a_run_is_explained_from_photos_and_from_its_own_mistakes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,7 +65,8 @@ def export_classifier(recipe: ClassifyRecipe, folder: Path, temperature: float) 
         },
         recipe.needs,
         {
-            **({} if recipe.several else {"embedding": "embedding", "dimensions": recipe.backbone.width}),
+            "embedding": "embedding",
+            "dimensions": recipe.backbone.width,
             "logits": "logits",
             "classes": "classes.json",
         },
