@@ -12,11 +12,13 @@ from lucida.results import (
     Classification,
     Description,
     Detections,
+    Finding,
     Item,
     Line,
     Oddness,
     Reading,
     Result,
+    Screening,
     Segmentation,
     Tags,
     Text,
@@ -43,6 +45,8 @@ RESULTS_OF_ALL_KINDS: list[Result] = [
     Text("一辆红色的自行车"),
     Reading((Line("SALE 50 %", 0.98, ((1, 1), (20, 2), (20, 9), (1, 8))), Line("全场五折", 0.9, ((0, 0),) * 4))),
     Reading(()),
+    Screening("ok", 0.9),
+    Screening("weapons", 0.75, (Finding("weapons", 0.8, True, "block", "looks like 'a gun'", ((1, 2, 3, 4),)),)),
     Description("Beach", "A dog runs along a beach.", ("dog", "sea"), "beach"),
 ]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lucida.errors import ImageError, InputError, UnknownName
-from lucida.label.plain_yaml import load_words, read_text, switch
 from lucida.label.vocabulary import Vocabulary, check_names, clean
 from lucida.models.chat import Prompt, Shot
+from lucida.plain_yaml import load_words, read_text, switch
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog

@@ -64,7 +64,7 @@ def clean(name: object) -> str:
 
 
 def _read_yaml(path: Path) -> dict[Any, Any]:
-    from lucida.label.plain_yaml import load_words, read_text, switch
+    from lucida.plain_yaml import load_words, read_text, switch
 
     found = load_words(read_text(path, "file of classes", _HINT), str(path), _LINES)
     if isinstance(found, list):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from lucida.results import Result
@@ -118,7 +120,7 @@ def predict(
     box: list[str] | None = None,
     least: float | None = None,
     save: Path | None = None,
-    out: Path | None = None,
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     catalog: Path | None = None,
 ) -> PredictResult:

@@ -11,6 +11,7 @@ from lucida.results.classes import Classification, Tags
 from lucida.results.embedding import Embedding
 from lucida.results.item import Item, Result
 from lucida.results.objects import Detections, Oddness, Segmentation
+from lucida.results.screening import Finding, Screening
 from lucida.results.text import Description, Line, Reading, Text
 
 __all__ = [
@@ -19,11 +20,13 @@ __all__ = [
     "Description",
     "Detections",
     "Embedding",
+    "Finding",
     "Item",
     "Line",
     "Oddness",
     "Reading",
     "Result",
+    "Screening",
     "Segmentation",
     "Tags",
     "Text",
@@ -40,4 +43,5 @@ RESULTS: Final[dict[str, type[Result]]] = {
     "answer": Text,
     "read": Reading,
     "describe": Description,
+    "screen": Screening,
 }

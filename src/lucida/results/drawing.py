@@ -14,6 +14,7 @@ import PIL.ImageFont
 
 from lucida.results.classes import Classification, Tags
 from lucida.results.objects import Detections, Oddness, Segmentation
+from lucida.results.screening import Screening
 from lucida.results.text import Description, Reading, Text
 
 if TYPE_CHECKING:
@@ -206,6 +207,14 @@ def _read(found: Reading, pixels: NDArray[np.uint8]) -> PIL.Image.Image:
     return picture
 
 
+def _screened(found: Screening, pixels: NDArray[np.uint8]) -> PIL.Image.Image:
+    picture = PIL.Image.fromarray(pixels)
+    for number, one in enumerate(found.findings):
+        for box in one.boxes:
+            _box(picture, list(box), one.rule, colour_of(number))
+    return _captioned("\n".join((f"{found.label} {found.score:.2f}", found.reason)).strip(), np.asarray(picture))
+
+
 _DRAWN: Final[dict[type, Callable[[Any, NDArray[np.uint8]], PIL.Image.Image]]] = {
     Classification: _class,
     Tags: _tags,
@@ -215,4 +224,5 @@ _DRAWN: Final[dict[type, Callable[[Any, NDArray[np.uint8]], PIL.Image.Image]]] =
     Text: _said,
     Reading: _read,
     Description: _described,
+    Screening: _screened,
 }
