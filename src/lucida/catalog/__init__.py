@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lucida.catalog.catalog import Catalog
-    from lucida.catalog.records import Annotation, Current, ImageRecord, Place, Proposals, Refusal, Run
+    from lucida.catalog.records import Annotation, Current, CurrentObject, ImageRecord, Place, Proposals, Refusal, Run
     from lucida.catalog.verb import AddResult, add
 
 _HOMES = {
@@ -24,6 +24,7 @@ _HOMES = {
     "Annotation": "records",
     "Catalog": "catalog",
     "Current": "records",
+    "CurrentObject": "records",
     "ImageRecord": "records",
     "Place": "records",
     "Proposals": "records",
@@ -37,6 +38,7 @@ __all__ = [
     "Annotation",
     "Catalog",
     "Current",
+    "CurrentObject",
     "ImageRecord",
     "Place",
     "Proposals",

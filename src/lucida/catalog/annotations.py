@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, Row, Select, func, select
 
-from lucida.catalog import fold
+from lucida.catalog import fold, objects
 from lucida.catalog.images import numbers
-from lucida.catalog.records import KINDS, STATES, VERDICTS, Annotation, Current, Proposals, State
+from lucida.catalog.records import KINDS, STATES, VERDICTS, Annotation, Current, CurrentObject, Proposals, State
 from lucida.catalog.schema import images, notes, runs
 from lucida.catalog.store import Store, chunks, insert_ignoring, pairs
 from lucida.errors import InputError, UnknownName
@@ -121,6 +121,17 @@ class Annotations:
         )
         with self._store.read() as connection:
             return [(id, label) for id, label in connection.execute(query)]
+
+    def current_objects(self, question: str) -> list[CurrentObject]:
+        """Return today's objects within images, in order of adding the images; see `lucida.catalog.objects`.
+
+        That is what the latest run found, without what people called wrong, as they corrected it, and what they added.
+
+        Args:
+            question: What was asked.
+        """
+        with self._store.read() as connection:
+            return objects.current(connection, question)
 
     def questions(self) -> list[str]:
         """Return the questions that have annotations, that of the latest run first."""

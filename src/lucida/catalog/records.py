@@ -148,6 +148,35 @@ class Current:
     disagreement: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CurrentObject:
+    """Today's word on one object within an image: the fold over all records of it.
+
+    Args:
+        image: Content id.
+        item: Number of the object within the image.
+        label: Its class.
+        score: Probability of it as its model gave it; None where a person has corrected or added it.
+        detail: {"box": [left, top, right, bottom]} in pixels, {"mask": run lengths} where they are known.
+        state: "reviewed" (a person said so), "accepted" (certified, not looked at), "proposed" (a model's word).
+        kept: Whether a certificate that still holds counts it among the kept.
+        run: Run of the record that decided.
+        disagreement: Whether people gave different answers.
+        added: Whether a person has added it, where the model had missed it.
+    """
+
+    image: str
+    item: int
+    label: str
+    score: float | None
+    detail: dict[str, Any]
+    state: State
+    kept: bool
+    run: str
+    disagreement: bool
+    added: bool
+
+
 class Proposals(NamedTuple):
     """The proposals of one run, as columns, in order of adding.
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lucida.review.certificate import Certificate
     from lucida.review.log import Answer
+    from lucida.review.objects.certificate import ObjectsCertificate
+    from lucida.review.objects.terms import ObjectTerms
+    from lucida.review.objects.workflow import ObjectReview
     from lucida.review.replay import verify
     from lucida.review.session import Session, Status, certify
     from lucida.review.workflow import Review, Terms
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answer": "log",
     "Certificate": "certificate",
+    "ObjectReview": "objects.workflow",
+    "ObjectTerms": "objects.terms",
+    "ObjectsCertificate": "objects.certificate",
     "Review": "workflow",
     "Session": "session",
     "Status": "session",
@@ -23,7 +29,19 @@ _HOMES = {
     "verify": "replay",
 }
 
-__all__ = ["Answer", "Certificate", "Review", "Session", "Status", "Terms", "certify", "verify"]
+__all__ = [
+    "Answer",
+    "Certificate",
+    "ObjectReview",
+    "ObjectTerms",
+    "ObjectsCertificate",
+    "Review",
+    "Session",
+    "Status",
+    "Terms",
+    "certify",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -83,13 +83,18 @@ class Verification:
 
 
 def verify(path: str | Path, *, public_key: str | Path | None = None) -> Verification:
-    """Recheck the certificate at `path` and the population beside it; with a key, also its signature.
+    """Recheck the certificate at `path`, of labels or objects, and what lies beside it; with a key, its signature, too.
 
     Raises:
         CertificateError: a file cannot be read at all.
         InputError: the key is no Ed25519 public key.
     """
-    return signature_checked(replay(Certificate.load(path)), read_json(Path(path)), public_key)
+    from lucida.review.objects import certificate as objects
+
+    values = read_json(Path(path))
+    of_objects = values.get("format") == objects.FORMAT
+    found = objects.ObjectsCertificate.load(path).verify() if of_objects else replay(Certificate.load(path))
+    return signature_checked(found, values, public_key)
 
 
 def signature_checked(found: Verification, values: Mapping[str, Any], public_key: str | Path | None) -> Verification:

@@ -6,7 +6,7 @@ import getpass
 import math
 import secrets
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from lucida.errors import InputError, PopulationTooSmall, UnknownName
@@ -52,7 +52,8 @@ class Terms:
 
     def check(self) -> None:
         """Refuse terms that are out of range, before anybody is asked anything."""
-        self.session(freeze([], [], []), seed=0, drawn=False)
+        values = {field.name: getattr(self, field.name) for field in fields(Terms)}
+        Session([], [], [], **values, seed=0, drawn=False)
 
 
 class Review:
