@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lucida.errors import ModelError
+from lucida.errors import MissingExtra, ModelError
+from lucida.models.embedded.network import fold_batch_norm
 from lucida.models.engine import open_session
 from lucida.models.hub.convert import export_onnx
 from lucida.models.onnx.card import write_card
@@ -102,3 +103,32 @@ def write_onnx(module: nn.Module, needs: ImageNeeds, outputs: Sequence[str], pat
                 got=f"{off:.2g}, shapes {expected.shape} and {value.shape}",
                 hint="report it with the name of the model",
             )
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """Return a copy for inference, its norms folded into its convolutions where that can be."""
+    copied = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
+    fold_batch_norm(copied)
+    for module in copied.modules():
+        # What was written apart for training alone says itself how it is joined.
+        if callable(join := getattr(module, "fold", None)):
+            join()
+    return copied
+
+
+def store_small(path: Path) -> None:
+    """Store the weights of an ONNX file as int8 and half precision, in place.
+
+    Raises:
+        MissingExtra: The package `onnx` is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtra("onnx", "train", "Exporting a model") from error
+    from lucida.models.embedded.storage import shrink
+
+    model = onnx.load(path)
+    shrink(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    path.with_name(f"{path.name}.data").unlink(missing_ok=True)

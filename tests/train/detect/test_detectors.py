@@ -9,8 +9,9 @@ torchvision = pytest.importorskip("torchvision")
 
 from lucida.errors import InputError, UnknownName  # noqa: E402
 from lucida.train.detect import models  # noqa: E402
-from lucida.train.detect.export import again, folded  # noqa: E402
+from lucida.train.detect.export import again  # noqa: E402
 from lucida.train.detect.network import SmallDetector, boxes_at, places  # noqa: E402
+from lucida.train.export import folded  # noqa: E402
 from lucida.train.loop import BEST  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 

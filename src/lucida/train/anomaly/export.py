@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.models.onnx.card import write_card
-from lucida.train.detect.export import folded
-from lucida.train.export import write_onnx
-from lucida.train.segment.export import store_small
+from lucida.train.export import folded, store_small, write_onnx
 
 if TYPE_CHECKING:
     from lucida.train.anomaly.recipe import AnomalyRecipe

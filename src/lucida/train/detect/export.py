@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 from contextlib import redirect_stderr
@@ -14,16 +13,13 @@ import numpy as np
 import torch
 
 from lucida.errors import ModelError
-from lucida.models.embedded.network import fold_batch_norm
-from lucida.models.embedded.storage import shrink
 from lucida.models.engine import open_session
 from lucida.models.hub.convert import export_onnx
 from lucida.models.onnx.boxes import intersection_over_union
 from lucida.models.onnx.card import write_card
 from lucida.models.precision import made_sample
 from lucida.models.quiet import quiet
-from lucida.train.detect.network import Tower
-from lucida.train.export import CLOSE
+from lucida.train.export import CLOSE, folded, store_small
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +57,7 @@ def export_detector(recipe: DetectRecipe, folder: Path) -> None:
     found = open_session(folder / "model.onnx", "fp32")({"image": images.numpy()}, OUTPUTS)
     check_same(truth, found, picks=recipe.architecture.picks)
     if recipe.architecture.small:
-        _store_small(folder / "model.onnx")
+        store_small(folder / "model.onnx")
     (folder / "classes.json").write_text(json.dumps(list(recipe.classes), ensure_ascii=False), encoding="utf-8")
     write_card(
         folder / "model.toml",
@@ -131,21 +127,3 @@ def again(truth: Sequence[Floats], found: Sequence[Floats]) -> float:
         alike = np.abs(scores[best][:, None] - other_scores).max(axis=2) < 0.02
         shares.append(float((near & alike).any(axis=1).mean()))
     return float(np.mean(shares))
-
-
-def folded(network: nn.Module) -> nn.Module:
-    """Return a copy for inference, its norms folded into its convolutions where that can be."""
-    copied = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
-    fold_batch_norm(copied)
-    for module in copied.modules():
-        if isinstance(module, Tower):
-            module.fold()
-    return copied
-
-
-def _store_small(path: Path) -> None:
-    import onnx
-
-    model = onnx.load(path)
-    shrink(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))

@@ -10,36 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lucida.errors import UnknownName
 from lucida.train.backbone import EMBEDDED, IMAGENET, adapt_first
 from lucida.train.backbone import build as build_backbone
-
-if TYPE_CHECKING:
-    from torch import nn
-
-NO_LICENCE = ""
-
-
-@dataclass(frozen=True)
-class Built:
-    """A detector that is ready to be trained.
-
-    Attributes:
-        network: Called as this module says.
-        start: What its weights are: "embedded", "hub", "nothing", or the run that they come from.
-        licence: Of the weights that it begins with; "" where there are none.
-        learned: What the names of weights that were trained before begin with: they learn more slowly.
-        note: What a person should know of how the weights were had.
-    """
-
-    network: nn.Module
-    start: str
-    licence: str = NO_LICENCE
-    learned: tuple[str, ...] = ()
-    note: str = ""
+from lucida.train.beginning import HUB, Built, begin
 
 
 @dataclass(frozen=True)
@@ -118,8 +93,6 @@ DETECTORS: dict[str, Architecture] = {
     ),
     "detr": Architecture(_transformers, 512, 1e-4, 4, overlap=1.0),
 }
-HUB = "hf:"
-STARTS = ("auto", "hub", "nothing", EMBEDDED)
 
 
 def architecture(name: str) -> Architecture:
@@ -150,10 +123,4 @@ def build(name: str, classes: Sequence[str], start: str, channels: int = 3) -> B
         MissingExtra: A package is not installed.
     """
     row = architecture(name)
-    if start in STARTS:
-        return row.build(name, classes, start, channels)
-    from lucida.train.detect.weights import load_matching
-
-    built = row.build(name, classes, "nothing", channels)
-    load_matching(built.network, Path(start))
-    return replace(built, start=start, note="")
+    return begin(lambda known: row.build(name, classes, known, channels), name, start)

@@ -12,6 +12,7 @@ from lucida.errors import UnknownName
 from lucida.models.onnx.boxes import BoxDecoder
 from lucida.train.augmentation import border, coloured, on_unit
 from lucida.train.backbone import EMBEDDED
+from lucida.train.beginning import shape_of
 from lucida.train.channels import look
 from lucida.train.detect import measure, models
 from lucida.train.detect.examples import Training, Validation, canvas
@@ -138,4 +139,4 @@ def detect(request: Request) -> DetectRecipe:
 def rebuild(trained: Trained) -> nn.Module:
     """Return the network of a finished run, not loaded: called as `lucida.train.detect.models` says."""
     name = str(trained.config["model"])
-    return models.build(name, trained.classes, "nothing", trained.depth).network
+    return models.build(name, trained.classes, shape_of(name, trained.folder), trained.depth).network

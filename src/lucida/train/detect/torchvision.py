@@ -18,7 +18,7 @@ from torchvision.ops import roi_align
 
 from lucida.errors import InputError, MissingExtra
 from lucida.models.quiet import quiet
-from lucida.train.detect.models import Built
+from lucida.train.beginning import Built
 
 PROPOSED, REGIONS = 1000, 200  # places of an image where something may be, and those that are looked at again
 # Networks of timm whose published weights are safetensors, and the same tensors in the same order. torchvision's own

@@ -14,7 +14,7 @@ from torchvision.ops import box_convert
 from lucida.errors import InputError, MissingExtra
 from lucida.models.hub.download import cached, download
 from lucida.models.quiet import quiet
-from lucida.train.detect.models import HUB, Built
+from lucida.train.beginning import HUB, Built
 
 try:
     import transformers

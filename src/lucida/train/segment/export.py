@@ -6,11 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lucida.errors import MissingExtra
-from lucida.models.embedded.storage import shrink
 from lucida.models.onnx.card import write_card
-from lucida.train.detect.export import folded
-from lucida.train.export import write_onnx
+from lucida.train.export import folded, store_small, write_onnx
 
 if TYPE_CHECKING:
     from lucida.train.segment.recipe import SegmentRecipe
@@ -45,20 +42,3 @@ def export_segmenter(recipe: SegmentRecipe, folder: Path) -> None:
         {"raw": [OUTPUT], "classes": "classes.json"},
         decode={"kind": "masks"},
     )
-
-
-def store_small(path: Path) -> None:
-    """Store the weights of an ONNX file as int8 and half precision, in place.
-
-    Raises:
-        MissingExtra: The package `onnx` is not installed.
-    """
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtra("onnx", "train", "Exporting a model") from error
-
-    model = onnx.load(path)
-    shrink(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
-    path.with_name(f"{path.name}.data").unlink(missing_ok=True)

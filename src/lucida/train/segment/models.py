@@ -8,17 +8,12 @@ All are called in one way: float32 (n, c, h, w) to logits (n, classes, h', w'), 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from lucida.errors import UnknownName
 from lucida.train.backbone import EMBEDDED, IMAGENET, adapt_first
 from lucida.train.backbone import build as build_backbone
-from lucida.train.detect.models import HUB, STARTS, Built
-
-if TYPE_CHECKING:
-    from torch import nn
+from lucida.train.beginning import HUB, Built, begin
 
 
 @dataclass(frozen=True)
@@ -124,17 +119,4 @@ def build(name: str, classes: Sequence[str], start: str, channels: int = 3) -> B
         MissingExtra: A package is not installed.
     """
     row = architecture(name)
-    if start in STARTS:
-        return row.build(name, classes, start, channels)
-    from lucida.train.detect.weights import load_matching
-
-    built = row.build(name, classes, "nothing", channels)
-    load_matching(built.network, Path(start))
-    return replace(built, start=start, note="")
-
-
-def rebuild(name: str, classes: Sequence[str], start: str, channels: int = 3) -> nn.Module:
-    """Return the network of a run, its weights not loaded."""
-    # The shipped weights have no norms any more.
-    keep = name == EMBEDDED and start in STARTS
-    return build(name, classes, start if keep else "nothing", channels).network
+    return begin(lambda known: row.build(name, classes, known, channels), name, start)

@@ -12,6 +12,7 @@ from lucida.errors import InputError, UnknownName
 from lucida.models.onnx.masks import MaskDecoder
 from lucida.train.augmentation import border, coloured, on_unit
 from lucida.train.backbone import EMBEDDED
+from lucida.train.beginning import shape_of
 from lucida.train.channels import look
 from lucida.train.recipe import Recipe
 from lucida.train.segment import models
@@ -157,5 +158,5 @@ def segment(request: Request) -> SegmentRecipe:
 
 def rebuild(trained: Trained) -> nn.Module:
     """Return the network of a finished run, not loaded: called as `lucida.train.segment.models` says."""
-    config = trained.config
-    return models.rebuild(str(config["model"]), trained.classes, str(config["start"]), trained.depth)
+    name = str(trained.config["model"])
+    return models.build(name, trained.classes, shape_of(name, trained.folder), trained.depth).network

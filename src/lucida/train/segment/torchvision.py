@@ -12,7 +12,7 @@ from torchvision.models import segmentation
 
 from lucida.errors import InputError, MissingExtra
 from lucida.models.quiet import quiet
-from lucida.train.detect.models import Built
+from lucida.train.beginning import Built
 from lucida.train.detect.torchvision import copy_in_order
 
 # Networks of timm whose published weights are safetensors, and the same tensors in the same order. torchvision's own

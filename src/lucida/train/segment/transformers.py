@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lucida.errors import InputError, MissingExtra
 from lucida.models.hub.download import cached, download
 from lucida.models.quiet import quiet
-from lucida.train.detect.models import HUB, Built
+from lucida.train.beginning import HUB, Built
 
 try:
     import transformers

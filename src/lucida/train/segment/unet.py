@@ -8,7 +8,7 @@ from typing import Final
 
 from lucida.errors import InputError, MissingExtra, UnknownName
 from lucida.models.quiet import quiet
-from lucida.train.detect.models import Built
+from lucida.train.beginning import Built
 
 try:
     import segmentation_models_pytorch as smp
