@@ -210,7 +210,8 @@ def peer_answers(samples: Samples, options: argparse.Namespace) -> torch.Tensor:
     """Return the classes that a script in the manner of timm's gives the validation part after as many minutes.
 
     It is given what its defaults for fine-tuning are: RandAugment, random erasing, mixup left out, AdamW, cosine with
-    warm-up, an average of weights; bf16 as ours. RandAugment at 7, not 9, where it asks Pillow 13 for 0 bits of colour. Its number of epochs is fitted to the minutes by its first one.
+    warm-up, an average of weights; bf16 as ours. RandAugment at 7: at 9 it asks Pillow 13 for 0 bits of colour. Its
+    number of epochs is fitted to the minutes by its first one.
     """
     net = backbone.build(options.model, size=options.size)
     model = backbone.Classifier(net.trunk, net.width, len(samples.classes), 0.1)
