@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lucida.runs.local import map_batches
+from lucida.runs.local import map_batches, map_stream
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 4, 5, 37])
@@ -62,3 +62,20 @@ def test_no_thread_is_left_behind():
     next(results)
     results.close()
     assert set(threading.enumerate()) <= before
+
+
+def test_a_stream_is_never_read_further_ahead_than_results_may_wait():
+    read, taken, ahead = 0, 0, 0
+
+    def items():
+        nonlocal read
+        for number in range(50):
+            read += 1
+            yield number
+
+    for number in map_stream(lambda item: item, items(), workers=2, waiting=3):
+        assert number == taken
+        taken += 1
+        ahead = max(ahead, read - taken)
+    assert taken == 50
+    assert ahead <= 2

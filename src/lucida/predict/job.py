@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,6 +21,7 @@ from lucida.images import decode, read
 from lucida.models.chat import Usage
 from lucida.models.registry import find as find_model
 from lucida.models.threads import available_cores
+from lucida.predict.films import Watch, divide, look_at
 from lucida.predict.verb import Predicted, PredictResult
 from lucida.progress import track
 from lucida.runs.asking import usual_model
@@ -27,16 +31,19 @@ from lucida.runs.seeing import Seen, Seer, Wish
 if TYPE_CHECKING:
     from lucida.catalog.records import Refusal
     from lucida.models.spec import Precision
+    from lucida.predict.moments import Watched
 
     Source = Found | Refusal
 
+KEPT = 1000  # results of a stream that are kept where they are not written
 BATCH = 8  # images that are looked at together
 GROUP = 512  # of which at most so many wait
 TOGETHER = 100  # images that one question may be about: no model takes more
+_UNUSUAL = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')  # what file names of some system cannot hold
 
 
 def run_predict(
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     wish: Wish,
     *,
     model: str = "",
@@ -44,18 +51,20 @@ def run_predict(
     save: Path | None = None,
     out: Path | None = None,
     together: bool = False,
+    watch: Watch | None = None,
     catalog: Path | None = None,
 ) -> PredictResult:
-    """Ask a model about images.
+    """Ask a model about images and videos.
 
     Args:
-        paths: Files, folders, patterns, archives.
+        paths: Files, folders, patterns, archives; videos, addresses of streams, numbers of cameras.
         wish: What is asked.
         model: Its name; "" for the usual one.
         precision: Of the model.
         save: Folder for drawings; None for none.
         out: File for the results; None to keep them in what is returned.
         together: Ask about all images at once, rather than about each.
+        watch: How videos are looked at.
         catalog: Whose models are known as well.
 
     Raises:
@@ -66,31 +75,59 @@ def run_predict(
     if not paths:
         raise InputError("There is nothing to look at.", expected="images", got="no path", hint="lucida predict a.jpg")
     began = time.monotonic()
+    pictures, videos = divide(paths)
+    watch = watch or Watch()
+    if watch.track and pictures:
+        raise InputError(
+            "Only videos can be tracked.", expected="videos alone", got=show(pictures[0]), hint="no --track"
+        )
     spec = find_model(usual_model(wish, model), home_of(catalog))
-    seer = Seer(spec, wish, precision)
+    seer = Seer(spec, watch.unsure(wish, spec.gives.least), precision)
     if together:
-        return _all_together(seer, paths, save, out, began)
-    results: list[Predicted] = []
+        if videos:
+            raise InputError(
+                "A video is asked about alone.", expected="images", got=videos[0].name, hint="no --together"
+            )
+        return _all_together(seer, pictures, save, out, began)
+    results: deque[Predicted] = deque()
+    watched: list[Watched] = []
     skipped: dict[str, str] = {}
     usage, images = Usage(), 0
     with ExitStack() as stack:
         writer = stack.enter_context(Writer(out)) if out else None
         drawings = Drawings(save) if save else None
-        step = stack.enter_context(track(f"Asking {spec.name}", count(paths)))
-        for path, data, seen in look(seer, sources(paths)):
-            images += 1
+        step = stack.enter_context(track(f"Asking {spec.name}", None if videos else count(pictures)))
+
+        def keep(one: Predicted, *, live: bool = False) -> None:
             step()
+            if writer:
+                writer.write(one)
+                return
+            results.append(one)
+            if live:
+                # It may go on for days: who watches sees it now, and only the last are kept.
+                print(one, file=sys.stderr)
+                if len(results) > KEPT:
+                    results.popleft()
+
+        for path, data, seen in look(seer, sources(pictures)):
+            images += 1
             usage += seen.usage
             if seen.result is None:
                 skipped[path] = seen.problem
+                step()
                 continue
             one = Predicted(path, seer.wish.task, seen.result, seen.size)
             if drawings and data is not None:
                 one = replace(one, saved=drawings.write(one, data))
-            if writer:
-                writer.write(one)
-            else:
-                results.append(one)
+            keep(one)
+        for source in videos:
+            file = drawings.free(source.name, ".mp4", source.address) if drawings else None
+            done = look_at(seer, source, watch, keep, watch.sure(wish, spec.gives.least), file)
+            images += max(1, done.watched.frames + len(done.skipped))
+            usage += done.usage
+            skipped |= done.skipped
+            watched.append(done.watched)
     if not images:
         raise InputError(
             "There is no image to look at.",
@@ -101,8 +138,9 @@ def run_predict(
     engine = seer.model.engine if images > len(skipped) else ""
     seconds = round(time.monotonic() - began, 3)
     return PredictResult(
-        tuple(results), images, skipped, spec.name, seer.wish.task, engine, seconds, out, usage.cost, seer.notes
-    )
+        tuple(results), images, skipped, spec.name, seer.wish.task, engine, seconds, out, usage.cost, seer.notes,
+        tuple(watched),
+    )  # fmt: skip
 
 
 def _all_together(
@@ -228,17 +266,27 @@ class Drawings:
                 hint="another --save",
             ) from error
 
+    def free(self, path: str, suffix: str, source: str) -> Path:
+        """Return a file that nothing was drawn into yet, and that is not the source itself.
+
+        Args:
+            path: What it is named after.
+            suffix: Of the file.
+            source: Where the image or video lies.
+        """
+        stem, number = _UNUSUAL.sub("-", Path(path).stem).strip("-") or "image", 1
+        file, own = self._folder / f"{stem}{suffix}", Path(source.removeprefix("file:"))
+        while file.name.casefold() in self._taken or (file.exists() and own.exists() and file.samefile(own)):
+            number += 1
+            file = self._folder / f"{stem}-{number}{suffix}"
+        self._taken.add(file.name.casefold())
+        return file
+
     def write(self, one: Predicted, data: bytes) -> Path:
         """Draw one image and return its file."""
         from lucida.results.drawing import draw
 
-        stem, number = Path(one.path).stem or "image", 1
-        name = stem
-        while name.casefold() in self._taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self._taken.add(name.casefold())
-        file = self._folder / f"{name}.png"
+        file = self.free(one.path, ".png", one.path)
         draw(one.result, decode(data).rgb8()).save(file)
         return file
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    from lucida.predict.moments import Moment, Watched
     from lucida.results import Result
 
 SHOWN = 20  # results printed one by one
@@ -25,6 +26,7 @@ class Predicted:
         size: Width and height of the image in pixels.
         saved: The drawing; None where none was asked for.
         together: Paths of all images that were looked at together, the first included; empty where it was alone.
+        at: When it was shown, of a frame; None of an image.
     """
 
     path: str
@@ -33,18 +35,22 @@ class Predicted:
     size: tuple[int, int]
     saved: Path | None = None
     together: tuple[str, ...] = ()
+    at: Moment | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         body: dict[str, Any] = {"path": self.path, "task": self.task, "width": self.size[0], "height": self.size[1]}
         if self.together:
             body["together"] = list(self.together)
+        if self.at:
+            body |= self.at.to_json()
         return {**body, **self.result.to_json(), **({"saved": self.saved.as_posix()} if self.saved else {})}
 
     def __str__(self) -> str:
         from lucida.predict.words import in_words
 
-        return f"{' + '.join(self.together) or self.path}: {in_words(self.result)}"
+        when = f" at {self.at.time:.2f} s" if self.at else ""
+        return f"{' + '.join(self.together) or self.path}{when}: {in_words(self.result)}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class PredictResult:
         out: The file that the results were written to.
         cost: US dollars, of a model that is paid for.
         notes: What a person should know, a sentence each.
+        videos: What was seen in each video as a whole.
     """
 
     results: tuple[Predicted, ...]
@@ -74,6 +81,7 @@ class PredictResult:
     out: Path | None = None
     cost: float | None = None
     notes: tuple[str, ...] = field(default=())
+    videos: tuple[Watched, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -93,6 +101,7 @@ class PredictResult:
             "out": self.out.as_posix() if self.out else None,
             "cost": self.cost,
             "notes": list(self.notes),
+            **({"videos": [one.to_json() for one in self.videos]} if self.videos else {}),
         }
 
     def __str__(self) -> str:
@@ -100,6 +109,7 @@ class PredictResult:
         if len(self.results) > SHOWN:
             lines.append(f"… and {len(self.results) - SHOWN:,} more: -o FILE.json or --json gives all.")
         lines += [f"{path}: {why}" for path, why in list(self.skipped.items())[:SHOWN]]
+        lines += [str(one) for one in self.videos]
         if self.out:
             lines.append(f"Results of {self.images - len(self.skipped):,} images are in {self.out}.")
         if self.cost:
@@ -108,7 +118,7 @@ class PredictResult:
 
 
 def predict(
-    *paths: Path,
+    *paths: str | Path,
     task: str = "",
     model: str = "",
     classes: str | None = None,
@@ -119,15 +129,19 @@ def predict(
     point: list[str] | None = None,
     box: list[str] | None = None,
     least: float | None = None,
+    rate: str = "",
+    track: bool = False,
+    seconds: float | None = None,
     save: Path | None = None,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     catalog: Path | None = None,
 ) -> PredictResult:
-    """Ask a model about images, without a catalog.
+    """Ask a model about images, videos and streams, without a catalog.
 
     Args:
-        paths: Images: files, folders, patterns, archives.
+        paths: Images: files, folders, patterns, archives. Videos: files, addresses such as rtsp://HOST/PATH, or the
+            number of a camera: 0.
         task: "classify", "tag", "detect", "segment", "outline", "anomaly", "read", "caption" or "answer"; what the
             model is for, where it is left out.
         model: The model, by any name that `lucida models` takes, or a training run.
@@ -139,7 +153,11 @@ def predict(
         point: "x,y" in pixels, to outline what lies there; a minus before both, "-x,-y", for what does not belong.
         box: "left,top,right,bottom" in pixels, to outline what lies within.
         least: Leave out objects and tags that are less probable.
-        save: A folder for the images with what was found drawn on them.
+        rate: Frames of a video that are looked at: so many a second, "scene" for one of each scene, or "all"; 2 by
+            default, and all of a stream or with --track. A question is asked about 16 of them.
+        track: Follow objects from frame to frame of a video, and number them.
+        seconds: How many seconds of each video or stream are looked at; all by default.
+        save: A folder for images and videos with what was found drawn on them.
         out: A file for the results, JSON; ".jsonl" for one line an image, written as it goes.
         precision: Arithmetic of the model; "auto" measures which is faithful and fast.
         catalog: Where models of one's own lie; LUCIDA_CATALOG or ./lucida-catalog by default.
@@ -150,13 +168,17 @@ def predict(
         ModelError: The model cannot do this.
         MissingExtra: The model needs a package that is not installed.
     """
+    from lucida.predict.films import Watch
     from lucida.predict.job import run_predict
     from lucida.runs.asking import read_wish
+    from lucida.video import read_sampling
 
     wish = read_wish(
         task=task, classes=classes, questions=question, schema=schema, reason=reason, points=point, boxes=box,
         least=least,
     )  # fmt: skip
+    watch = Watch(read_sampling(rate) if rate else None, track, seconds)
     return run_predict(
-        paths, wish, model=model, precision=precision, save=save, out=out, together=together, catalog=catalog
-    )
+        paths, wish, model=model, precision=precision, save=save, out=out, together=together, watch=watch,
+        catalog=catalog,
+    )  # fmt: skip

@@ -8,7 +8,7 @@ of pixels in between, and memory holds one decoded image a worker.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -31,14 +31,32 @@ def map_batches(
     Raises:
         Exception: Whatever `work` raises, at the place of its batch; batches that wait are dropped.
     """
+    batches = (tuple(items[start : start + batch]) for start in range(0, len(items), batch))
+    return map_stream(work, batches, workers=workers, waiting=2 * workers)
+
+
+def map_stream(
+    work: Callable[[Item], Result], items: Iterable[Item], *, workers: int, waiting: int
+) -> Iterator[Result]:
+    """Run a function over items as they come and yield its results in the order of the items.
+
+    Args:
+        work: Called with one item; must be safe to call from several threads.
+        items: What to do; read in the calling thread, never further ahead than results may wait.
+        workers: Calls at a time, at least 1.
+        waiting: Results that wait to be taken, at most; at least 1.
+
+    Raises:
+        Exception: Whatever `work` raises, at the place of its item; items that wait are dropped.
+    """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="lucida-run")
-    waiting: deque[Future[Result]] = deque()
+    ahead: deque[Future[Result]] = deque()
     try:
-        for start in range(0, len(items), batch):
-            waiting.append(pool.submit(work, tuple(items[start : start + batch])))
-            if len(waiting) >= 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        for item in items:
+            ahead.append(pool.submit(work, item))
+            if len(ahead) >= waiting:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

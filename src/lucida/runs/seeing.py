@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lucida.images import Image
     from lucida.models.spec import Hint, Matcher, Model, Precision, Spec, Task
     from lucida.results import Result
+    from lucida.video import Frame
 
     Act = Callable[[Sequence[bytes], Sequence[Image]], list["Seen"]]
 
@@ -171,12 +173,25 @@ class Seer:
         Raises:
             ModelError: The model cannot run at all.
         """
+        return self._see([partial(decode, data) for data in images], list(images))
+
+    def see_frames(self, frames: Sequence[Frame]) -> list[Seen]:
+        """Look at some frames of a video.
+
+        Raises:
+            ModelError: The model cannot run at all.
+        """
+        # To write them as files takes longer than to decode them, and few tasks need it.
+        files = [frame.jpeg() if self._way.act is _by_talk else b"" for frame in frames]
+        return self._see([partial(getattr, frame, "image") for frame in frames], files)
+
+    def _see(self, images: Sequence[Callable[[], Image]], files: Sequence[bytes]) -> list[Seen]:
         found: list[Seen | None] = [None] * len(images)
         decoded: list[Image] = []
         rows: list[int] = []
-        for row, data in enumerate(images):
+        for row, decoding in enumerate(images):
             try:
-                image = decode(data)
+                image = decoding()
                 self.spec.needs.check_image(image)
             except ImageError as error:
                 found[row] = Seen(problem=error.what)
@@ -184,17 +199,18 @@ class Seer:
             rows.append(row)
             decoded.append(image)
         if rows:
-            said = self._act([images[row] for row in rows], decoded)
+            said = self._act([files[row] for row in rows], decoded)
             for row, image, one in zip(rows, decoded, said, strict=True):
                 height, width = image.pixels.shape[:2]
                 found[row] = replace(one, size=(width, height))
         return [one if one is not None else Seen(problem="nothing was said of it") for one in found]
 
-    def see_together(self, images: Sequence[bytes]) -> Seen:
+    def see_together(self, images: Sequence[bytes], about: str = "") -> Seen:
         """Talk about several images at once: "What differs?".
 
         Args:
             images: Encoded files; one that cannot be read is the problem of all.
+            about: What the model is told of them beside the question.
 
         Raises:
             InputError: The task is none in words.
@@ -215,7 +231,7 @@ class Seer:
             except ImageError as error:
                 return Seen(problem=f"Image {number}: {error.what}")
             sizes.append((image.pixels.shape[1], image.pixels.shape[0]))
-        return replace(talk_about(self.model, self.wish, images), size=sizes[0] if sizes else (0, 0))
+        return replace(talk_about(self.model, self.wish, images, about), size=sizes[0] if sizes else (0, 0))
 
 
 def unknown_classes(spec: Spec, wanted: Sequence[str]) -> UnknownName:
@@ -302,14 +318,21 @@ def _by_talk(seer: Seer) -> Act:
     return act
 
 
-def talk_about(model: Model, wish: Wish, images: Sequence[bytes]) -> Seen:
-    """Ask the questions of a wish about some images, each with what was said before; a caption where there are none."""
+def talk_about(model: Model, wish: Wish, images: Sequence[bytes], about: str = "") -> Seen:
+    """Ask the questions of a wish about some images, each with what was said before; a caption where there are none.
+
+    Args:
+        model: Answers.
+        wish: Its questions.
+        images: Encoded files.
+        about: What the model is told of the images before the first question.
+    """
     turns: list[Turn] = []
     before: list[tuple[str, str]] = []
     usage, said = Usage(), Said()
     for question in wish.questions or ("",):
         # The images go with the first question.
-        turns.append(Turn(question, () if turns else tuple(images)))
+        turns.append(Turn(question) if turns else Turn(f"{about}\n{question}".strip(), tuple(images)))
         said = model.say(Talk(tuple(turns), schema=wish.schema, reason=wish.reason))
         usage += said.usage
         if said.problem:

@@ -19,7 +19,7 @@ from lucida.catalog.sources.parquet import PARQUET, ParquetFile
 if TYPE_CHECKING:
     from lucida.catalog.catalog import Catalog
 
-__all__ = ["ARCHIVES", "Container", "Found", "count", "find", "show"]
+__all__ = ["ARCHIVES", "Container", "Found", "count", "expand", "find", "show"]
 
 Item = Found | Refusal | Container
 
@@ -31,7 +31,7 @@ def find(paths: Sequence[Path | str], catalog: Catalog | None = None) -> Iterato
         paths: Files, folders, patterns, archives or Parquet files, as the user gave them.
         catalog: Knows which archives were read to their end; None for one that is still to be made.
     """
-    for path in _expand(paths):
+    for path in expand(paths):
         try:
             folder = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
@@ -50,7 +50,7 @@ def find(paths: Sequence[Path | str], catalog: Catalog | None = None) -> Iterato
 def count(paths: Sequence[Path | str]) -> int | None:
     """Return how many files there are to look at, quickly; None where only reading an archive would tell."""
     total = 0
-    for path in _expand(paths):
+    for path in expand(paths):
         if _exists(path) and path.is_dir():
             total += count_files(path)
         elif is_archive(path.name) or path.suffix.lower() == PARQUET:
@@ -60,8 +60,8 @@ def count(paths: Sequence[Path | str]) -> int | None:
     return total
 
 
-def _expand(paths: Sequence[Path | str]) -> Iterator[Path]:
-    """Yield the paths, patterns replaced by what they match."""
+def expand(paths: Sequence[Path | str]) -> Iterator[Path]:
+    """Yield paths, patterns replaced by what they match."""
     for given in paths:
         path = Path(os.path.normpath(given)).expanduser()
         pattern = glob.has_magic(str(path)) and not _exists(path)
