@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import transformers as t
+
+from models.tiny_hub import byte_tokenizer
 
 NAMES = {0: "cat", 1: "dog", 2: "bird"}
 _LABELS = {"id2label": NAMES, "label2id": {name: k for k, name in NAMES.items()}}
@@ -21,12 +24,12 @@ _HEADS = {
 }
 
 
-def save(model: torch.nn.Module, folder: Path) -> None:
+def save(model: torch.nn.Module, folder: Path, noise: float = 0.15) -> None:
     """Save it with weights that differ enough for its objects to differ."""
     with torch.no_grad():
         for value in model.parameters():
             if value.ndim > 1:
-                value.add_(torch.randn_like(value) * 0.15)
+                value.add_(torch.randn_like(value) * noise)
     model.save_pretrained(folder)
 
 
@@ -93,12 +96,212 @@ def yolos(folder: Path) -> None:
     t.YolosImageProcessor(size={"shortest_edge": 64, "longest_edge": 96}).save_pretrained(folder)
 
 
+def segformer(folder: Path) -> None:
+    config = t.SegformerConfig(
+        depths=[1, 1, 1, 1],
+        hidden_sizes=[8, 16, 16, 16],
+        num_attention_heads=[1, 2, 2, 2],
+        decoder_hidden_size=16,
+        **_LABELS,
+    )
+    save(t.SegformerForSemanticSegmentation(config), folder)
+    t.SegformerImageProcessor(size=SQUARE).save_pretrained(folder)
+
+
+def upernet(folder: Path) -> None:
+    config = t.UperNetConfig(
+        backbone_config=_resnet(["stage1", "stage2", "stage3", "stage4"]),
+        hidden_size=16,
+        use_auxiliary_head=False,
+        auxiliary_in_channels=16,
+        **_LABELS,
+    )
+    save(t.UperNetForSemanticSegmentation(config), folder)
+    t.SegformerImageProcessor(size=SQUARE).save_pretrained(folder)
+
+
+def mobilevit(folder: Path) -> None:
+    """Its processor cuts the middle out."""
+    config = t.MobileViTConfig(
+        hidden_sizes=[8, 12, 16], neck_hidden_sizes=[8, 8, 16, 16, 16, 16, 32], num_attention_heads=2, **_LABELS
+    )
+    save(t.MobileViTForSemanticSegmentation(config), folder, 0.02)
+    t.MobileViTImageProcessor(size={"shortest_edge": 64}, crop_size={"height": 48, "width": 48}).save_pretrained(folder)
+
+
+def mask2former(folder: Path) -> None:
+    config = t.Mask2FormerConfig(
+        backbone_config=t.SwinConfig(
+            image_size=64,
+            embed_dim=8,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 1, 2, 2],
+            window_size=4,
+            out_features=["stage1", "stage2", "stage3", "stage4"],
+        ),
+        feature_size=32,
+        mask_feature_size=32,
+        hidden_dim=32,
+        encoder_feedforward_dim=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        num_attention_heads=2,
+        dim_feedforward=32,
+        num_queries=8,
+        **_LABELS,
+    )
+    save(t.Mask2FormerForUniversalSegmentation(config), folder)
+    t.Mask2FormerImageProcessor(size=SQUARE).save_pretrained(folder)
+
+
+def maskformer(folder: Path) -> None:
+    config = t.MaskFormerConfig(
+        backbone_config=_resnet(["stage1", "stage2", "stage3", "stage4"]),
+        decoder_config=t.DetrConfig(
+            num_queries=8, use_timm_backbone=False, backbone_config=_resnet(["stage4"]), **_HEADS
+        ),
+        fpn_feature_size=32,
+        mask_feature_size=32,
+        **_LABELS,
+    )
+    save(t.MaskFormerForInstanceSegmentation(config), folder)
+    t.MaskFormerImageProcessor(size=SQUARE).save_pretrained(folder)
+
+
+def oneformer(folder: Path) -> None:
+    tokenizer = byte_tokenizer(16)
+    config = t.OneFormerConfig(
+        backbone_config=t.SwinConfig(
+            image_size=64,
+            embed_dim=8,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 1, 2, 2],
+            window_size=4,
+            out_features=["stage1", "stage2", "stage3", "stage4"],
+        ),
+        num_queries=8,
+        hidden_dim=32,
+        mask_dim=32,
+        conv_dim=32,
+        encoder_feedforward_dim=32,
+        encoder_layers=1,
+        decoder_layers=3,
+        query_dec_layers=1,
+        num_attention_heads=2,
+        dim_feedforward=32,
+        task_seq_len=16,
+        max_seq_len=16,
+        text_encoder_width=16,
+        text_encoder_context_length=16,
+        text_encoder_num_layers=1,
+        text_encoder_vocab_size=len(tokenizer),
+        is_training=False,
+        **_LABELS,
+    )
+    save(t.OneFormerForUniversalSegmentation(config), folder)
+    # The published one names a file that lies elsewhere on the hub.
+    processor = t.OneFormerImageProcessor(size=SQUARE, class_info_file="", repo_path=None)
+    processor.save_pretrained(folder)
+    table = json.loads((folder / "preprocessor_config.json").read_text())
+    table |= {"class_info_file": "coco_panoptic.json", "repo_path": "shi-labs/oneformer_demo"}
+    (folder / "preprocessor_config.json").write_text(json.dumps(table))
+    tokenizer.save_pretrained(folder)
+
+
+_TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 32,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+_VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "image_size": 64,
+    "patch_size": 16,
+}
+
+
+def clipseg(folder: Path) -> None:
+    tokenizer = byte_tokenizer(32)
+    config = t.CLIPSegConfig(
+        text_config={**_TEXT, "vocab_size": len(tokenizer)},
+        vision_config=_VISION,
+        projection_dim=16,
+        extract_layers=[0, 1],
+        reduce_dim=16,
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=32,
+        conditional_layer=0,
+    )
+    save(t.CLIPSegForImageSegmentation(config), folder)
+    t.CLIPSegProcessor(t.ViTImageProcessor(size=SQUARE), tokenizer).save_pretrained(folder)
+
+
+def owl(folder: Path, kind: str = "Owlv2") -> None:
+    tokenizer = byte_tokenizer(32)
+    config = getattr(t, f"{kind}Config")(
+        text_config={**_TEXT, "vocab_size": len(tokenizer)}, vision_config=_VISION, projection_dim=32
+    )
+    save(getattr(t, f"{kind}ForObjectDetection")(config), folder, 0.05)
+    images = getattr(t, f"{kind}ImageProcessor")(size=SQUARE)
+    getattr(t, f"{kind}Processor")(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
+
+
+def grounding_dino(folder: Path) -> None:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "?", "a", "cat", "dog", "red", "hat", "##s", "bolt"]
+    tokenizer = t.BertTokenizer(vocab={word: k for k, word in enumerate(words)})
+    config = t.GroundingDinoConfig(
+        backbone_config=t.SwinConfig(
+            image_size=64,
+            embed_dim=8,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 1, 2, 2],
+            window_size=4,
+            out_features=["stage2", "stage3", "stage4"],
+        ),
+        text_config=t.BertConfig(
+            vocab_size=len(words),
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=64,
+        ),
+        num_queries=10,
+        max_text_len=32,
+        fusion_droppath=0.0,
+        **_HEADS,
+    )
+    save(t.GroundingDinoForObjectDetection(config), folder, 0.05)
+    images = t.GroundingDinoImageProcessor(size={"shortest_edge": 128, "longest_edge": 192})
+    t.GroundingDinoProcessor(images, tokenizer).save_pretrained(folder)
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "detr": detr,
     "rtdetr": rtdetr,
     "rtdetr-v2": lambda folder: rtdetr(folder, "RTDetrV2"),
     "dfine": lambda folder: rtdetr(folder, "DFine"),
     "yolos": yolos,
+    "segformer": segformer,
+    "upernet": upernet,
+    "mobilevit": mobilevit,
+    "mask2former-instance": mask2former,
+    "mask2former-panoptic": mask2former,
+    "mask2former-semantic": mask2former,
+    "maskformer": maskformer,
+    "oneformer": oneformer,
+    "clipseg": clipseg,
+    "owlv2": owl,
+    "owlvit": lambda folder: owl(folder, "OwlViT"),
+    "grounding-dino": grounding_dino,
 }
 
 

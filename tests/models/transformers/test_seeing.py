@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,38 +19,17 @@ pytestmark = pytest.mark.torch
 DETECTORS = ("detr", "rtdetr", "rtdetr-v2", "dfine", "yolos")
 
 
-def pixels(seed: int = 3, height: int = 75, width: int = 110) -> np.ndarray:
-    draw = np.random.default_rng(seed)
-    small = draw.integers(0, 255, (9, 13, 3), np.uint8)
-    return np.asarray(Pillow.fromarray(small).resize((width, height), Pillow.Resampling.BICUBIC))
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory):
-    """A function that builds a tiny model once."""
-    from models.tiny_seeing import build
-
-    folder, made = tmp_path_factory.mktemp("hub"), {}
-
-    def of(name: str) -> Path:
-        made[name] = made.get(name) or build(name, folder / name)
-        return made[name]
-
-    return of
-
-
 @pytest.mark.parametrize("name", DETECTORS)
-def test_boxes_are_those_of_transformers(home, name):
+def test_boxes_are_those_of_transformers(tiny, photo, name):
     import torch
     import transformers
 
-    photo = pixels()
-    model = transformers.AutoModelForObjectDetection.from_pretrained(home(name))
-    processor = transformers.AutoImageProcessor.from_pretrained(home(name))
+    model = transformers.AutoModelForObjectDetection.from_pretrained(tiny(name))
+    processor = transformers.AutoImageProcessor.from_pretrained(tiny(name))
     with torch.inference_mode():
         outputs = model(**processor(images=Pillow.fromarray(photo), return_tensors="pt"))
     expected = processor.post_process_object_detection(outputs, threshold=0.05, target_sizes=[photo.shape[:2]])[0]
-    spec = find(str(home(name)))
+    spec = find(str(tiny(name)))
     assert (spec.tasks, spec.gives.classes) == (("detect",), ("cat", "dog", "bird"))
     (found,) = spec.load().predict([Image(photo, "RGB")])
     order = np.argsort(-expected["scores"].numpy(), kind="stable")
@@ -61,35 +39,34 @@ def test_boxes_are_those_of_transformers(home, name):
     assert found.labels == tuple(model.config.id2label[k] for k in expected["labels"].numpy()[order].tolist())
 
 
-def test_what_is_shown_is_what_the_pipeline_shows(home):
+def test_what_is_shown_is_what_the_pipeline_shows(tiny, photo):
     import io
 
     import transformers
 
-    photo = pixels()
-    expected = transformers.pipeline("object-detection", model=str(home("rtdetr")))(Pillow.fromarray(photo))
+    expected = transformers.pipeline("object-detection", model=str(tiny("rtdetr")))(Pillow.fromarray(photo))
     assert expected, "random weights are sure of something"
     file = io.BytesIO()
     Pillow.fromarray(photo).save(file, "PNG")
-    seer = Seer(find(str(home("rtdetr"))), Wish(task="detect"))
+    seer = Seer(find(str(tiny("rtdetr"))), Wish(task="detect"))
     shown = seer.see([file.getvalue()])[0].result
     assert isinstance(shown, Detections)
     assert [one["label"] for one in expected] == list(shown.labels)
     boxes = [[one["box"][side] for side in ("xmin", "ymin", "xmax", "ymax")] for one in expected]
     np.testing.assert_array_equal(shown.xyxy.astype(int), boxes)
-    only = Seer(find(str(home("rtdetr"))), Wish(task="detect", classes=("dog",), least=0.1)).see([file.getvalue()])[0]
+    only = Seer(find(str(tiny("rtdetr"))), Wish(task="detect", classes=("dog",), least=0.1)).see([file.getvalue()])[0]
     assert set(only.result.labels) <= {"dog"}
 
 
-def test_pictures_of_every_kind_and_size(home):
-    model = find(str(home("detr"))).load()
+def test_pictures_of_every_kind_and_size(tiny, photo):
+    model = find(str(tiny("detr"))).load()
     grey = np.arange(40 * 60, dtype=np.uint16).reshape(40, 60) * 27
     kinds = [
         Image(np.full((1, 1, 3), 90, np.uint8), "RGB"),
         Image(grey, "I;16"),
         Image((grey // 256).astype(np.uint8), "L"),
-        Image(np.dstack([pixels(), np.full((75, 110), 128, np.uint8)]), "RGBA"),
-        Image(pixels(4, 3000, 4000), "RGB"),
+        Image(np.dstack([photo, np.full((75, 110), 128, np.uint8)]), "RGBA"),
+        Image(np.tile(photo, (40, 37, 1)), "RGB"),
     ]
     for image, found in zip(kinds, model.predict(kinds), strict=True):
         height, width = image.pixels.shape[:2]
@@ -100,7 +77,7 @@ def test_pictures_of_every_kind_and_size(home):
         model.predict([Image(np.zeros((1, 4000, 3), np.uint8), "RGB")])
 
 
-def test_a_backbone_of_timm_is_loaded_without_a_network(tmp_path):
+def test_a_backbone_of_timm_is_loaded_without_a_network(tmp_path, photo):
     """As the published DETR: its config names a backbone of timm, and that it was pretrained."""
     import transformers
 
@@ -114,17 +91,17 @@ def test_a_backbone_of_timm_is_loaded_without_a_network(tmp_path):
     table = {key: value for key, value in table.items() if "backbone" not in key}
     table |= {"backbone": "resnet18", "use_timm_backbone": True, "use_pretrained_backbone": True}
     (folder / "config.json").write_text(json.dumps(table))
-    assert len(find(str(folder)).load().predict([Image(pixels(), "RGB")])[0].classes) == 2
+    assert len(find(str(folder)).load().predict([Image(photo, "RGB")])[0].classes) == 2
 
 
-def test_what_cannot_be_run_says_so(home, monkeypatch):
-    spec = find(str(home("detr")))
+def test_what_cannot_be_run_says_so(tiny, monkeypatch):
+    spec = find(str(tiny("detr")))
     with pytest.raises(ModelError, match="int8"):
         spec.load("int8")
-    (home("rtdetr") / "preprocessor_config.json").rename(home("rtdetr") / "elsewhere")
+    (tiny("rtdetr") / "preprocessor_config.json").rename(tiny("rtdetr") / "elsewhere")
     with pytest.raises(ModelError, match="how images are to be prepared"):
-        find(str(home("rtdetr")))
-    (home("rtdetr") / "elsewhere").rename(home("rtdetr") / "preprocessor_config.json")
+        find(str(tiny("rtdetr")))
+    (tiny("rtdetr") / "elsewhere").rename(tiny("rtdetr") / "preprocessor_config.json")
     for name in [name for name in sys.modules if name.startswith("lucida.models.transformers.")]:
         if name.endswith(("running", "objects", "network")):
             monkeypatch.delitem(sys.modules, name)

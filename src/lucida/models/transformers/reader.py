@@ -11,8 +11,8 @@ from lucida.models.hub.convert import Network, converted
 from lucida.models.hub.processor import image_needs
 from lucida.models.hub.snapshot import Snapshot
 from lucida.models.onnx.family import card_spec
+from lucida.models.transformers import seeing
 from lucida.models.transformers import captioning
-from lucida.models.transformers.seeing import KINDS, kind_of, seeing_spec
 
 if TYPE_CHECKING:
     from lucida.models.spec import Spec
@@ -85,9 +85,8 @@ class TransformersReader:
         snapshot.refuse_pickle()
         if writes:
             return captioning.captioning_spec(snapshot, writes, family=self.name)
-        kind = kind_of(snapshot, task)
-        if kind is not None:
-            return seeing_spec(snapshot, kind, family=self.name)
+        if sees:
+            return seeing.seeing_spec(snapshot, sees, family=self.name)
         if task == "ask":
             from lucida.models.transformers.chat import chat_spec
 
@@ -108,7 +107,7 @@ class TransformersReader:
 
 
 def task_of(snapshot: Snapshot) -> str:
-    """Return what a model is for: "words", "classify", "encode", "ask", or one of the `KINDS`.
+    """Return what a model is for: "words", "classify", "encode" or "ask".
 
     Raises:
         ModelError: It is for something else.
@@ -132,7 +131,7 @@ def task_of(snapshot: Snapshot) -> str:
         task = "encode text"
     if task == "ask" and not _talks(snapshot):
         task = "caption"
-    if task in ("classify", "encode", "ask", *KINDS):
+    if task in ("classify", "encode", "ask"):
         return task
     raise ModelError(
         f"{snapshot.name} cannot label images.",

@@ -41,14 +41,50 @@ class Kind:
 
 
 _TORCH = "Runs in PyTorch, with the image processor and the decoding of transformers."
+_WORDS = "Told in words what to look for (--classes)."
+_BOTH: Final[tuple[Task, ...]] = ("detect", "segment")
+_OWL = Kind(("detect",), "finding:Owl", f"{_WORDS} {_TORCH}", 0.1, named=True)
+_DINO = Kind(("detect",), "finding:GroundingDino", f"{_WORDS} {_TORCH}", 0.25, named=True)
+_MASKS = Kind(_BOTH, "universal:Universal", f"Objects of its own classes with their pixels. {_TORCH}", 0.5)
+_SAM = Kind(("outline",), "outlines:Outliner", f"Outlines what a point or a box means. {_TORCH}")
+# By the "model_type" of the config.json.
 KINDS: Final[dict[str, Kind]] = {
-    "detect": Kind(("detect",), "objects:Detector", f"Finds its own classes. {_TORCH}", 0.5),
+    "owlvit": _OWL,
+    "owlv2": _OWL,
+    "grounding-dino": _DINO,
+    "mm-grounding-dino": _DINO,
+    "clipseg": Kind(("segment",), "semantic:SegmenterByText", f"{_WORDS} {_TORCH}", named=True),
+    "mask2former": _MASKS,
+    "maskformer": _MASKS,
+    "oneformer": replace(_MASKS, runner="universal:OneFormer"),
+    **dict.fromkeys(("sam", "sam_hq", "sam2", "sam2_video", "edgetam", "edgetam_video"), _SAM),
+}
+# All others, by the end of their architecture.
+DETECTOR: Final = Kind(("detect",), "objects:Detector", f"Finds its own classes. {_TORCH}", 0.5)
+SEGMENTER: Final = Kind(("segment",), "semantic:SemanticSegmenter", f"A class for every pixel. {_TORCH}")
+ENDINGS: Final = {
+    "ForObjectDetection": DETECTOR,
+    "ForSemanticSegmentation": SEGMENTER,
 }
 
 
-def kind_of(snapshot: Snapshot, task: str) -> Kind | None:
-    """Return the kind of a model that is there for a task; None where it is not one of these."""
-    return KINDS.get(task)
+def kind_of(snapshot: Snapshot) -> Kind | None:
+    """Return the kind of a model; None where it is not one of these."""
+    architecture = str((snapshot.config.get("architectures") or [""])[0])
+    kind = KINDS.get(str(snapshot.config.get("model_type")))
+    if kind is not None and architecture.endswith(("VisionModel", "VisionModelWithProjection")):
+        return None
+    if kind is None:
+        return next((found for end, found in ENDINGS.items() if architecture.endswith(end)), None)
+    if kind.runner.startswith("universal:") and trained_for(snapshot.name) == "semantic":
+        return replace(kind, tasks=("segment",))
+    return kind
+
+
+def trained_for(name: str) -> str:
+    """Return what a universal segmenter was trained for, as its name says; "" where that does not."""
+    last = name.rstrip("/").rsplit("/", 1)[-1].casefold()
+    return next((word for word in ("instance", "panoptic", "semantic") if word in last), "")
 
 
 def seeing_spec(snapshot: Snapshot, kind: Kind, *, family: str) -> Spec:
