@@ -11,8 +11,7 @@ from lucida.models.hub.convert import Network, converted
 from lucida.models.hub.processor import image_needs
 from lucida.models.hub.snapshot import Snapshot
 from lucida.models.onnx.family import card_spec
-from lucida.models.transformers import seeing
-from lucida.models.transformers import captioning
+from lucida.models.transformers import captioning, seeing
 
 if TYPE_CHECKING:
     from lucida.models.spec import Spec
@@ -80,7 +79,8 @@ class TransformersReader:
             MissingExtra: It has to be converted, and transformers is not installed.
         """
         writes = captioning.kind_of(snapshot)
-        task = "" if writes else task_of(snapshot)
+        sees = seeing.kind_of(snapshot)
+        task = "" if writes or sees else task_of(snapshot)
         refuse_remote_code(snapshot)
         snapshot.refuse_pickle()
         if writes:
