@@ -43,7 +43,7 @@ class Place:
 
     Args:
         given: The path as given to `add`, with forward slashes: "photos/a b.jpg", "x.zip/member.jpg".
-        uri: Absolute path, "/data/x.zip!/member.jpg", or "/data/x.parquet#17".
+        uri: Absolute path, "/data/x.zip!/member.jpg", or "/data/x.parquet#17", "a.mp4#t=12.500".
     """
 
     given: str

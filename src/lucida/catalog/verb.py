@@ -39,7 +39,7 @@ class AddResult:
         return "\n".join(lines)
 
 
-def add(paths: list[Path], *, catalog: Path | None = None) -> AddResult:
+def add(paths: list[Path], *, rate: str = "1", catalog: Path | None = None) -> AddResult:
     """Add images to the catalog; those that are there already are not read again.
 
     A bad file never stops it: it is refused with its reason. Stopped at any moment, the same call goes on from
@@ -47,7 +47,8 @@ def add(paths: list[Path], *, catalog: Path | None = None) -> AddResult:
 
     Args:
         paths: Image files, folders (with all folders below), patterns such as "photos/**/*.jpg" in quotes,
-            .zip and .tar archives, or Parquet files in the convention of `datasets`.
+            .zip and .tar archives, Parquet files in the convention of `datasets`, or videos.
+        rate: Frames of a video that are added: so many a second, "scene" for one of each scene, or "all".
         catalog: Folder of the catalog; default LUCIDA_CATALOG, else ./lucida-catalog. It is made if missing.
 
     Returns:
@@ -60,7 +61,9 @@ def add(paths: list[Path], *, catalog: Path | None = None) -> AddResult:
     from lucida.catalog.catalog import Catalog, exists
     from lucida.catalog.ingest import Ingest
     from lucida.catalog.sources import count, find
+    from lucida.video import read_sampling
 
+    sampling = read_sampling(rate)
     given = _listed(paths)
     if not given:
         raise InputError("No path was given.", expected="files, folders, archives or patterns", got="nothing",
@@ -70,7 +73,7 @@ def add(paths: list[Path], *, catalog: Path | None = None) -> AddResult:
         _expect_images(given)
     with Catalog.open(catalog, create=True) as opened:
         ingest = Ingest(opened)
-        ingest.run(find(given, opened), total=lambda: count(given))
+        ingest.run(find(given, opened, sampling), total=lambda: count(given))
         result = AddResult(ingest.added, ingest.known, ingest.refused)
     if not result.added and not result.known:
         raise _nothing(given, result.refused)
@@ -115,7 +118,8 @@ def _nothing(given: Sequence[Path | str], refused: Sequence[Refusal]) -> InputEr
     more = f"; and {len(refused) - 3:,} more" if len(refused) > 3 else ""
     return InputError(
         f"No image was found in {names}.",
-        expected="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC or DICOM files, folders or archives of them, or Parquet",
+        expected="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC or DICOM files, folders or archives of them, Parquet, "
+        "or videos",
         got=first + more or "an empty folder",
         hint="check the path; the catalog is as it was",
     )

@@ -1,4 +1,4 @@
-"""Where images come from: files, folders, patterns, archives, Parquet; each yields found files or refusals."""
+"""Where images come from: files, folders, archives, Parquet, videos; each yields found files or refusals."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from lucida.catalog.sources.archives import ARCHIVES, Archive, is_archive
 from lucida.catalog.sources.folders import count_files, is_litter, walk
 from lucida.catalog.sources.found import Container, Found, printable, show
 from lucida.catalog.sources.parquet import PARQUET, ParquetFile
+from lucida.catalog.sources.videos import USUAL, VideoFile
+from lucida.video import is_video
 
 if TYPE_CHECKING:
     from lucida.catalog.catalog import Catalog
+    from lucida.video import Sampling
 
 __all__ = ["ARCHIVES", "Container", "Found", "count", "expand", "find", "show"]
 
 Item = Found | Refusal | Container
 
 
-def find(paths: Sequence[Path | str], catalog: Catalog | None = None) -> Iterator[Item]:
+def find(paths: Sequence[Path | str], catalog: Catalog | None = None, sampling: Sampling = USUAL) -> Iterator[Item]:
     """Yield all that the paths hold, in a fixed order, one at a time.
 
     Args:
-        paths: Files, folders, patterns, archives or Parquet files, as the user gave them.
+        paths: Files, folders, patterns, archives, Parquet files or videos, as the user gave them.
         catalog: Knows which archives were read to their end; None for one that is still to be made.
+        sampling: Which frames of a video.
     """
     for path in expand(paths):
         try:
@@ -41,8 +45,8 @@ def find(paths: Sequence[Path | str], catalog: Catalog | None = None) -> Iterato
         else:
             if folder:
                 yield from _folder(path)
-            elif is_archive(path.name) or path.suffix.lower() == PARQUET:
-                yield from _container(path, catalog)
+            elif _holds_several(path):
+                yield from _container(path, catalog, sampling)
             else:
                 yield Found.of_file(path)
 
@@ -53,7 +57,7 @@ def count(paths: Sequence[Path | str]) -> int | None:
     for path in expand(paths):
         if _exists(path) and path.is_dir():
             total += count_files(path)
-        elif is_archive(path.name) or path.suffix.lower() == PARQUET:
+        elif _holds_several(path):
             return None
         else:
             total += 1
@@ -66,6 +70,10 @@ def expand(paths: Sequence[Path | str]) -> Iterator[Path]:
         path = Path(os.path.normpath(given)).expanduser()
         pattern = glob.has_magic(str(path)) and not _exists(path)
         yield from (_matches(str(path)) if pattern else []) or [path]
+
+
+def _holds_several(path: Path) -> bool:
+    return is_archive(path.name) or path.suffix.lower() == PARQUET or is_video(path.name)
 
 
 def _exists(path: Path) -> bool:
@@ -92,13 +100,19 @@ def _folder(path: Path) -> Iterator[Item]:
         yield Refusal(show(path), "a folder without images")
 
 
-def _container(path: Path, catalog: Catalog | None) -> Iterator[Item]:
+def _container(path: Path, catalog: Catalog | None, sampling: Sampling) -> Iterator[Item]:
     try:
         status = path.stat()
     except OSError as error:
         yield Refusal(show(path), f"cannot be read: {error.strerror}")
         return
     uri = os.path.normpath(path.absolute())
+    members: Archive | ParquetFile | VideoFile
+    if is_video(path.name):
+        # At another rate it holds other frames.
+        uri, members = f"{uri}#{sampling}", VideoFile(path, sampling)
+    else:
+        members = ParquetFile(path) if path.suffix.lower() == PARQUET else Archive(path)
     before = catalog.intake.container(uri) if catalog is not None and printable(uri) else None
     if before is not None and (before.size, before.modified) == (status.st_size, status.st_mtime_ns):
         yield before
@@ -106,7 +120,7 @@ def _container(path: Path, catalog: Catalog | None) -> Iterator[Item]:
     begin = Container(uri, status.st_size, status.st_mtime_ns, "begin")
     yield begin
     complete = printable(uri)
-    for item in ParquetFile(path) if path.suffix.lower() == PARQUET else Archive(path):
+    for item in members:
         # A refusal of the container itself: it broke off, and may be whole the next time.
         complete = complete and not (isinstance(item, Refusal) and item.path == show(path))
         yield item

@@ -10,6 +10,7 @@ from typing import Final
 from lucida.catalog.records import Refusal
 from lucida.catalog.sources.archives import is_archive
 from lucida.catalog.sources.found import Found, show
+from lucida.video import is_video
 
 # What file managers and cameras leave behind; nobody means these, so nobody is told.
 LITTER: Final = frozenset(
@@ -73,6 +74,8 @@ def _listing(given: str, folder: str) -> Iterator[tuple[os.DirEntry[str] | Refus
 def _file(entry: os.DirEntry[str], path: str) -> Found | Refusal:
     if is_archive(entry.name) or entry.name.lower().endswith(".parquet"):
         return Refusal(show(path), "an archive inside a folder; name it to add what it holds")
+    if is_video(entry.name):
+        return Refusal(show(path), "a video inside a folder; name it to add its frames")
     status = entry.stat()
     return Found(path, entry.path, entry.name, status.st_size, status.st_mtime_ns)
 
