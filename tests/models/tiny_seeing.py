@@ -284,6 +284,80 @@ def grounding_dino(folder: Path) -> None:
     t.GroundingDinoProcessor(images, tokenizer).save_pretrained(folder)
 
 
+def sam(folder: Path) -> None:
+    config = t.SamConfig(
+        vision_config={
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 64,
+            "patch_size": 8,
+            "output_channels": 16,
+            "window_size": 4,
+            "global_attn_indexes": [1],
+            "num_pos_feats": 8,
+            "mlp_dim": 32,
+        },
+        prompt_encoder_config={"hidden_size": 16, "image_size": 64, "patch_size": 8, "mask_input_channels": 4},
+        mask_decoder_config={
+            "hidden_size": 16,
+            "mlp_dim": 32,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 16,
+            "attention_downsample_rate": 1,
+        },
+    )
+    save(t.SamModel(config), folder)
+    images = t.SamImageProcessor(
+        size={"longest_edge": 64},
+        pad_size=SQUARE,
+        mask_size={"longest_edge": 16},
+        mask_pad_size={"height": 16, "width": 16},
+    )
+    t.SamProcessor(images).save_pretrained(folder)
+
+
+def sam2(folder: Path, kind: str = "Sam2") -> None:
+    """SAM 2; the published ones are models for videos, with a memory."""
+    parts = {
+        "vision_config": {
+            "backbone_config": {
+                "model_type": "sam2_hiera_det_model",
+                "hidden_size": 8,
+                "num_attention_heads": 1,
+                "image_size": [128, 128],
+                "blocks_per_stage": [1, 1, 2, 1],
+                "embed_dim_per_stage": [8, 16, 32, 64],
+                "num_attention_heads_per_stage": [1, 1, 2, 2],
+                "window_size_per_stage": [4, 4, 4, 4],
+                "window_positional_embedding_background_size": [4, 4],
+                "global_attention_blocks": [3],
+            },
+            "backbone_channel_list": [64, 32, 16, 8],
+            "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
+            "fpn_hidden_size": 32,
+        },
+        "prompt_encoder_config": {"hidden_size": 32, "image_size": 128, "patch_size": 16, "mask_input_channels": 4},
+        "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 32},
+    }
+    if kind == "Sam2Video":
+        parts |= {
+            "image_size": 128,
+            "memory_attention_hidden_size": 32,
+            "memory_attention_num_layers": 1,
+            "memory_attention_feed_forward_hidden_size": 32,
+            "memory_attention_rope_feat_sizes": [8, 8],
+            "memory_encoder_hidden_size": 32,
+            "memory_encoder_output_channels": 8,
+            "mask_downsampler_embed_dim": 32,
+            "memory_fuser_embed_dim": 32,
+            "memory_fuser_intermediate_dim": 32,
+        }
+    save(getattr(t, f"{kind}Model")(getattr(t, f"{kind}Config")(**parts)), folder, 0.05)
+    images = t.Sam2ImageProcessor(size={"height": 128, "width": 128}, mask_size={"height": 32, "width": 32})
+    images.save_pretrained(folder)
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "detr": detr,
     "rtdetr": rtdetr,
@@ -302,6 +376,9 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "owlv2": owl,
     "owlvit": lambda folder: owl(folder, "OwlViT"),
     "grounding-dino": grounding_dino,
+    "sam": sam,
+    "sam2": sam2,
+    "sam2-video": lambda folder: sam2(folder, "Sam2Video"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ import transformers
 from lucida.errors import InputError
 from lucida.models.onnx.dense import placed
 from lucida.models.quiet import quiet
+from lucida.models.spec import Model
 from lucida.models.transformers.running import Running
 from lucida.models.transformers.universal import extent_of
 from lucida.results import Detections, run_lengths
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from lucida.images import Image
     from lucida.models.hub.snapshot import Snapshot
     from lucida.models.spec import Hint
+    from lucida.results import Result
 
 # Models for videos are models for images with a memory, which is left out.
 PROCESSORS: Final = {"sam": "SamProcessor", "sam_hq": "SamHQProcessor"}
 NAME: Final = "object"
+CHUNK: Final = 16  # hints of a pass
 
 
 class Outliner(Running):
@@ -33,6 +36,9 @@ class Outliner(Running):
     auto = "AutoModelForMaskGeneration"
     # The shared halves of SAM 1 are in the file once.
     optional = ("shared_image_embedding", "prompt_encoder.shared_embedding", "mask_embed", "not_a_point_embed")
+
+    def predict(self, images: Sequence[Image]) -> list[Result]:
+        return Model.predict(self, images)
 
     def _read_processor(self, snapshot: Snapshot) -> Any:
         name = PROCESSORS.get(str(snapshot.config["model_type"]), "Sam2Processor")
@@ -48,38 +54,54 @@ class Outliner(Running):
         with self._lock, quiet(), torch.inference_mode():
             with torch.autocast(self._device, torch.bfloat16, enabled=self._precision == "bf16"):
                 known = self._model.get_image_embeddings(seen["pixel_values"].to(self._device))
-            found = [self._one(picture, hint, known, seen) for hint in hints]
-        boxes = np.array([_box(mask, hint) for (mask, _), hint in zip(found, hints, strict=True)], np.float32)
-        scores = np.clip(np.array([score for _, score in found], np.float32), 0, 1)
-        shapes = tuple(run_lengths.encode(mask) for mask, _ in found)
-        result = Detections(boxes, scores, np.zeros(len(found), np.int64), (NAME,), shapes)
+            found: dict[int, tuple[Any, float]] = {}
+            for rows in _alike(hints):
+                found |= dict(zip(rows, self._group(picture, [hints[k] for k in rows], known, seen), strict=True))
+        outlined = [found[k] for k in range(len(hints))]
+        boxes = np.array([_box(mask, hint) for (mask, _), hint in zip(outlined, hints, strict=True)], np.float32)
+        scores = np.clip(np.array([score for _, score in outlined], np.float32), 0, 1)
+        shapes = tuple(run_lengths.encode(mask) for mask, _ in outlined)
+        result = Detections(boxes, scores, np.zeros(len(outlined), np.int64), (NAME,), shapes)
         kept = placed(result, image)
         assert isinstance(kept, Detections), "what goes in comes out"
         return kept
 
-    def _one(self, picture: PIL.Image.Image, hint: Hint, known: Any, seen: Any) -> tuple[Any, float]:
-        """Return the pixels that a hint means, and how well they are thought to fit."""
+    def _group(
+        self, picture: PIL.Image.Image, hints: Sequence[Hint], known: Any, seen: Any
+    ) -> Iterator[tuple[Any, float]]:
+        """Yield the pixels that each of some hints of one kind means, and how well they are thought to fit."""
         asked: dict[str, Any] = {}
-        if hint.points:
-            asked["input_points"] = [[[list(point) for point in hint.points]]]
-            asked["input_labels"] = [[[int(inside) for inside in hint.inside or (True,) * len(hint.points)]]]
-        if hint.box is not None:
-            asked["input_boxes"] = [[list(hint.box)]]
-        inputs = dict(self._processor(images=picture, return_tensors="pt", **asked))
-        inputs = {name: inputs[name] for name in ("input_points", "input_labels", "input_boxes") if name in inputs}
+        if hints[0].points:
+            asked["input_points"] = [[[list(point) for point in hint.points] for hint in hints]]
+            asked["input_labels"] = [[[int(one) for one in _inside(hint)] for hint in hints]]
+        if hints[0].box is not None:
+            asked["input_boxes"] = [[list(hint.box or ()) for hint in hints]]
+        inputs = self._processor(images=picture, return_tensors="pt", **asked)
         # One point may mean a part or the whole: then the best of three; else there is one answer.
-        several = hint.box is None and len(hint.points) == 1
-        outputs = self.run(
-            {name: value.to(torch.float32) if value.is_floating_point() else value for name, value in inputs.items()},
-            lambda **more: self._model(image_embeddings=known, multimask_output=several, **more),
-        )
-        scores = outputs.iou_scores[0, 0]
-        best = int(scores.argmax())
-        sizes = [seen["original_sizes"]]
-        if "reshaped_input_sizes" in seen:
-            sizes.append(seen["reshaped_input_sizes"])
-        masks = self._processor.post_process_masks(outputs.pred_masks[:, :, best : best + 1], *sizes)
-        return masks[0][0, 0].numpy().astype(bool), float(scores[best])
+        several = hints[0].box is None and len(hints[0].points) == 1
+        sizes = [seen[name] for name in ("original_sizes", "reshaped_input_sizes") if name in seen]
+        for start in range(0, len(hints), CHUNK):
+            part = {name: inputs[name][:, start : start + CHUNK] for name in asked}
+            part = {name: value.float() if value.is_floating_point() else value for name, value in part.items()}
+            outputs = self.run(
+                part, lambda **more: self._model(image_embeddings=known, multimask_output=several, **more)
+            )
+            for masks, scores in zip(outputs.pred_masks[0], outputs.iou_scores[0], strict=True):
+                best = int(scores.argmax())
+                whole = self._processor.post_process_masks(masks[None, best : best + 1][:, None], *sizes)
+                yield whole[0][0, 0].numpy().astype(bool), float(scores[best])
+
+
+def _alike(hints: Sequence[Hint]) -> list[list[int]]:
+    """Return the rows of hints that have as many points, and a box or none."""
+    rows: dict[tuple[int, bool], list[int]] = {}
+    for row, hint in enumerate(hints):
+        rows.setdefault((len(hint.points), hint.box is not None), []).append(row)
+    return list(rows.values())
+
+
+def _inside(hint: Hint) -> tuple[bool, ...]:
+    return hint.inside or (True,) * len(hint.points)
 
 
 def _check(hint: Hint, picture: PIL.Image.Image) -> None:
