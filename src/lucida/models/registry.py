@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Protocol
 
 from lucida.errors import UnknownName
+from lucida.models.composed.family import ComposedFamily
 from lucida.models.embedded.family import EmbeddedFamily
 from lucida.models.examples.family import ExamplesFamily
 from lucida.models.hub.family import HubFamily
 from lucida.models.onnx.family import OnnxFamily
 from lucida.models.openai_api.family import OpenAiFamily
 from lucida.models.spec import Spec
+from lucida.models.torchvision.family import TorchvisionFamily
 from lucida.models.trained.family import TrainedFamily
 
 
@@ -45,7 +47,9 @@ FAMILIES: tuple[Family, ...] = (
     EmbeddedFamily(),
     ExamplesFamily(),
     TrainedFamily(),
+    ComposedFamily(),
     OnnxFamily(),
+    TorchvisionFamily(),
     HubFamily(),
     OpenAiFamily(),
 )
@@ -59,7 +63,8 @@ def find(name: str, home: Path | None = None) -> Spec:
     Args:
         name: "embedded"; a training run or its folder; "onnx:PATH" for a TOML beside an ONNX file (or its folder, or
             the ONNX file); an alias such as "siglip2"; "hf:org/name" or "timm:name" from the hub or its cache; a
-            folder with a config.json; "gpt-4o" or "api:MODEL@URL" for one behind an address.
+            folder with a config.json; "torchvision:NAME@FILE"; a detector and what outlines its boxes, "owlv2+sam2";
+            "gpt-4o" or "api:MODEL@URL" for one behind an address.
         home: Folder of the models of a catalog (`catalog.models`), so that a run's model is found wherever the
             catalog lies now; None where only models of the machine are meant.
 
@@ -72,6 +77,11 @@ def find(name: str, home: Path | None = None) -> Spec:
             return family.spec(name, home)
     known = [known for family in FAMILIES for known in (*family.names(), *family.suggestions())]
     raise UnknownName("model", name, known, hint=_HINT)
+
+
+def claimed(name: str) -> bool:
+    """Tell whether some family knows a name."""
+    return any(family.claims(name) for family in FAMILIES)
 
 
 def licence(name: str, home: Path | None = None) -> str:

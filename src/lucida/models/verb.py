@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from lucida.models.spec import Spec
 
-TaskName = Literal["encode", "classify", "words", "ask"]
+TaskName = Literal[
+    "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read"
+]
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,9 @@ class ModelList:
             lines = [f"{spec.name}  ({', '.join(spec.tasks)})", f"  licence: {spec.licence}"]
             blocks.append("\n".join([*lines, f"  {spec.note}"] if spec.note else lines))
         if self.hub:
+            wide = max(len(m.licence) for m in self.hub)
             lines = [
-                f"  {m.name:<14} {', '.join(m.tasks):<17} {m.about:<41} {m.licence:<11}"
+                f"  {m.name:<14} {', '.join(m.tasks):<17} {m.about:<41} {m.licence:<{wide}}"
                 f" {'here' if m.here else f'{m.megabytes:,} MB'}"
                 for m in self.hub
             ]
@@ -98,8 +101,8 @@ class ModelList:
             title = 'Behind an address; images are sent there (pip install "camera-lucida[vlm]")'
             blocks.append("\n".join([f"{title}:", *lines]))
         further = (
-            "Any other: hf:org/name, timm:name, a folder with a config.json, onnx:PATH with a small TOML beside it,"
-            " api:MODEL@URL (docs/models.md)."
+            "Any other: hf:org/name, timm:name, torchvision:NAME@FILE, a folder with a config.json, onnx:PATH with a"
+            " small TOML beside it (a YOLO needs none), two as one (owlv2+sam2), api:MODEL@URL (docs/models.md)."
         )
         return "\n\n".join([*blocks, further])
 
@@ -109,14 +112,15 @@ def models(*, task: TaskName | None = None) -> ModelList:
 
     Args:
         task: Only those that can do this: "encode" (labels by example), "classify" (classes of their own), "words"
-            (any words), "ask" (questions, with reasons).
+            (any words), "ask" (questions, with reasons), "tag" (several classes), "detect" (boxes), "segment" (pixels),
+            "outline" (what a point or a box means), "anomaly" (what is odd), "caption", "answer", "read" (text).
     """
     from lucida.models.registry import specs
 
     return ModelList(
         tuple(spec for spec in specs() if task is None or task in spec.tasks),
         tuple(model for model in _hub() if task is None or task in model.tasks),
-        tuple(_offered()) if task in (None, "ask") else (),
+        tuple(_offered()) if task in (None, "ask", "caption", "answer") else (),
     )
 
 

@@ -15,7 +15,7 @@ class Alias:
 
     Attributes:
         name: What people type.
-        uri: What it stands for: "hf:ORGANISATION/NAME" or "timm:NAME".
+        uri: What it stands for: "hf:ORGANISATION/NAME", "timm:NAME" or "torchvision:NAME".
         tasks: What the model can do.
         about: What it is good for.
         licence: Licence of its weights, as its authors state it.
@@ -33,6 +33,13 @@ class Alias:
 _WORDS: tuple[Task, ...] = ("encode", "words")
 _OWN: tuple[Task, ...] = ("encode", "classify")
 _1K = "the 1,000 classes of ImageNet"
+_FIND: tuple[Task, ...] = ("detect",)
+_MASK: tuple[Task, ...] = ("segment",)
+_BOTH: tuple[Task, ...] = ("detect", "segment")
+_POINT: tuple[Task, ...] = ("outline",)
+_80 = "the 80 classes of COCO"
+_21 = "the 20 classes of Pascal VOC"
+_OTHER = "see its page"
 
 ALIASES: tuple[Alias, ...] = (
     Alias("clip", "hf:openai/clip-vit-base-patch32", _WORDS, "English words; fast", "MIT", 605),
@@ -51,6 +58,29 @@ ALIASES: tuple[Alias, ...] = (
     Alias("dinov2-base", "hf:facebook/dinov2-base", ("encode",), "labels by example, better", "Apache-2.0", 346),
     Alias("smolvlm", "hf:HuggingFaceTB/SmolVLM-256M-Instruct", ("ask",), "questions; small", "Apache-2.0", 513),
     Alias("qwen-vl", "hf:Qwen/Qwen2-VL-2B-Instruct", ("ask",), "questions; many languages", "Apache-2.0", 4420),
+    Alias("detr", "hf:facebook/detr-resnet-50", _FIND, _80, "Apache-2.0", 167),
+    Alias("rtdetr", "hf:PekingU/rtdetr_r50vd", _FIND, f"{_80}; better", "Apache-2.0", 172),
+    Alias("rtdetr-small", "hf:PekingU/rtdetr_r18vd", _FIND, f"{_80}; fast", "Apache-2.0", 81),
+    Alias("dfine", "hf:ustc-community/dfine-small-coco", _FIND, f"{_80}; small, good", "Apache-2.0", 42),
+    Alias("yolos", "hf:hustvl/yolos-tiny", _FIND, f"{_80}; small", "Apache-2.0", 26),
+    Alias("fasterrcnn", "torchvision:fasterrcnn_resnet50_fpn_v2", _FIND, _80, "BSD-3-Clause", 175),
+    Alias("retinanet", "torchvision:retinanet_resnet50_fpn_v2", _FIND, _80, "BSD-3-Clause", 153),
+    Alias("ssdlite", "torchvision:ssdlite320_mobilenet_v3_large", _FIND, f"{_80}; fast", "BSD-3-Clause", 14),
+    Alias("owlv2", "hf:google/owlv2-base-patch16-ensemble", _FIND, "anything, in words", "Apache-2.0", 620),
+    Alias("owlvit", "hf:google/owlvit-base-patch32", _FIND, "anything, in words; faster", "Apache-2.0", 613),
+    Alias("grounding-dino", "hf:IDEA-Research/grounding-dino-tiny", _FIND, "anything, in words", "Apache-2.0", 689),
+    Alias("maskrcnn", "torchvision:maskrcnn_resnet50_fpn_v2", _BOTH, f"{_80}, with pixels", "BSD-3-Clause", 186),
+    Alias("mask2former", "hf:facebook/mask2former-swin-tiny-coco-instance", _BOTH, f"{_80}, with pixels", _OTHER, 190),
+    Alias("oneformer", "hf:shi-labs/oneformer_ade20k_swin_tiny", _BOTH, "150 classes of scenes", "MIT", 203),
+    Alias("segformer", "hf:nvidia/segformer-b0-finetuned-ade-512-512", _MASK, "150 classes of scenes", _OTHER, 15),
+    Alias("upernet", "hf:openmmlab/upernet-convnext-tiny", _MASK, "150 classes of scenes", "MIT", 241),
+    Alias("deeplab", "torchvision:deeplabv3_resnet50", _MASK, _21, "BSD-3-Clause", 168),
+    Alias("fcn", "torchvision:fcn_resnet50", _MASK, _21, "BSD-3-Clause", 142),
+    Alias("lraspp", "torchvision:lraspp_mobilenet_v3_large", _MASK, f"{_21}; fast", "BSD-3-Clause", 13),
+    Alias("clipseg", "hf:CIDAS/clipseg-rd64-refined", _MASK, "anything, in words", "Apache-2.0", 603),
+    Alias("sam2", "hf:facebook/sam2.1-hiera-tiny", _POINT, "what a point or a box means", "Apache-2.0", 156),
+    Alias("sam2-base", "hf:facebook/sam2.1-hiera-base-plus", _POINT, "the same, better", "Apache-2.0", 323),
+    Alias("sam", "hf:facebook/sam-vit-base", _POINT, "what a point or a box means", "Apache-2.0", 375),
 )
 BY_NAME: dict[str, Alias] = {alias.name: alias for alias in ALIASES}
 

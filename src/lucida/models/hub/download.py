@@ -89,7 +89,11 @@ def whole(folder: Path) -> bool:
 
 
 def is_cached(uri: str) -> bool:
-    """Tell whether the hub's cache holds a model: "hf:org/name" or "timm:name"."""
+    """Tell whether this machine holds a model: "hf:org/name", "timm:name" or "torchvision:name"."""
+    if uri.startswith("torchvision:"):
+        from lucida.models.torchvision.family import default_file
+
+        return default_file(uri.removeprefix("torchvision:")).is_file()
     from huggingface_hub import try_to_load_from_cache
 
     name = uri.removeprefix("hf:") if uri.startswith("hf:") else f"timm/{uri.removeprefix('timm:')}"

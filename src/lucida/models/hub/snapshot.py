@@ -91,7 +91,7 @@ def local(folder: Path) -> Snapshot:
     """Return the model in a folder on this disk."""
     whole = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors", ".onnx")):
-        whole.update(f"{path.relative_to(folder).as_posix()} {_digest(path)}\n".encode())
+        whole.update(f"{path.relative_to(folder).as_posix()} {digest_of(path)}\n".encode())
     return Snapshot(str(folder.resolve()), folder.resolve(), whole.hexdigest()[:12])
 
 
@@ -133,7 +133,7 @@ def _absent(name: str, error: Exception) -> ModelError:
     )
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file, remembered by its size and time of change: weights are gigabytes."""
     stat = path.stat()
     key = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lucida.errors import ModelError
+from lucida.models.coco import COCO
 from lucida.models.engine import open_session
 from lucida.models.needs import ImageNeeds
 from lucida.models.onnx.card import Card
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
 
 KIND: Final = "yolo"
 SIDE: Final = 640  # pixels, where neither the shape nor the metadata says
-# The classes of COCO in their order: files of 80 classes without names were trained on these.
-COCO: Final = (
-    "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant stop_sign parking_meter"
-    " bench bird cat dog horse sheep cow elephant bear zebra giraffe backpack umbrella handbag tie suitcase frisbee"
-    " skis snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket bottle wine_glass"
-    " cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake chair couch"
-    " potted_plant bed dining_table toilet tv laptop mouse remote keyboard cell_phone microwave oven toaster sink"
-    " refrigerator book clock vase scissors teddy_bear hair_drier toothbrush"
-)
 
 
 def bare_card(path: Path) -> Card:
@@ -44,10 +36,10 @@ def bare_card(path: Path) -> Card:
     size = input_size(header, path)
     names = class_names(header.metadata)
     outputs = recognise(output_shapes(header, path, size), size, len(names), path)
-    count = len(names) or outputs.classes or len(COCO.split())
+    count = len(names) or outputs.classes or len(COCO)
     if not names:
-        coco = tuple(name.replace("_", " ") for name in COCO.split())
-        names = coco if count == len(coco) else tuple(f"class {k}" for k in range(count))
+        # Files of 80 classes without names were trained on these.
+        names = COCO if count == len(COCO) else tuple(f"class {k}" for k in range(count))
     with path.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()[:12]
     return Card(

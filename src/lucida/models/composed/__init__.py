@@ -1,0 +1,1 @@
+"""Two models as one: what one finds, the other outlines."""

@@ -1,0 +1,1 @@
+"""Detectors and segmenters of torchvision, with weights in safetensors."""
