@@ -168,6 +168,7 @@ class _Still:
 
     def __init__(self, *_: object) -> None:
         self.problem = "it was given up"
+        self.started = False
 
     def __iter__(self) -> Iterator[Frame]:
         for k in range(1200):
@@ -302,3 +303,4 @@ def test_frames_are_thinned_evenly_in_bounded_memory(count: int) -> None:
 def test_live_is_what_a_stream_is_read_with() -> None:
     """The stand-in of these tests has what the real one has."""
     assert {"delay", "close", "__iter__"} <= set(dir(Live)) & set(dir(_Still))
+    assert isinstance(Live.started, property)

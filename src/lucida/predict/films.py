@@ -170,7 +170,9 @@ class Film:
         """Let go of the source, and write the end of what was drawn."""
         if self._live is not None:
             self._live.close()
-        self._reading.close()
+        if self._live is None or not self._live.started:
+            # The thread that reads a stream closes it: it may be reading now.
+            self._reading.close()
         if self._writer is not None:
             self._writer.close()
 
@@ -234,7 +236,8 @@ def look_at(seer: Seer, source: Source, watch: Watch, keep: Keep, sure: float, f
         film = Film(seer, source, watch, sure, ASKED if seer.wish.questions else 0)
     except InputError as error:
         got = f" ({error.got})" if error.got and error.got not in error.what else ""
-        return Done(Watched(name, str(watch.sampling or USUAL), problem=error.what), {name: error.what + got})
+        why = error.what.removeprefix(f"{name} ").rstrip(".") + got
+        return Done(Watched(name, str(watch.sampling or USUAL), problem=why), {name: why})
     with film:
         if seer.wish.questions:
             return _ask(film, keep)

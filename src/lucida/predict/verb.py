@@ -109,7 +109,7 @@ class PredictResult:
         if len(self.results) > SHOWN:
             lines.append(f"… and {len(self.results) - SHOWN:,} more: -o FILE.json or --json gives all.")
         lines += [f"{path}: {why}" for path, why in list(self.skipped.items())[:SHOWN]]
-        lines += [str(one) for one in self.videos]
+        lines += [str(one) for one in self.videos if one.frames]
         if self.out:
             lines.append(f"Results of {self.images - len(self.skipped):,} images are in {self.out}.")
         if self.cost:

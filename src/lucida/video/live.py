@@ -108,6 +108,11 @@ class Live:
             raise self._error
         self.problem = self._frames.problem
 
+    @property
+    def started(self) -> bool:
+        """Whether it was ever read from."""
+        return self._thread.ident is not None
+
     def delay(self, frame: Frame) -> float:
         """Return how many seconds ago a frame was shown by the stream, as far as its reader can know."""
         return max(0.0, self._clock() - frame.arrived) + frame.behind

@@ -121,6 +121,9 @@ class Reading:
 
     def hurry(self, on: bool) -> None:
         """Decode only what stands alone, until a stream has been caught up with; or all again."""
+        if not self.source.live:
+            # Over HTTP a stream comes in pieces of some seconds: it is late by nature.
+            return
         self._stream.codec_context.skip_frame = "NONKEY" if on else "DEFAULT"
 
     def __iter__(self) -> Iterator[Frame]:
