@@ -118,6 +118,13 @@ class Seer:
             raise InputError(
                 "There is no question.", expected="what to ask of the image", got="none", hint='--question "How many?"'
             )
+        if task == "outline" and not wish.hints:
+            raise InputError(
+                "Nothing is pointed at.",
+                expected="a point or a box, in pixels of the image",
+                got="neither",
+                hint="--point 120,80 or --box 10,20,200,240",
+            )
         if wish.schema is not None:
             check_schema(wish.schema)
         self.wish = replace(wish, task=task)

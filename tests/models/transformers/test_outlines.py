@@ -89,3 +89,9 @@ def test_hints_that_make_no_sense_are_refused(tiny, photo):
     assert "0 to 110 across" in caught.value.expected
     with pytest.raises(ModelError, match="cannot find objects"):
         model.predict([image])
+
+
+def test_nothing_is_outlined_where_nothing_is_pointed_at(tiny):
+    with pytest.raises(InputError, match="Nothing is pointed at") as caught:
+        Seer(find(str(tiny("sam2"))), Wish())
+    assert "--point" in caught.value.hint

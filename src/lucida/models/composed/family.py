@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from lucida.errors import ModelError
 from lucida.models.spec import Hint, Model, Precision, Spec, Trial
 from lucida.results import Detections
@@ -128,5 +130,5 @@ class Composed(Model):
             if box[2] > box[0] and box[3] > box[1]:
                 hints.append(Hint(box=box))
                 rows.append(row)
-        result = result.take(rows)
-        return replace(result, masks=self._outliner.outline(image, hints).masks)
+        boxes = np.array([hint.box for hint in hints], np.float32).reshape(-1, 4)
+        return replace(result.take(rows), xyxy=boxes, masks=self._outliner.outline(image, hints).masks)

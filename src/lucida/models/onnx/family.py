@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PREFIX = "onnx:"
-USUAL = 0.25  # probability from which the objects of a YOLO are usually shown
+USUAL = 0.25  # probability from which objects are usually shown
 _TASKS: dict[str, tuple[Task, ...]] = {
     "encode": ("encode",),
     "classify": ("classify",),
@@ -96,7 +96,9 @@ def card_spec(card: Card, *, name: str, family: str) -> Spec:
         family=family,
         tasks=("detect", "segment") if objects and card.task == "segment" else (*_TASKS[card.task], *own),
         needs=card.needs,
-        gives=Gives(dimensions, _parts(card, dimensions), card.classes, least=USUAL if objects else 0.0),
+        gives=Gives(
+            dimensions, _parts(card, dimensions), card.classes, least=USUAL if objects or card.task == "detect" else 0.0
+        ),
         licence=card.licence,
         source=card.source,
         revision="+".join(part for part in (card.revision, card.digest) if part),
