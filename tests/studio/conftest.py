@@ -76,6 +76,8 @@ class FakeReview:
     ends: int = 100
     log: list[tuple[Any, ...]] = field(default_factory=list)
     before_answer: Callable[[], None] = lambda: None
+    unit: str = "labels"
+    asked: str = ""
     beside: dict[str, dict[str, Any]] = field(default_factory=dict)
     _given: list[tuple[str, str, str | None]] = field(default_factory=list)
     _taught: int = 0

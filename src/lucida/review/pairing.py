@@ -224,7 +224,7 @@ def choose_runs(catalog: Catalog, names: Sequence[str], question: str | None) ->
             hint="lucida compare --question QUESTION takes the two latest of it",
         )
     if len(chosen) == 2:
-        return chosen[0], chosen[1]
+        return _of_labels(catalog, chosen[0], chosen[1])
     finished = [run for run in catalog.runs.all() if run.verb == "label" and run.finished is not None]
     # What a cleaning found is compared only where it is asked for by name.
     every = [run for run in finished if run.question in asked or run.question not in catalog.runs.cleaning()]
@@ -243,7 +243,21 @@ def choose_runs(catalog: Catalog, names: Sequence[str], question: str | None) ->
             hint="lucida label again with another --model, or with other instructions",
         )
     # The earlier is A, so that B - A says what the change brought.
-    return (first, second) if chosen else (second, first)
+    return _of_labels(catalog, *((first, second) if chosen else (second, first)))
+
+
+def _of_labels(catalog: Catalog, a: Run, b: Run) -> tuple[Run, Run]:
+    from lucida.review.kinds import unit_of
+
+    units = [unit_of(catalog, run) for run in (a, b)]
+    if units != ["labels", "labels"]:
+        raise InputError(
+            "Only runs that give each image one label can be compared.",
+            expected="two runs of labels",
+            got=f"{a.id} of {units[0]}, {b.id} of {units[1]}",
+            hint="a text or a box is not wrong for being another one: lucida review bounds how many are",
+        )
+    return a, b
 
 
 def _proposing(catalog: Catalog, name: str) -> Run:

@@ -17,6 +17,7 @@ from lucida.review.workflow import find_source, population_of, refuse_too_small
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
+    from lucida.review.objects.terms import ObjectTerms
     from lucida.review.workflow import Terms
 
 FIRST = 20  # answers of a file that a quote may look at: what a person would give before deciding
@@ -161,4 +162,47 @@ def quote(catalog: Catalog, question: str | None, terms: Terms, answers: Path | 
         answers_known=len(known),
         labels=spent_on(catalog, label_run(catalog, source)),
         unit=unit,
+    )
+
+
+def quote_objects(catalog: Catalog, question: str | None, terms: ObjectTerms) -> Quote:
+    """Quote a review of boxes or masks: answers on single ones, and images to look at.
+
+    Args:
+        catalog: The catalog.
+        question: The question; None for the one labelled last.
+        terms: What is to be proven.
+
+    Raises:
+        InputError: If nothing has been labelled yet, or the run found no object.
+    """
+    from lucida.review.objects.claim import SHARES
+    from lucida.review.objects.journal import FOUND, history
+    from lucida.review.objects.journal import standing as standing_objects
+    from lucida.review.objects.missed import looks_needed
+    from lucida.review.objects.units import gather
+
+    source = find_source(catalog, question)
+    units, images = gather(catalog, source)
+    row = {(unit.image, unit.item): i for i, unit in enumerate(units)}
+    reviews = {run.id for run in catalog.runs.all(question=source.question) if run.parent == source.id}
+    rows = [one for one in spoken(catalog, source.question) if one.run in reviews]
+    entries = [e for e in standing_objects(history(rows)) if e.phase == FOUND]
+    known = [(row[e.image, e.item], e.verdict == "right") for e in entries if (e.image, e.item) in row]
+    level = 1 - terms.confidence
+    return Quote(
+        question=source.question,
+        forecast=forecast(
+            [unit.score for unit in units],
+            max_error=terms.max_error,
+            confidence=1 - SHARES["found"] * level,
+            worth=terms.worth,
+            max_reviews=terms.max_reviews,
+            answers=known,
+        ),
+        seconds_per_answer=seconds_per_answer([e.time for e in entries if not e.reused and e.actor != ANSWERS_FILE]),
+        answers_known=len(known),
+        labels=spent_on(catalog, label_run(catalog, source)),
+        unit=unit_of(catalog, source),
+        images=looks_needed(terms.max_missed, SHARES["missed"] * level, len(images)),
     )

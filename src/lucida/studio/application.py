@@ -63,16 +63,32 @@ class Site:
 class ActBody(BaseModel):
     """The JSON of an act; see `lucida.studio.desk.Act`."""
 
+class ObjectBody(BaseModel):
+    """The JSON of an object that was missed."""
+
+    label: str = Field(max_length=200)
+    box: tuple[float, float, float, float]
+
+
     key: str = Field(min_length=8, max_length=64)
     turn: int = Field(ge=0)
     kind: Literal["answer", "undo", "freeze", "stop", "pause"]
     image: str | None = Field(default=None, max_length=256)
-    proposal: str | None = Field(default=None, max_length=1000)
+    proposal: str | None = Field(default=None, max_length=20_000)
     verdict: Literal["right", "wrong", "unsure"] | None = None
     label: str | None = Field(default=None, max_length=200)
 
 
 class _Holder:
+    text: str | None = Field(default=None, max_length=20_000)
+    box: tuple[float, float, float, float] | None = None
+    objects: list[ObjectBody] = Field(default=[], max_length=1000)
+
+    def act(self) -> Act:
+        """Return it as the desk takes it."""
+        values = self.model_dump(exclude={"objects", "text", "label"})
+        label = self.label if self.text is None else self.text
+        return Act(**values, label=label, objects=tuple((one.label, one.box) for one in self.objects))
     site: Site | None = None
 
 
@@ -176,7 +192,7 @@ def _review_routes(app: FastAPI) -> None:
     @app.post("/api/review")
     async def act(body: ActBody) -> JSONResponse:
         # The act is done even when the browser goes away meanwhile.
-        reply = await asyncio.shield(_desk().act(Act(**body.model_dump())))
+        reply = await asyncio.shield(_desk().act(body.act()))
         return _json({"outcome": reply.outcome, "view": reply.view, "error": reply.error}, STATUS[reply.outcome])
 
     @app.post("/api/review/seen", status_code=204)

@@ -45,6 +45,8 @@ class Act:
         proposal: The proposal shown, for an answer.
         verdict: right, wrong or unsure, for an answer.
         label: The person's label when the proposal is wrong; None when no class fits.
+        box: Where an object is, when it was drawn anew.
+        objects: Label and box of each object that was missed in an image.
     """
 
     key: str
@@ -54,6 +56,8 @@ class Act:
     proposal: str | None = None
     verdict: Verdict | None = None
     label: str | None = None
+    box: tuple[float, ...] | None = None
+    objects: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,7 @@ class Desk:
     def _upcoming(self) -> dict[str, Any]:
         cards = [] if self.over else self.review.upcoming(self.ahead)
         images = [image for card in cards for image in (card.image, card.like) if image]
-        return {"turn": self.turn, "upcoming": [_url(image) for image in images[: self.ahead]]}
+        return {"turn": self.turn, "upcoming": [url_of(image) for image in images[: self.ahead]]}
 
     def _view(self) -> dict[str, Any]:
         # Made once a turn: asking the review again may swap in a refitted model, and with it change the proposal
@@ -235,20 +239,23 @@ class Desk:
             "ended": self.ended,
             "left": None if self.answers is None else self.answers - len(self._given),
             "question": self.review.question,
+            "unit": self.review.unit,
+            "asked": self.review.asked,
             "card": None if card is None else _card(card, self._known_classes()),
             "undo": dict(zip(("verdict", "label"), self._given[-1], strict=True)) if self._given else None,
             "status": _status(status),
         }
 
 
-def _url(image: str) -> str:
+def url_of(image: str) -> str:
+    """Return the address of an image on the page."""
     return f"/image/{quote(image, safe='')}"
 
 
 def _card(card: Card, classes: list[str]) -> dict[str, Any]:
     return {
         "image": card.image,
-        "url": _url(card.image),
+        "url": url_of(card.image),
         "path": card.path,
         "proposal": card.proposal,
         "score": float(card.score),
@@ -257,7 +264,7 @@ def _card(card: Card, classes: list[str]) -> dict[str, Any]:
         "by": card.by,
         "agree": card.agree,
         "said": card.said,
-        "like": _url(card.like) if card.like else "",
+        "like": url_of(card.like) if card.like else "",
     }
 
 

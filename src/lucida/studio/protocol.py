@@ -77,6 +77,14 @@ class Review(Protocol):
     @property
     def question(self) -> str: ...
     @property
+    def unit(self) -> str:
+        """What is reviewed, in the plural: "labels", or texts such as "captions"."""
+
+    @property
+    def asked(self) -> str:
+        """The question in words that a text answers; "" where there is none."""
+
+    @property
     def classes(self) -> Sequence[str]: ...
     @property
     def phase(self) -> Phase: ...
@@ -100,6 +108,74 @@ class Review(Protocol):
 
     def status(self) -> Status:
         """Return where the review stands."""
+
+    def image(self, image: str, /) -> tuple[bytes, str]:
+        """Return the bytes of an image and their media type, as a browser can show them."""
+
+
+class ObjectCard(Protocol):
+    """One object or one image to be judged; see `lucida.review.objects.cards.ObjectCard`."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def image(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def unit(self) -> Shape | None: ...
+    @property
+    def others(self) -> Sequence[Shape]: ...
+    @property
+    def hints(self) -> Sequence[Shape]: ...
+
+
+class Shape(Protocol):
+    """An object in an image; see `lucida.review.objects.cards.Shape` and `lucida.review.objects.units.Unit`."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+class ObjectReview(Protocol):
+    """One review of the objects of a run: is each right, then what was missed? Answers are on disk at once."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def classes(self) -> Sequence[str]: ...
+    @property
+    def phase(self) -> Literal["check", "missed", "done"]: ...
+    def next(self) -> ObjectCard | None:
+        """Return what is asked now, the same until it is answered."""
+
+    def upcoming(self, k: int, /) -> Sequence[ObjectCard]:
+        """Return up to k cards that come next if nothing changes."""
+
+    def answer(
+        self, id: str, verdict: Verdict, label: str | None = None, box: tuple[float, ...] | None = None, /
+    ) -> None:
+        """Take one answer on an object."""
+
+    def look(self, image: str, missed: Sequence[tuple[str, Sequence[float]]] | None, /) -> None:
+        """Take what was missed in an image; None where it cannot be decided."""
+
+    def undo(self) -> ObjectCard | None:
+        """Take back the last answer of this stage and return its card; None when there is none."""
+
+    def freeze(self) -> None:
+        """Do nothing: objects are not taught."""
+
+    def stop(self) -> object:
+        """End this stage; whatever is proven by then is kept."""
+
+    def status(self) -> Any:
+        """Return where the review stands, a dataclass; see `lucida.review.objects.cards.ObjectStatus`."""
 
     def image(self, image: str, /) -> tuple[bytes, str]:
         """Return the bytes of an image and their media type, as a browser can show them."""

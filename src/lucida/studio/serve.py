@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lucida.errors import InputError
-from lucida.studio.desk import Desk
+from lucida.studio.objects_desk import desk_of
 
 if TYPE_CHECKING:
-    from lucida.studio.protocol import Differences, Review
+    from lucida.studio.desk import Desk
+    from lucida.studio.protocol import Differences, ObjectReview, Review
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
@@ -26,7 +27,7 @@ _only_one = threading.Lock()
 
 
 def serve_review(
-    review: Review,
+    review: Review | ObjectReview,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -54,7 +55,7 @@ def serve_review(
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
     with _alone():
-        _serve(Desk(review, answers=answers), differences, training, host, port, open_browser, on_url)
+        _serve(desk_of(review, answers), differences, training, host, port, open_browser, on_url)
 
 
 def serve_differences(

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lucida.catalog import Catalog
     from lucida.review.certificate import Certificate
     from lucida.review.compare import Compared
+    from lucida.review.objects.certificate import ObjectsCertificate
+    from lucida.review.objects.terms import ObjectTerms
     from lucida.review.plan import Quote
 
 
@@ -31,7 +34,7 @@ class StudioClosed:
 class ReviewResult:
     """The end of a review: what is proven, and where the certificate lies."""
 
-    certificate: Certificate
+    certificate: Certificate | ObjectsCertificate
     path: Path
 
     def to_json(self) -> dict[str, Any]:
@@ -73,29 +76,33 @@ def review(
     sign: Path | None = None,
     reviewer: str | None = None,
     seed: int | None = None,
+    max_missed: float = 0.1,
     port: int = 0,
     no_browser: bool = False,
     catalog: Path | None = None,
 ) -> ReviewResult | ReviewPaused | Quote:
-    """Teach and check labels until a promise on the rest is proven.
+    """Teach and check labels until a promise on the rest is proven; check texts, boxes and masks likewise.
 
     A page opens in the browser: first it asks the images whose answers teach most, then it checks. Stop whenever
-    you like: whatever is proven by then is kept, and the same command goes on from there.
+    you like: whatever is proven by then is kept, and the same command goes on from there. Captions, answers and
+    readings are checked without teaching. Boxes and masks are checked one by one, then whole images are looked at for
+    what was missed; the certificate bounds both. What is reviewed follows from the run of `lucida label`.
 
     Args:
         max_error: At most this share of the kept labels may be wrong, between 0 and 1.
         confidence: With this confidence, between 0 and 1.
         question: The question to review; the latest by default.
         per_class: Prove it for every predicted class.
-        max_reviews: Check at most so many images; teaching is not counted.
+        max_reviews: Check at most so many images, or boxes and then images; teaching is not counted.
         worth: How many reviews one unaccepted image is worth.
         reviewer_error: A bound on the share of wrong labels that the reviewer overlooks.
-        answers: A CSV with the columns path,label answers instead of a person.
+        answers: A CSV with the columns path,label answers instead of a person; for boxes a COCO file of the true ones.
         teach: Teach with so many answers before checking; 0 skips the phase. With --answers the default is 0.
         plan: Only say what it is expected to take.
         sign: Sign the certificate with this Ed25519 private key (PEM).
         reviewer: The name to write answers under; yours by default.
         seed: An explicit seed makes a simulation, and the certificate says so.
+        max_missed: Of boxes and masks: look at images until something is missed in at most this share of them.
         port: Port of the page; a free one by default.
         no_browser: Only print the address of the page; open no browser.
         catalog: The catalog's folder.
@@ -107,7 +114,9 @@ def review(
     from lucida.catalog import Catalog
     from lucida.errors import InputError
     from lucida.review.journal import ANSWERS_FILE
-    from lucida.review.workflow import Review, Terms
+    from lucida.review.kinds import kind_of, unit_of
+    from lucida.review.objects.terms import ObjectTerms
+    from lucida.review.workflow import Review, Terms, find_source
 
     terms = Terms(max_error, confidence, per_class, max_reviews, worth, reviewer_error)
     terms.check()
@@ -120,6 +129,13 @@ def review(
 
         load_private_key(sign)  # a bad key must not show only after hours of review
     with Catalog.open(catalog) as opened:
+        if kind_of(unit_of(opened, find_source(opened, question))) == "objects":
+            wanted = ObjectTerms(
+                max_error, confidence, per_class, max_reviews, worth, reviewer_error, max_missed=max_missed
+            )
+            wanted.check()
+            how = _How(question, answers, plan, sign, reviewer, seed, port, no_browser)
+            return _review_objects(opened, wanted, how)
         if plan:
             from lucida.review.plan import quote
 
@@ -158,12 +174,55 @@ def review(
         if certificate is None or session.certificate_path is None:
             status = session.status()
             return ReviewPaused(session.question, status.taught, status.reviews)
-        path = Path(session.certificate_path)
-        if sign is not None:
-            from lucida.review.signing import sign as sign_certificate
+        return _signed(ReviewResult(certificate, Path(session.certificate_path)), sign)
 
-            sign_certificate(path, sign)
-        return ReviewResult(certificate, path)
+
+@dataclass(frozen=True)
+class _How:
+    """How a review of objects is made; the options of `review` beside its terms."""
+
+    question: str | None
+    answers: Path | None
+    plan: bool
+    sign: Path | None
+    reviewer: str | None
+    seed: int | None
+    port: int
+    no_browser: bool
+
+
+def _review_objects(catalog: Catalog, terms: ObjectTerms, how: _How) -> ReviewResult | ReviewPaused | Quote:
+    from lucida.review.journal import ANSWERS_FILE
+    from lucida.review.objects.workflow import ObjectReview
+
+    if how.plan:
+        from lucida.review.plan import quote_objects
+
+        return quote_objects(catalog, how.question, terms)
+    reviewer = how.reviewer or (ANSWERS_FILE if how.answers is not None else None)
+    if how.answers is not None:
+        from lucida.review.objects.truth import answer_all, read_truth
+
+        truth = read_truth(how.answers, catalog)
+        session = ObjectReview.open(catalog, question=how.question, terms=terms, seed=how.seed, reviewer=reviewer)
+        answer_all(session, truth)
+    else:
+        from lucida.studio import serve_review
+
+        session = ObjectReview.open(catalog, question=how.question, terms=terms, seed=how.seed, reviewer=reviewer)
+        serve_review(session, port=how.port, open_browser=not how.no_browser)
+    if session.certificate is None:
+        status = session.status()
+        return ReviewPaused(session.question, 0, status.reviews + status.looked)
+    return _signed(ReviewResult(session.certificate, session.path), how.sign)
+
+
+def _signed(result: ReviewResult, key: Path | None) -> ReviewResult:
+    if key is not None:
+        from lucida.review.signing import sign
+
+        sign(result.path, key)
+    return result
 
 
 def compare(
@@ -221,7 +280,7 @@ def compare(
 def studio(
     *, model: str = "embedded", port: int = 0, no_browser: bool = False, catalog: Path | None = None
 ) -> StudioClosed:
-    """Open the pages of a catalog: search, its training runs, and where its label runs differ.
+    """Open the pages of a catalog: search, its images and what was said of them, training, where label runs differ.
 
     A training that is under way is followed while it goes. To teach and check labels, call `lucida review`: it opens
     a page of its own, whose promise is part of the call.

@@ -241,7 +241,7 @@ def test_what_makes_no_sense_is_refused(world: Any) -> None:
     assert card is not None
     for box in ((1, 1, 1, 9), (float("nan"), 1, 5, 5), (30, 30, 40, 40), (1, 2, 3)):
         with pytest.raises(InputError, match="no box"):
-            review.answer(card.id, "wrong", "cell", box)  # type: ignore[arg-type]
+            review.answer(card.id, "wrong", "cell", box)
     with pytest.raises(InputError, match="class"):
         review.answer(card.id, "wrong", " \n ")
     with pytest.raises(InputError, match="not asked"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lucida.review.journal import spoken
@@ -37,14 +38,14 @@ class Finding:
                     session.undo()
         self._known = self._answers_elsewhere()
 
-    def answer(self, id: str, verdict: Verdict, label: str | None, box: Box | None) -> None:
+    def answer(self, id: str, verdict: Verdict, label: str | None, drawn: Sequence[float] | None) -> None:
         """Write one answer down, then count it; a correction that corrects nothing is "right"."""
-        unit = self.units[id]
-        if verdict == "wrong" and (label is not None or box is not None):
+        unit, box = self.units[id], None
+        if verdict == "wrong" and (label is not None or drawn is not None):
             label = unit.label if label is None else checked_label(label)
-            if box is not None:
+            if drawn is not None:
                 record = self.catalog.images.get(unit.image)
-                box = checked_box(box, record.width, record.height)
+                box = checked_box(drawn, record.width, record.height)
                 box = None if box == unit.box else box
             if label == unit.label and box is None:
                 verdict = "right"

@@ -26,6 +26,7 @@ from lucida.review.objects.certificate import (
 from lucida.review.objects.found import Finding
 from lucida.review.objects.journal import MISSED, Drawn, Entry, ObjectJournal
 from lucida.review.objects.missed import Looks
+from lucida.review.objects.overlap import OVERLAP, overlaps
 from lucida.review.objects.terms import ObjectTerms
 from lucida.review.objects.units import (
     Unit,
@@ -45,10 +46,10 @@ if TYPE_CHECKING:
 
     from lucida.catalog import Catalog, Run
     from lucida.review.cards import Verdict
-    from lucida.review.objects.units import Box
 
 IMAGES = "images.parquet"
 SETTLED = "found.json"  # there once the first stage has ended; nothing of it changes from then on
+HINTS = 20  # objects of the model that are offered as what may be missing in an image
 MOST = 1000  # objects that a person may add to one image
 
 
@@ -252,10 +253,15 @@ class ObjectReview:
             stand = self._standing.get(image, [])
             others = tuple(self._standing_shape(name, said) for name, said in stand)
             names = {name for name, _ in stand}
-            hints = tuple(_shape(one) for one in inside if one.id not in names and not self._refused(one.id))
+            open_ = [one for one in inside if one.id not in names and not self._refused(one.id)]
+            hints = tuple(_shape(one) for one in _likely(open_, [shape.box for shape in others]))
         record = self.catalog.images.get(image)
         size, path = (record.width, record.height), self.catalog.images.name(image)
         return ObjectCard(id, image, path, *size, self.phase, unit, others, hints)
+
+    def inside(self, image: str) -> list[Unit]:
+        """Return the objects under review in one image."""
+        return self._inside.get(image, [])
 
     def _standing_shape(self, name: str, said: str) -> Shape:
         values, unit = read_statement(said), self.units[name]
@@ -267,7 +273,7 @@ class ObjectReview:
 
     # ---- answering ------------------------------------------------------------------------------------------------
 
-    def answer(self, id: str, verdict: Verdict, label: str | None = None, box: Box | None = None) -> None:
+    def answer(self, id: str, verdict: Verdict, label: str | None = None, box: Sequence[float] | None = None) -> None:
         """Take one answer on an object; it is in the catalog before this returns.
 
         Args:
@@ -465,6 +471,16 @@ class ObjectReview:
     def image(self, image: str) -> tuple[bytes, str]:
         """Return the bytes of an image and their media type, as a browser can show them."""
         return browser_image(self.catalog, image)
+
+
+def _likely(units: Sequence[Unit], stand: Sequence[Sequence[float]]) -> list[Unit]:
+    """Return the surest of some objects that lie apart from what stands and from each other: few enough to be seen."""
+    chosen: list[Unit] = []
+    for unit in sorted(units, key=lambda unit: -unit.score):
+        taken = [*stand, *(one.box for one in chosen)]
+        if len(chosen) < HINTS and (not taken or overlaps([unit.box], taken).max() < OVERLAP):
+            chosen.append(unit)
+    return chosen
 
 
 def _shape(unit: Unit) -> Shape:

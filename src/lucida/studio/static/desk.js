@@ -49,11 +49,14 @@ export class Desk {
     const body = { key: `${this.name}-${++this.count}`, turn };
     if (act.kind === "undo" || act.kind === "pause") return { ...body, kind: act.kind };
     if (act.kind === "freeze") return phase === "teach" ? { ...body, kind: "freeze" } : null;
-    if (act.kind === "stop") return phase === "check" ? { ...body, kind: "stop" } : null;
+    if (act.kind === "stop") return phase === "teach" ? null : { ...body, kind: "stop" };
     if (!card) return null;
+    // What was drawn was drawn on one image: it is never meant for another.
+    if (act.kind === "answer") return act.card === card ? { ...body, kind: "answer", image: card.id, ...act.body } : null;
     const shown = { ...body, kind: "answer", image: card.image, proposal: card.proposal };
     if (act.kind === "unsure") return { ...shown, verdict: "unsure" };
     if (act.kind === "none") return { ...shown, verdict: "wrong", label: null };
+    if (act.kind === "text") return { ...shown, verdict: "wrong", text: act.text };
     const label = act.kind === "choose" ? card.choices[act.index]?.[0] : act.label;
     if (act.kind === "accept" || label === card.proposal) return { ...shown, verdict: "right" };
     return label === undefined ? null : { ...shown, verdict: "wrong", label };

@@ -55,6 +55,29 @@ export function showKeys(rows) {
   );
 }
 
+// Write what is right instead of a text; Ctrl or Cmd with Enter saves, as does Enter where the text has one line.
+export function editText(text, pick) {
+  const long = text.length > 120 || text.includes("\n");
+  const field = h("textarea", { rows: long ? 8 : 3, maxlength: "20000", "aria-label": say("text.title") });
+  field.value = text;
+  const save = h("button", { type: "button", class: "primary" }, say("text.save"));
+  const buttons = h("div", { class: "buttons" }, h("button", { value: "", class: "plain" }, say("review.cancel")), save);
+  const dialog = open("edit", say("text.title"), field, buttons);
+  const done = () => {
+    if (!field.value.trim()) return;
+    dialog.close();
+    pick(field.value.trim());
+  };
+  save.addEventListener("click", done);
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.shiftKey || (long && !event.ctrlKey && !event.metaKey)) return;
+    event.preventDefault();
+    done();
+  });
+  field.focus();
+  field.setSelectionRange(0, text.length);
+}
+
 // Names that begin with what is typed come first, then those that contain it.
 export function matching(classes, typed) {
   const fold = (text) => text.normalize("NFKC").toLowerCase();

@@ -18,7 +18,7 @@ function content(view) {
   return away("paused.title", h("p", { class: "claim" }, say("paused.text")));
 }
 
-function away(key, what) {
+export function away(key, what) {
   return [title(say(key)), what, h("p", { class: "soft" }, say("paused.close"))];
 }
 
@@ -26,7 +26,7 @@ function title(text) {
   return h("h1", { tabindex: "-1" }, text);
 }
 
-function done({ status }) {
+function done({ status, unit }) {
   const { kept, total } = status;
   const promise = say("done.promise", {
     kept: number(kept), bound: bound(status.bound), confidence: percent(status.confidence),
@@ -41,7 +41,7 @@ function done({ status }) {
   return [
     steps("done"),
     title(kept ? say("done.title", { kept: number(kept) }) : say("done.title_none")),
-    h("p", { class: "claim" }, kept ? promise : say("done.none")),
+    h("p", { class: "claim" }, kept ? promise : say(unit === "labels" ? "done.none" : "done.none_other")),
     h("p", { class: "soft" }, reason.startsWith("done.") ? status.reason : reason),
     h("div", { class: "sum" }, facts(tiles), proven(status)),
     h("h2", {}, say("done.next")),
@@ -51,7 +51,7 @@ function done({ status }) {
   ];
 }
 
-function command(text, line) {
+export function command(text, line) {
   const button = h("button", { type: "button", class: "quiet" }, say("done.copy"));
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(line);

@@ -5,17 +5,18 @@ import { bound, number, percent, say } from "/static/words.js";
 
 const STEPS = ["teach", "check", "done"];
 
-export function steps(phase) {
-  const now = STEPS.indexOf(phase);
+// names: the phases in their order, and the words for each.
+export function steps(phase, names = STEPS, word = (name) => say(`steps.${name}`)) {
+  const now = names.indexOf(phase);
   return h(
     "ol",
     { class: "steps" },
-    ...STEPS.map((name, i) =>
+    ...names.map((name, i) =>
       h(
         "li",
         { class: i < now ? "past" : i === now ? "now" : "", "aria-current": i === now ? "step" : null },
         h("span", { class: i < now ? "mark tick" : "mark", "aria-hidden": "true" }, i < now ? "" : String(i + 1)),
-        say(`steps.${name}`),
+        word(name),
       ),
     ),
   );
@@ -26,18 +27,19 @@ export function drawPanel(panel, view, ask) {
   const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.name : null;
   const left = view.left === null ? null : h("p", { class: "promise" }, say("handed.left", { count: view.left }));
   const what = h("p", { class: "what" }, say(`${view.phase}.what`));
-  panel.replaceChildren(...[steps(view.phase), left, what, ...body, pause(view, ask)].filter(Boolean));
+  const names = view.unit === "labels" ? STEPS : STEPS.slice(1); // texts are not taught
+  panel.replaceChildren(...[steps(view.phase, names), left, what, ...body, pause(view, ask)].filter(Boolean));
   if (focused) panel.querySelector(`[data-name="${focused}"]`)?.focus();
 }
 
-function pause({ left }, ask) {
+export function pause({ left }, ask) {
   const text = say(left === null ? "review.pause" : "handed.skip");
   const button = keyButton({ text, key: "P", onclick: ask.pause, className: "quiet" });
   button.dataset.name = "pause";
   return h("div", { class: "pause" }, button, left === null ? h("span", { class: "soft" }, say("review.pause_hint")) : null);
 }
 
-function big(value, text) {
+export function big(value, text) {
   return h("p", { class: "big" }, h("strong", {}, value), h("span", {}, text));
 }
 
@@ -88,7 +90,7 @@ function check({ status, card, left }, ask) {
 }
 
 // What is proven by now, in a sentence.
-function standing(status) {
+export function standing(status) {
   if (status.kept) return say("check.promise", { bound: bound(status.bound), confidence: percent(status.confidence) });
   const needed = atLeast(status);
   if (status.reviews < needed) return say("check.nothing", { needed: number(needed) });
@@ -112,7 +114,7 @@ export function proven(status) {
   });
 }
 
-function figure(caption, options) {
+export function figure(caption, options) {
   return h("figure", { class: "curve" }, h("figcaption", {}, caption), chart(options));
 }
 

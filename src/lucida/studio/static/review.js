@@ -1,25 +1,29 @@
 // The review page: wires the desk, the screen and the keys together.
 import { Desk } from "/static/desk.js";
-import { anyOpen, closeAll, confirm, searchClass, showKeys } from "/static/dialogs.js";
+import { anyOpen, closeAll, confirm, editText, searchClass, showKeys } from "/static/dialogs.js";
+import { ObjectScreen } from "/static/objects.js";
 import { Screen } from "/static/screen.js";
-import { loadWords, number, readJson, say } from "/static/words.js";
+import { loadWords, number, readJson, say, setUnit } from "/static/words.js";
 
 const NOTE = 4000; // ms a note stays
 
 export function openReview(root) {
   loadWords(readJson("lucida-words"));
   const view = readJson("lucida-view");
+  setUnit(view.unit);
   let note = 0;
 
   const act = (what) => desk.press(what);
   const ask = {
     search: () => {
       if (!desk.view.card || desk.state === "lost" || desk.state === "slow") return;
-      const known = desk.view.card.choices.map(([label]) => label);
+      const { card } = desk.view;
+      if (screen.texts) return editText(card.proposal, (text) => act({ kind: "text", text }));
+      const known = screen.known(card);
       const coming = fetch("/api/review/classes").then((response) => (response.ok ? response.json() : known), () => known);
-      searchClass(coming, (label) => act({ kind: "label", label }));
+      searchClass(coming, (label) => screen.choose(label));
     },
-    help: () => showKeys(keyTable(desk.view.phase)),
+    help: () => showKeys((screen.keyTable ?? keyTable)(desk.view.phase)),
     pause: () => act({ kind: "pause" }),
     freeze: async () => {
       const yes = say("teach.freeze");
@@ -28,6 +32,7 @@ export function openReview(root) {
     stop: async () => {
       if (desk.view.left !== null) return;
       if (!desk.view.card) return act({ kind: "stop" });
+      if (screen.stopping) return (await confirm(screen.stopping(desk.view))) && act({ kind: "stop" });
       const { kept, total } = desk.view.status;
       const values = { kept: number(kept), total: number(total) };
       const [title, text, yes] = kept
@@ -37,7 +42,7 @@ export function openReview(root) {
       if (await confirm(asked)) act({ kind: "stop" });
     },
   };
-  const screen = new Screen(root, act, ask);
+  const screen = new (view.kind === "objects" ? ObjectScreen : Screen)(root, act, ask, view);
   const desk = new Desk(view, {
     show: (next, mine) => {
       // What was asked over another image, or in another phase, is not asked any more.
@@ -71,7 +76,7 @@ export function openReview(root) {
 }
 
 function listen(desk, screen, act, ask) {
-  const named = {
+  const usual = {
     Enter: () => (desk.view.card ? act({ kind: "accept" }) : desk.view.phase === "teach" ? ask.freeze() : ask.stop()),
     " ": () => act({ kind: "accept" }),
     Backspace: () => act({ kind: "undo" }),
@@ -87,6 +92,7 @@ function listen(desk, screen, act, ask) {
     s: () => desk.view.phase === "check" && ask.stop(),
     p: ask.pause,
   };
+  const named = { ...usual, ...screen.keys?.(usual) };
   window.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || desk.over) return;
     // A key that has closed a dialog was meant for the dialog.
@@ -94,7 +100,7 @@ function listen(desk, screen, act, ask) {
     const key = keyOf(event);
     // Enter and space on a button that was reached with the keyboard press that button.
     if ((key === "Enter" || key === " ") && event.target.closest?.("button, a, summary")) return;
-    const run = /^[1-9]$/.test(key) ? () => act({ kind: "choose", index: Number(key) - 1 }) : named[key];
+    const run = /^[1-9]$/.test(key) ? () => screen.digit(Number(key) - 1) : named[key];
     if (!run) return;
     event.preventDefault();
     // A key held down repeats by itself; an answer is meant once.

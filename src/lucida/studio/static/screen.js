@@ -10,9 +10,11 @@ const TINY = 48; // pixels: below, an image is shown in squares, since blurring 
 const PATIENCE = 120; // ms until the page says that it loads an image
 
 export class Screen {
-  // act: what to call when a button is pressed; ask: { search, help, freeze, stop }
-  constructor(root, act, ask) {
+  // act: what to call when a button is pressed; ask: { search, help, freeze, stop }; view: the first one
+  constructor(root, act, ask, view) {
     this.root = root;
+    this.texts = view.unit !== "labels";
+    root.classList.toggle("texts", this.texts);
     this.act = act;
     this.ask = ask;
     this.held = [];
@@ -21,6 +23,7 @@ export class Screen {
     this.like = h("div", { class: "like" });
     this.path = h("figcaption", { class: "path" });
     this.other = h("p", { class: "path other" }, say("review.other_image"));
+    this.asks = h("p", { class: "asks" });
     this.label = h("h1", { class: "label", id: "proposal" });
     this.score = h("span", { class: "score" });
     this.meter = h("i");
@@ -45,7 +48,7 @@ export class Screen {
     return h(
       "div",
       { class: "question" },
-      h("p", { class: "asks" }, say("review.asks")),
+      this.asks,
       h("div", { class: "line" }, this.label, this.score, h("span", { class: "meter", "aria-hidden": "true" }, this.meter)),
       this.reason,
     );
@@ -54,8 +57,13 @@ export class Screen {
   answers() {
     const { act, ask } = this;
     const more = [
-      keyButton({ text: say("review.other"), name: say("review.other_hint"), key: "/", onclick: ask.search }),
-      keyButton({ text: say("review.none"), key: "X", onclick: () => act({ kind: "none" }) }),
+      this.texts
+        ? keyButton({ text: say("text.edit"), name: say("text.edit_hint"), key: "/", onclick: ask.search })
+        : keyButton({ text: say("review.other"), name: say("review.other_hint"), key: "/", onclick: ask.search }),
+      keyButton({
+        text: say(this.texts ? "text.wrong" : "review.none"), name: this.texts ? say("text.wrong_hint") : undefined,
+        key: "X", onclick: () => act({ kind: "none" }),
+      }),
       keyButton({ text: say("review.unsure"), key: "U", shortcut: "U 0", onclick: () => act({ kind: "unsure" }) }),
       h("span", { class: "gap" }),
       this.undo,
@@ -83,7 +91,7 @@ export class Screen {
   async show(view) {
     if (view.ended || view.phase === "done") {
       this.root.className = "board over";
-      drawEnd(this.root, view);
+      this.drawEnd(view);
       return painted();
     }
     const { card } = view;
@@ -91,15 +99,28 @@ export class Screen {
     const like = card?.like ? prepare(card.like) : null;
     const [good, both] = await this.wait(Promise.all([entry?.ready ?? true, like?.ready ?? false]));
     this.root.dataset.phase = view.phase;
+    this.asks.textContent = this.questionOf(view);
     if (card) this.drawCard(card, entry, good);
     else this.drawNothing(view);
     this.drawLike(both ? like.picture : null);
     this.drawUndo(view.undo);
-    drawPanel(this.panel, view, this.ask);
+    this.drawPanel(view);
     this.held = [this.now, card?.url, card?.like].filter(Boolean); // the one before stays at hand for an undo
     this.now = card?.url;
     await painted();
     this.root.dataset.turn = view.turn;
+  }
+
+  questionOf(view) {
+    return view.asked || say("review.asks");
+  }
+
+  drawPanel(view) {
+    drawPanel(this.panel, view, this.ask);
+  }
+
+  drawEnd(view) {
+    drawEnd(this.root, view);
   }
 
   // Fetch the images that come next.
@@ -124,6 +145,8 @@ export class Screen {
     this.path.textContent = short(card.path);
     this.path.title = card.path;
     this.label.textContent = card.proposal;
+    // A text of which the model did not say how sure it is has the score 0.
+    this.root.classList.toggle("unscored", this.texts && card.score === 0);
     this.score.textContent = say("review.score", { score: sure(card.score) });
     this.meter.style.width = percent(card.score, 1).replace(",", ".");
     this.drawReason(card);
@@ -144,7 +167,7 @@ export class Screen {
 
   // Why the model says so, and how many agree. One that argues for another label says which, and whose words it is.
   drawReason({ reason, by, agree, said }) {
-    const parts = [];
+    const parts = this.root.classList.contains("unscored") ? [say("text.no_score")] : [];
     if (agree) parts.push(say("review.agree", { k: number(agree[0]), n: number(agree[1]) }));
     const words = { by: by || say("review.the_model"), label: said, reason };
     if (reason) parts.push(said ? say("review.said", words) : by ? say("review.reason_by", words) : reason);
@@ -173,6 +196,19 @@ export class Screen {
     const unsure = undo?.verdict === "unsure";
     const key = !undo ? "review.undo" : unsure ? "review.undo_unsure" : undo.label ? "review.undo_label" : "review.undo_none";
     this.undo.querySelector(".text").textContent = say(key, { label: undo?.label });
+  }
+
+  // What a number key does; a class that was searched for; the classes known without asking.
+  digit(index) {
+    this.act({ kind: "choose", index });
+  }
+
+  choose(label) {
+    this.act({ kind: "label", label });
+  }
+
+  known(card) {
+    return card.choices.map(([label]) => label);
   }
 
   enlarge(on = !this.root.classList.contains("large")) {

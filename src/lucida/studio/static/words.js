@@ -2,6 +2,7 @@
 
 let table = {};
 let tag = "en";
+let units = ""; // what is reviewed, in the plural: fills {units} wherever it stands
 
 export function readJson(id) {
   return JSON.parse(document.getElementById(id).textContent);
@@ -12,10 +13,14 @@ export function loadWords({ language, table: words }) {
   tag = language;
 }
 
+export function setUnit(unit) {
+  units = table[`unit.${unit}`] ?? unit;
+}
+
 // The text of a key with its {placeholders} filled in; `key_one` is used where count is 1.
 export function say(key, values = {}) {
   const text = (values.count === 1 && table[`${key}_one`]) || table[key] || key;
-  return text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
+  return text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : name === "units" ? units : all));
 }
 
 export function number(n) {
