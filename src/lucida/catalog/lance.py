@@ -17,12 +17,11 @@ import numpy as np
 from lucida.errors import CatalogError
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
 
-# Eight bits a number tell neighbours apart but for the last few; so many times k are compared exactly.
-REFINE: Final = 5
-PROBES: Final = 20
 # Look-ups by number up to here; one pass over the table beyond.
 FEW: Final = 20_000
+ROWS: Final = 8192  # a block
 
 
 def add(folder: Path, key: str, numbers: Sequence[int], values: Array) -> None:
@@ -43,7 +42,7 @@ def add(folder: Path, key: str, numbers: Sequence[int], values: Array) -> None:
         [pa.array(numbers, pa.int64()), pa.FixedSizeListArray.from_arrays(flat, dimensions)], schema=schema
     )
     with _errors(folder):
-        table = _database(folder).create_table(_name(key), schema=schema, exist_ok=True)
+        table = _database(folder).create_table(table_name(key), schema=schema, exist_ok=True)
         table.merge_insert("image").when_not_matched_insert_all().execute(data)
 
 
@@ -63,42 +62,51 @@ def read(folder: Path, key: str, numbers: Sequence[int]) -> Iterator[tuple[Seque
                 yield batch["image"].to_pylist(), values
 
 
-def search(folder: Path, key: str, unit: Array, k: int) -> list[tuple[int, float]]:
-    """Return image numbers and cosine similarities of the nearest vectors, by the index if there is one."""
-    table = _open(folder, key)
-    if table is None:
-        return []
-    with _errors(folder):
-        query = table.search(unit, vector_column_name="vector").distance_type("cosine")
-        query = query.nprobes(PROBES).refine_factor(REFINE).select(["image", "_distance"]).limit(k)
-        rows = query.to_arrow()
-    return [
-        (image, 1.0 - distance)
-        for image, distance in zip(rows["image"].to_pylist(), rows["_distance"].to_pylist(), strict=True)
-    ]
-
-
-def index(folder: Path, key: str, *, most_unindexed: int = 0) -> None:
-    """Make the index of a table, or bring it up to date, and drop what older versions left behind.
+def blocks(folder: Path, key: str, leaving: Ints | None = None) -> Iterator[tuple[Ints, Array]]:
+    """Yield image numbers and vectors, float32 (n, d), of all but some images, a bounded block at a time.
 
     Args:
         folder: The folder of all tables.
         key: Model and revision.
-        most_unindexed: Leave an index as it is while no more rows than this are not in it.
+        leaving: Image numbers to leave out, int64, ascending; None for none.
     """
     table = _open(folder, key)
     if table is None:
         return
-    from lancedb.index import IvfSq
-
     with _errors(folder):
-        made = list(table.list_indices())
-        if made and table.index_stats(made[0].name).num_unindexed_rows <= most_unindexed and most_unindexed:
-            return
-        if not made:
-            partitions = max(1, round(table.count_rows() ** 0.5))
-            table.create_index("vector", config=IvfSq(distance_type="cosine", num_partitions=partitions))
-        table.optimize(cleanup_older_than=timedelta(days=1))
+        for batch in table.search().select(["image", "vector"]).to_batches(batch_size=ROWS):
+            numbers = np.asarray(batch["image"].to_numpy(), np.int64)
+            values = batch["vector"].flatten().to_numpy().reshape(len(batch), -1)
+            if leaving is not None and len(leaving):
+                at = np.minimum(np.searchsorted(leaving, numbers), len(leaving) - 1)
+                kept = leaving[at] != numbers
+                numbers, values = numbers[kept], values[kept]
+            yield numbers, values
+
+
+def images(folder: Path, key: str) -> Ints:
+    """Return the numbers of all images in a table, in any order."""
+    table = _open(folder, key)
+    if table is None:
+        return np.zeros(0, np.int64)
+    with _errors(folder):
+        return np.asarray(table.search().select(["image"]).to_arrow()["image"].to_numpy(), np.int64)
+
+
+def stamp(folder: Path, key: str) -> int:
+    """Return what changes whenever a process adds to a table; 0 where there is none. It reads no data."""
+    try:
+        return (folder / f"{table_name(key)}.lance" / "_versions").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def tidy(folder: Path, key: str) -> None:
+    """Join what was added piece by piece, and drop what older versions left behind."""
+    table = _open(folder, key)
+    if table is not None:
+        with _errors(folder):
+            table.optimize(cleanup_older_than=timedelta(days=1))
 
 
 def _database(folder: Path) -> Any:
@@ -109,13 +117,14 @@ def _database(folder: Path) -> Any:
 
 def _open(folder: Path, key: str) -> Any | None:
     """Open a table anew each time: a handle would not see what other processes added since."""
-    if not (folder / f"{_name(key)}.lance").exists():
+    if not (folder / f"{table_name(key)}.lance").exists():
         return None
     with _errors(folder):
-        return _database(folder).open_table(_name(key))
+        return _database(folder).open_table(table_name(key))
 
 
-def _name(key: str) -> str:
+def table_name(key: str) -> str:
+    """Return the name of a key's table."""
     return f"{re.sub(r'[^A-Za-z0-9]+', '_', key)[:40]}_{hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select
 
 from lucida.catalog.images import numbers as image_numbers
+from lucida.catalog.large import Large
 from lucida.catalog.nearest import among_only, best, compared
 from lucida.catalog.schema import images, vector_keys, vectors
 from lucida.catalog.store import Store, chunks, insert_ignoring, pairs
@@ -26,10 +27,6 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 BULK: Final = 4096
 # Below this, an exact search in memory is as fast as any index and misses nothing.
 EXACT: Final = 200_000
-# Vectors that may wait for the index; they are found meanwhile, by a look at each.
-UNINDEXED: Final = 20_000
-# How many times more an index is asked for where only parts of the vectors are compared.
-AGAIN: Final = 20
 
 
 class Vectors:
@@ -39,6 +36,8 @@ class Vectors:
         self._store = store
         self._folder = folder
         self._pending: dict[str, int] = {}
+        self._grown: set[str] = set()
+        self._large = Large(folder)
         self._unit: tuple[tuple[str, tuple[slice, ...]], list[str], Array] | None = None
 
     def add(self, key: str, ids: Sequence[str], values: Array) -> int:
@@ -166,31 +165,39 @@ class Vectors:
         """
         with self._store.read() as connection:
             number, dimensions = self._key(connection, key)
-            total = int(connection.execute(_count(number)).scalar_one())
         vector = np.asarray(query, np.float32)
         if vector.shape != (dimensions,):
             raise InputError("The query does not fit the vectors.", expected=f"shape ({dimensions},)",
                              got=str(vector.shape), hint=f"embed the query with {key}")  # fmt: skip
         unit = compared(vector[None], parts)[0]
-        if total <= EXACT:
+        if not self._is_large(key):
             ids, rows = self._normalised(key, tuple(parts))
             return best(ids, among_only(ids, rows @ unit, among), k)
-        if among is not None and len(among) <= EXACT:
+        if among is None:
+            return self._search_large(key, number, unit, tuple(parts), k)
+        if len(among) <= EXACT:
             return self._scan(key, unit, among, parts, k)
-        # An index compares whole vectors, and knows of no choice: so many more are taken, and compared again.
-        wanted = k if among is None else min(total, 4 * k * -(-total // max(len(among), 1)))
-        found = self._search_lance(key, number, vector, wanted * (AGAIN if parts else 1))
-        chosen = None if among is None else set(among)
-        left = [id for id, _ in found if chosen is None or id in chosen]
-        return self._scan(key, unit, left, parts, k) if parts else [one for one in found if one[0] in set(left)][:k]
+        # An index knows of no choice: so many more are taken.
+        chosen, wanted = set(among), 4 * k * -(-self.count(key) // len(among))
+        found = self._search_large(key, number, unit, tuple(parts), wanted)
+        return [one for one in found if one[0] in chosen][:k]
 
-    def ready(self, key: str) -> None:
-        """Make a large collection ready to be searched: moved to Lance and indexed, where much of it is not yet."""
-        if self.count(key) > EXACT:
+    def ready(self, key: str, *, parts: Sequence[slice] = ()) -> None:
+        """Make a large collection ready to be searched: moved to Lance and indexed, where much of it is not yet.
+
+        Args:
+            key: Model and revision.
+            parts: Which parts of the vectors are compared; see `search`.
+        """
+        if self._is_large(key):
             self._compact(key, BULK)
-            from lucida.catalog import lance
+            self._large.ready(key, tuple(parts))
 
-            lance.index(self._folder, key, most_unindexed=UNINDEXED)
+    def _is_large(self, key: str) -> bool:
+        # Counting takes longer than a search by index; what has grown large stays so.
+        if key not in self._grown and self.count(key) > EXACT:
+            self._grown.add(key)
+        return key in self._grown
 
     def compact(self, key: str | None = None) -> None:
         """Move all vectors that wait in SQLite to Lance, and index what is too large for an exact search.
@@ -202,10 +209,10 @@ class Vectors:
             keys = [key] if key is not None else list(connection.execute(select(vector_keys.c.key)).scalars())
         for one in keys:
             self._compact(one, 1)
-            if self.count(one) > EXACT:
-                from lucida.catalog import lance
+            from lucida.catalog import lance
 
-                lance.index(self._folder, one)
+            lance.tidy(self._folder, one)
+            self.ready(one)
 
     def _compact(self, key: str, at_least: int) -> None:
         """Move vectors to Lance, a bulk at a time. Stopped anywhere, it can be done again without harm."""
@@ -228,10 +235,10 @@ class Vectors:
             lance.add(self._folder, key, numbers, values)
             # Only now that they lie in Lance: a crash between the two leaves them in both, which reads the same.
             with self._store.write() as connection:
+                # Rows that shrink in place would each keep a page of the file to themselves.
                 for part in chunks(numbers):
-                    connection.execute(
-                        update(vectors).where(vectors.c.key == number, vectors.c.image.in_(part)).values(data=None)
-                    )
+                    connection.execute(delete(vectors).where(vectors.c.key == number, vectors.c.image.in_(part)))
+                connection.execute(insert(vectors), [{"key": number, "image": n, "data": None} for n in numbers])
 
     def _fill(self, key: str, number: int, absent: dict[int, int], out: Array, found: np.ndarray[Any, Any]) -> None:
         """Read from Lance what is no longer in SQLite; forget what Lance has lost, so that it is made again."""
@@ -275,19 +282,19 @@ class Vectors:
             scores[part] = compared(self.get(key, there[part]), parts) @ unit
         return best(there, scores, k)
 
-    def _search_lance(self, key: str, number: int, query: Array, k: int) -> list[tuple[str, float]]:
-        from lucida.catalog import lance
-
-        unit = compared(query[None], ())[0]
+    def _search_large(
+        self, key: str, number: int, unit: Array, parts: tuple[slice, ...], k: int
+    ) -> list[tuple[str, float]]:
         for asked in (k, k + CHANGED):
-            near = dict(lance.search(self._folder, key, unit, asked))
+            near = self._large.search(key, unit, parts, asked)
             exhausted = len(near) < asked
             with self._store.read() as connection:
                 waiting = select(vectors.c.image, vectors.c.data)
-                waiting = waiting.where(vectors.c.key == number, vectors.c.data.is_not(None))
-                for image, data in connection.execute(waiting):
-                    value = np.frombuffer(data, "<f4")
-                    near[image] = float(value @ unit) / max(float(np.linalg.norm(value)), 1e-12)
+                rows = connection.execute(waiting.where(vectors.c.key == number, vectors.c.data.is_not(None))).all()
+                if rows:
+                    values = np.frombuffer(b"".join(row.data for row in rows), "<f4").reshape(len(rows), -1)
+                    scores = (compared(values, parts) @ unit).tolist()
+                    near |= {row.image: score for row, score in zip(rows, scores, strict=True)}
                 named: dict[int, str] = {}
                 for part in chunks(near):
                     ids = select(images.c.number, images.c.id).where(images.c.number.in_(part), images.c.placed)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from lucida.catalog.nearest import best
+from lucida.errors import UnknownName
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,9 +65,10 @@ class Direction:
     weight: float = 1.0
 
     def top(self, k: int, among: Sequence[str] | None) -> Scored:
-        if not self.catalog.vectors.count(self.key):
-            return []
-        return self.catalog.vectors.search(self.key, self.direction, k, among=among, parts=self.parts)
+        try:
+            return self.catalog.vectors.search(self.key, self.direction, k, among=among, parts=self.parts)
+        except UnknownName:
+            return []  # none of the images could be read
 
 
 @dataclass(frozen=True)

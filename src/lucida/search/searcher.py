@@ -175,7 +175,7 @@ class Searcher:
         if missing:
             done = compute(self.catalog, self.spec, missing, output=output, precision=self._precision)
             self._unreadable |= done.skipped
-        self.catalog.vectors.ready(key)
+        self.catalog.vectors.ready(key, parts=self.spec.gives.compared if output == "embedding" else ())
         return key
 
     def _vectors(self, key: str, examples: Sequence[Example]) -> NDArray[np.float32]:
