@@ -122,16 +122,17 @@ class Annotations:
         with self._store.read() as connection:
             return [(id, label) for id, label in connection.execute(query)]
 
-    def current_objects(self, question: str) -> list[CurrentObject]:
+    def current_objects(self, question: str, *, image: str | None = None) -> list[CurrentObject]:
         """Return today's objects within images, in order of adding the images; see `lucida.catalog.objects`.
 
         That is what the latest run found, without what people called wrong, as they corrected it, and what they added.
 
         Args:
             question: What was asked.
+            image: Only those of this image.
         """
         with self._store.read() as connection:
-            return objects.current(connection, question)
+            return objects.current(connection, question, image)
 
     def questions(self) -> list[str]:
         """Return the questions that have annotations, that of the latest run first."""

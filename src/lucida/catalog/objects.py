@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from lucida.catalog import fold
 from lucida.catalog.records import CurrentObject
@@ -34,26 +34,26 @@ class _Said(NamedTuple):
         return None if self.label is None else json.dumps([self.label, self.detail.get("box")])
 
 
-def current(connection: Connection, question: str) -> list[CurrentObject]:
-    """Return today's objects of a question, in order of adding the images."""
+def current(connection: Connection, question: str, image: str | None = None) -> list[CurrentObject]:
+    """Return today's objects of a question, in order of adding the images; those of one image where it is given."""
     n = notes.c
+    about = [n.question == question]
+    if image is not None:
+        about.append(n.image == select(images.c.number).where(images.c.id == image).scalar_subquery())
     latest = (
-        select(n.image, func.max(n.run).label("run"))
-        .where(n.question == question, n.kind == "proposal")
-        .group_by(n.image)
-        .subquery()
+        select(n.image, func.max(n.run).label("run")).where(*about, n.kind == "proposal").group_by(n.image).subquery()
     )
     query = (
         select(n.image, images.c.id, n.item, n.run, n.label, n.score, n.detail)
         .join(images, images.c.number == n.image)
         .join(latest, and_(latest.c.image == n.image, latest.c.run == n.run))
-        .where(n.question == question, n.kind == "proposal", images.c.placed)
+        .where(*about, n.kind == "proposal", images.c.placed)
         .order_by(n.image, n.item)
     )
     names: dict[int, str] = pairs(connection.execute(select(runs.c.number, runs.c.id)))
     rows: Sequence[Any] = connection.execute(query).all()
     speaks = {row.image: row.run for row in rows}
-    votes, added = _answers(connection, question, speaks)
+    votes, added = _answers(connection, about, speaks)
     certified = _certified(connection, question)
     found: list[CurrentObject] = []
     for number, row in enumerate(rows):
@@ -112,13 +112,13 @@ def _object(
 
 
 def _answers(
-    connection: Connection, question: str, speaks: dict[int, int]
+    connection: Connection, wanted: Sequence[ColumnElement[bool]], speaks: dict[int, int]
 ) -> tuple[dict[Key, list[tuple[fold.Vote, _Said]]], dict[int, list[tuple[int, int, _Said]]]]:
     """Return people's answers on the objects of the runs that speak, and the objects that people added."""
     n = notes.c
     query = (
         select(n.image, n.item, n.run, n.actor, n.sequence, n.kind, n.label, n.verdict, n.undoes, n.detail, n.time)
-        .where(n.question == question, n.kind.in_(("answer", "undo")), n.item > 0)
+        .where(*wanted, n.kind.in_(("answer", "undo")), n.item > 0)
         .order_by(n.image, n.item, n.time, n.sequence)
     )
     rows: Sequence[Any] = connection.execute(query).all()

@@ -17,12 +17,13 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from lucida.errors import LucidaError
-from lucida.studio import compare_page, frame, review_page, search_page, train_page
+from lucida.studio import compare_page, frame, look_page, review_page, search_page, train_page
 from lucida.studio.desk import Act, Desk
 
 if TYPE_CHECKING:
     from nicegui.page import page as NicePage  # noqa: N812
 
+    from lucida.studio.looking import Looking
     from lucida.studio.protocol import Differences
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
@@ -46,6 +47,7 @@ class Site:
         differences: Where two label runs differ; None where there are no two.
         training: The training runs of the catalog; None where only a review or differences are shown.
         searching: Searches of the catalog; None where only a review or differences are shown.
+        looking: Looks at its images one by one; None where only a review or differences are shown.
     """
 
     desk: Desk | None
@@ -53,15 +55,13 @@ class Site:
     differences: Differences | None = None
     training: Training | None = None
     searching: Searching | None = None
+    looking: Looking | None = None
 
     @property
     def only_differences(self) -> bool:
         """Whether the differences are all there is: who is done with them is done."""
         return self.desk is None and self.training is None
 
-
-class ActBody(BaseModel):
-    """The JSON of an act; see `lucida.studio.desk.Act`."""
 
 class ObjectBody(BaseModel):
     """The JSON of an object that was missed."""
@@ -70,6 +70,9 @@ class ObjectBody(BaseModel):
     box: tuple[float, float, float, float]
 
 
+class ActBody(BaseModel):
+    """The JSON of an act; see `lucida.studio.desk.Act`."""
+
     key: str = Field(min_length=8, max_length=64)
     turn: int = Field(ge=0)
     kind: Literal["answer", "undo", "freeze", "stop", "pause"]
@@ -77,9 +80,6 @@ class ObjectBody(BaseModel):
     proposal: str | None = Field(default=None, max_length=20_000)
     verdict: Literal["right", "wrong", "unsure"] | None = None
     label: str | None = Field(default=None, max_length=200)
-
-
-class _Holder:
     text: str | None = Field(default=None, max_length=20_000)
     box: tuple[float, float, float, float] | None = None
     objects: list[ObjectBody] = Field(default=[], max_length=1000)
@@ -89,6 +89,9 @@ class _Holder:
         values = self.model_dump(exclude={"objects", "text", "label"})
         label = self.label if self.text is None else self.text
         return Act(**values, label=label, objects=tuple((one.label, one.box) for one in self.objects))
+
+
+class _Holder:
     site: Site | None = None
 
 
@@ -122,7 +125,7 @@ def application() -> FastAPI:
     """Return the application; built at the first call, which imports the web framework."""
     from nicegui import ui
 
-    from lucida.studio import search_routes
+    from lucida.studio import look_routes, search_routes
     from lucida.studio.train_routes import add_routes
 
     app = FastAPI(title="Camera Lucida", docs_url=None, redoc_url=None, openapi_url=None)
@@ -130,6 +133,7 @@ def application() -> FastAPI:
     _compare_routes(app)
     add_routes(app, lambda: current().training, IMAGE_HEADERS)
     search_routes.add_routes(app, lambda: current().searching, IMAGE_HEADERS)
+    look_routes.add_routes(app, lambda: current().looking)
     app.mount("/static", _Revalidated(directory=frame.STATIC), name="studio-static")
     for page in frame.PAGES.values():
         _serve(page, ui.page)
@@ -239,4 +243,14 @@ def _json(content: Any, status: int = 200) -> JSONResponse:
     return JSONResponse(content, status_code=status, headers={"cache-control": "no-store"})
 
 
-__all__ = ["Site", "application", "compare_page", "current", "open_site", "review_page", "search_page", "train_page"]
+__all__ = [
+    "Site",
+    "application",
+    "compare_page",
+    "current",
+    "look_page",
+    "open_site",
+    "review_page",
+    "search_page",
+    "train_page",
+]

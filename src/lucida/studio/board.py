@@ -35,3 +35,7 @@ class Trainer(ui.element, component="static/trainer.js"):
 
 class Finder(ui.element, component="static/finder.js"):
     """Draw the search, in the browser."""
+
+
+class Viewer(ui.element, component="static/viewer.js"):
+    """Draw one image and what was said of it, in the browser."""

@@ -19,7 +19,7 @@ async def build(visit: Visit) -> None:
 
     searching = visit.site.searching
     assert searching is not None, "this page is there for a catalog only"
-    view = await asyncio.to_thread(searching.look)
+    view = await asyncio.to_thread(searching.look) | {"look": visit.site.looking is not None}
     ui.add_body_html(data("lucida-words", browser_words(visit.words, SECTIONS)) + data("lucida-search", view))
     Finder()
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lucida.studio.searching import Searching
 
-SIDES = (32, 1600)  # pixels of a picture
+SIDES = (32, 4000)  # pixels of a picture
 LARGEST = 64 * 2**20  # bytes of an image that is searched with
 
 Ids = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=50)]

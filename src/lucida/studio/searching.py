@@ -120,6 +120,17 @@ class Searching:
             "share": share,
         }
 
+    def order(self, search: str) -> list[str]:
+        """Return the images that a search found, the best first.
+
+        Raises:
+            UnknownName: The search is not known any more.
+        """
+        with self._lock:
+            if search not in self._results:
+                raise UnknownName("search", search, [], hint="search again")
+            return [hit.image for hit in self._results[search].hits]
+
     def picture(self, image: str, side: int) -> tuple[bytes, str]:
         """Return a picture of an image, no side longer than `side`, and its media type.
 

@@ -15,6 +15,7 @@ from lucida.studio.objects_desk import desk_of
 
 if TYPE_CHECKING:
     from lucida.studio.desk import Desk
+    from lucida.studio.looking import Looking
     from lucida.studio.protocol import Differences, ObjectReview, Review
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
@@ -91,6 +92,7 @@ def serve_studio(
     on_url: Callable[[str], None] | None = None,
     differences: Differences | None = None,
     searching: Searching | None = None,
+    looking: Looking | None = None,
     until: threading.Event | None = None,
 ) -> None:
     """Serve the pages of a catalog until they are stopped with Ctrl-C.
@@ -103,13 +105,14 @@ def serve_studio(
         on_url: Called with the page's address, whose token works once, when the server answers.
         differences: Where two label runs differ: a page of its own.
         searching: Searches of the catalog: a page of its own, the first.
+        looking: Looks at its images one by one: a page of its own.
         until: Serve only until this is set, for a program that goes on afterwards.
 
     Raises:
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
     with _alone():
-        _serve(None, differences, training, host, port, open_browser, on_url, until, searching)
+        _serve(None, differences, training, host, port, open_browser, on_url, until, searching, looking)
 
 
 @contextlib.contextmanager
@@ -137,6 +140,7 @@ def _serve(
     on_url: Callable[[str], None] | None,
     until: threading.Event | None = None,
     searching: Searching | None = None,
+    looking: Looking | None = None,
 ) -> None:
     listener = _listen(host, port)
     # The web framework is imported here: most of a second that nobody else has to wait.
@@ -163,7 +167,7 @@ def _serve(
     server = PageServer(gate, ready=ready, until=until)
     if desk is not None:
         desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
-    open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), differences, training, searching))
+    open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), differences, training, searching, looking))
     try:
         # The server takes Ctrl-C, finishes what is under way, and raises it again.
         with contextlib.suppress(KeyboardInterrupt):

@@ -286,7 +286,8 @@ def studio(
     a page of its own, whose promise is part of the call.
 
     Args:
-        model: The model that sees for the Search page; see `lucida search`.
+        model: The model that sees for the Search page; see `lucida search`. One that answers in words is offered on the
+            Look page instead, for questions about an image.
         port: Port of the page; a free one by default.
         no_browser: Only print the address of the page; open no browser.
         catalog: The catalog's folder.
@@ -296,14 +297,26 @@ def studio(
         UnknownName: If there is no such model.
     """
     from lucida.catalog import Catalog
+    from lucida.models.registry import find
     from lucida.review.differences import differences_of
     from lucida.studio import serve_studio
+    from lucida.studio.asking import Asking
+    from lucida.studio.looking import Looking
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
     with Catalog.open(catalog) as opened:
         training, latest = Training(opened), opened.runs.latest(verb="label")
         differences = differences_of(opened, latest.question) if latest is not None else None
-        searching = Searching(opened, model)
-        serve_studio(training, port=port, open_browser=not no_browser, differences=differences, searching=searching)
+        tasks = find(model, opened.models).tasks
+        searching = Searching(opened, model if "encode" in tasks or "answer" not in tasks else "embedded")
+        looking = Looking(opened, searching, Asking(opened, [model] if "answer" in tasks else []))
+        serve_studio(
+            training,
+            port=port,
+            open_browser=not no_browser,
+            differences=differences,
+            searching=searching,
+            looking=looking,
+        )
         return StudioClosed(opened.path, len(training.runs()))

@@ -16,6 +16,7 @@ export function openSearch(root) {
 
 class SearchPage {
   constructor(root, view) {
+    this.look = view.look; // whether there is a page to look at one image
     this.asked = 0; // answers to an earlier search come too late
     this.query = new Query(view, () => this.search());
     this.ending = new Ending((image, relevant) => this.mark(image, relevant), (claim) => this.line(claim));
@@ -62,14 +63,15 @@ class SearchPage {
   draw(found, top) {
     const values = { count: found.results.length === 1 ? 1 : number(found.results.length), images: number(found.images), seconds: found.seconds.toFixed(2) };
     this.status.textContent = found.results.length ? say("find.count", values) : say(found.images ? "find.none" : "find.none_fit");
-    this.cards = new Map(found.results.map((result, at) => [result.image, this.card(result, at)]));
+    this.cards = new Map(found.results.map((result, at) => [result.image, this.card(result, at, found.search)]));
     this.list.replaceChildren(...this.cards.values());
     this.more.hidden = found.results.length < top || found.results.length >= Math.min(found.ranked, MOST);
     this.notes.replaceChildren(...found.notes.map((note) => h("p", { class: "soft" }, note)));
     this.ending.open(found.search, found.results.length > 1);
   }
 
-  card(result, at) {
+  card(result, at, search) {
+    const large = this.look ? { href: `/look?search=${search}&image=${result.image}` } : { href: address(result.image, 1600), target: "_blank", rel: "noopener" };
     const picture = h("img", { src: address(result.image, 320), alt: say("review.image", { path: result.path }), loading: "lazy", decoding: "async", draggable: "false" });
     picture.addEventListener("error", () => picture.replaceWith(h("span", { class: "broken" }, "×")));
     const use = (part) => () => this.query.add(part, result);
@@ -86,7 +88,7 @@ class SearchPage {
         { class: "acts" },
         act("＋", say("find.like"), use("like")),
         act("－", say("find.unlike"), use("unlike")),
-        h("a", { class: "act", href: `/api/search/picture/${result.image}?side=1600`, target: "_blank", rel: "noopener", title: say("find.large"), "aria-label": say("find.large") }, "⤢"),
+        h("a", { class: "act", ...large, title: say("find.large"), "aria-label": say("find.large") }, "⤢"),
         h("span", { class: "gap" }),
         act("✓", say("find.relevant"), judge(true), "yes"),
         act("✕", say("find.irrelevant"), judge(false), "no"),
