@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.data import splits
 from lucida.errors import InputError, UnknownName
-from lucida.export import proof, selection
+from lucida.export import object_files, objects, proof, selection
 from lucida.export.division import divide
 from lucida.export.folder import Folder
 from lucida.export.writing import Labels, Writing
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lucida.export.verb import ExportResult, Format
 
 FORMATS = ("imagefolder", "parquet", "csv")
+TEXTS = ("caption", "answer", "read", "describe")  # tasks whose labels are no classes
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Ask:
     """What was asked for; the options of the verb."""
 
     out: Path
-    format: Format = "imagefolder"
+    format: Format | None = None
     question: str | None = None
     include: Include | None = None
     splits: str | None = None
@@ -36,8 +37,21 @@ class Ask:
 
 def run(catalog: Catalog, ask: Ask) -> ExportResult:
     """Write one export; see `lucida.export.export`."""
-    if ask.format not in FORMATS:
-        raise UnknownName("format", str(ask.format), FORMATS)
+    if ask.format is not None and ask.format not in (*FORMATS, *object_files.FORMATS):
+        raise UnknownName("format", str(ask.format), (*FORMATS, *object_files.FORMATS))
+    _refuse_catalog(catalog, ask.out)
+    question = selection.question_of(catalog, ask.question)
+    task = objects.task_of(catalog, question)
+    if task in objects.TASKS:
+        return objects.write(catalog, ask, question, proof.find(catalog, question))
+    ask = replace(ask, format=ask.format or ("csv" if task in TEXTS else "imagefolder"))
+    if ask.format in object_files.FORMATS:
+        raise InputError(
+            f"The question {question!r} is not about objects within images.",
+            expected=f"--format {', '.join(FORMATS)}",
+            got=f"--format {ask.format}",
+            hint="name a question about boxes or masks with --question",
+        )
     shares = splits.parse(ask.splits) if ask.splits is not None else []
     if shares and ask.format == "csv":
         raise InputError(
@@ -46,8 +60,6 @@ def run(catalog: Catalog, ask: Ask) -> ExportResult:
             got="--splits with --format csv",
             hint="--format imagefolder or --format parquet",
         )
-    _refuse_catalog(catalog, ask.out)
-    question = selection.question_of(catalog, ask.question)
     standing = proof.find(catalog, question)
     include = ask.include or selection.default(standing)
     rows = selection.rows_of(catalog, question, standing)

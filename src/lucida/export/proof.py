@@ -39,8 +39,13 @@ class Proof:
         """Return the files of a valid certificate, by the names they must have beside each other."""
         if self.state != "valid" or self.folder is None:
             return {}
-        population = str(self.certificate.get("population_file") or "certificate.population.parquet")
-        return {FILE: self.folder / FILE, Path(population).name: self.folder / Path(population).name}
+        found, missed = self.certificate.get("found"), self.certificate.get("missed")
+        if isinstance(found, dict):  # of objects
+            beside = [found.get("population_file"), missed.get("images_file") if isinstance(missed, dict) else None]
+        else:
+            beside = [self.certificate.get("population_file") or "certificate.population.parquet"]
+        files = [FILE, *(Path(str(name)).name for name in beside if name)]
+        return {name: self.folder / name for name in files}
 
     def kept(self) -> set[str]:
         """Return the content ids that a valid certificate keeps."""

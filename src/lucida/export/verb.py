@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lucida.export.selection import Include
 
-Format = Literal["imagefolder", "parquet", "csv"]
+Format = Literal["imagefolder", "parquet", "csv", "coco", "yolo", "voc"]
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class ExportResult:
 
     Attributes:
         out: The folder.
-        format: imagefolder, parquet or csv.
+        format: imagefolder, parquet or csv; of objects coco, yolo or voc.
         question: The question the labels answer.
         include: Which images are laid out: proposed, accepted, reviewed or kept.
-        labelled: Rows of `labels.csv`.
+        labelled: Rows of `labels.csv`; of objects, how many are known.
         images: Images laid out.
         states: Labelled images by state: reviewed, accepted, proposed.
         kept: Labelled images in the certified set.
@@ -31,6 +31,7 @@ class ExportResult:
         claim: What the certificate claims; empty unless it is valid.
         skipped: Images that could not be read: path and reason.
         notes: What is worth knowing before the export is used.
+        objects: Boxes or masks written; None for labels of whole images.
     """
 
     out: str
@@ -48,15 +49,27 @@ class ExportResult:
     claim: str = ""
     skipped: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    objects: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return asdict(self)
+        values = asdict(self)
+        if self.objects is None:
+            del values["objects"]
+        return values
 
     def __str__(self) -> str:
         states = ", ".join(f"{count:,} {state}" for state, count in self.states.items() if count)
-        lines = [f"{_count(self.labelled, 'label')} of {self.question!r} in {_path(self.out, 'labels.csv')}: {states}."]
-        if self.format != "csv":
+        if self.objects is not None:
+            lines = [
+                f"{_count(self.objects, 'object')} of {self.question!r} in {_count(self.images, 'image')}, written to"
+                f" {self.out} ({self.format}). Known: {states}."
+            ]
+        else:
+            lines = [
+                f"{_count(self.labelled, 'label')} of {self.question!r} in {_path(self.out, 'labels.csv')}: {states}."
+            ]
+        if self.objects is None and self.format != "csv":
             lines.append(f"{_count(self.images, 'image')} laid out in {self.out} ({self.format}).")
             left = self.labelled - self.images - len(self.skipped)
             if left > 0 and self.include != "proposed":
@@ -77,7 +90,8 @@ class ExportResult:
             return [f"Anyone can recheck it: lucida verify {_path(self.out, 'certificate.json')}"]
         if self.certificate == "void":
             return []  # the note about it names the next command
-        checked = "Nothing is proven yet." if self.states.get("reviewed") else "Nobody has checked these labels yet."
+        what = "labels" if self.objects is None else "objects"
+        checked = "Nothing is proven yet." if self.states.get("reviewed") else f"Nobody has checked these {what} yet."
         return [f"{checked} Next: lucida review"]
 
 
@@ -93,7 +107,7 @@ def _path(folder: str, name: str) -> str:
 def export(
     out: Path,
     *,
-    format: Format = "imagefolder",
+    format: Format | None = None,
     question: str | None = None,
     include: Include | None = None,
     splits: str | None = None,
@@ -103,6 +117,8 @@ def export(
 ) -> ExportResult:
     """Write labels, images and the certificate into a folder that others can use.
 
+    Boxes and masks are written as COCO (`instances.json` beside `images/`), YOLO or Pascal VOC.
+
     `labels.csv` (path,label,score,state,kept) has one row for every labelled image, and `datasheet.md` says where it
     all comes from and what is claimed. `imagefolder` lays the images out in a folder a class, `parquet` packs them
     into `train.parquet` as Hugging Face datasets reads it, `csv` writes no images. After a review the certificate is
@@ -110,7 +126,7 @@ def export(
 
     Args:
         out: The folder to write: new, empty, or an earlier export.
-        format: imagefolder, parquet, or csv.
+        format: imagefolder (for classes), parquet, or csv (for texts); for boxes and masks coco, yolo, or voc.
         question: The question whose labels are written; the latest by default.
         include: Lay out images down to this state: proposed (all), accepted (with reviewed), reviewed, or kept (the
             certified set alone). By default accepted once a review has ended, and proposed before.

@@ -86,7 +86,7 @@ class Writing:
 
     def __post_init__(self) -> None:
         self.classes = sorted({row.label for row in self.labels.rows})
-        self.certificate = {name: _read_certificate(path) for name, path in self.labels.proof.files().items()}
+        self.certificate = {name: read_certificate(path) for name, path in self.labels.proof.files().items()}
         self.folders = names.class_folders(self.classes, reserved=(*_OWN, *self.certificate))
         self.read = Reading(self.catalog, {row.image: row.path for row in self.labels.rows})
         self.mean_bytes = selection.mean_bytes(self.catalog, self.labels.chosen)
@@ -153,7 +153,7 @@ class Writing:
         text = datasheet.write(
             datasheet.Facts(
                 question=self.labels.question,
-                format=self.ask.format,
+                format=str(self.ask.format),
                 rows=self.labels.rows,
                 laid_out=here,
                 include=self.labels.include,
@@ -226,7 +226,7 @@ class Writing:
         states = Counter(row.state for row in self.labels.rows)
         return ExportResult(
             out=str(self.ask.out),
-            format=self.ask.format,
+            format=str(self.ask.format),
             question=self.labels.question,
             include=self.labels.include,
             labelled=len(self.labels.rows),
@@ -243,7 +243,12 @@ class Writing:
         )
 
 
-def _read_certificate(path: Path) -> bytes:
+def read_certificate(path: Path) -> bytes:
+    """Return the bytes of a file of a certificate.
+
+    Raises:
+        CertificateError: It is missing.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
