@@ -236,6 +236,7 @@ def test_questions_are_answered_and_kept(served: Served, visitor: httpx.Client, 
     assert visitor.get("/api/look/model", params={"name": name}).json()["local"] is True
     where = visitor.get("/api/look/model", params={"name": "openai:gpt-4o"}).json()
     assert (where["local"], where["host"]) == (False, "api.openai.com")
+    assert 0 < where["most"] < 1
     assert chat.requests == []  # nothing was sent before somebody asks
     body = {"image": image, "model": name, "question": "How many?"}
     first = visitor.post("/api/look/ask", json=body).json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import threading
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lucida.errors import InputError, ModelError, UnknownName
+from lucida.errors import InputError, LucidaError, ModelError, UnknownName
+from lucida.models.chat import Talk, Turn
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 KEPT: Final = 200  # answers that can still be kept
 LOADED: Final = 2  # models at a time
+SHORT: Final = "How many people are in this image, and what do they do?"
 VERB: Final = "ask"  # a run of its own: no certificate speaks of it, and none ends by it
 
 
@@ -60,21 +63,31 @@ class Asking:
         addresses = [(name, read_address(name).key) for name in OpenAiFamily().suggestions()]
         keyed = [name for name, key in addresses if key and os.environ.get(key)]
         names = dict.fromkeys([*self.models, *(run.model for run in reversed(runs)), *here, *keyed])
-        return [self.place(name) for name in names if name]
+        found = []
+        for name in names:
+            # A run's model may be one that this program does not know by that name any more.
+            with contextlib.suppress(LucidaError):
+                found += [self.place(name)] if name else []
+        return found
 
     def place(self, name: str) -> dict[str, Any]:
-        """Return where an image would go to be seen by a model; nothing is loaded or sent.
+        """Return where an image would go to be seen by a model, and what a short question costs at most.
+
+        Nothing is sent for it.
 
         Raises:
             ModelError: The name is not clear.
         """
         from lucida.models.openai_api.address import is_address, read_address
+        from lucida.models.openai_api.family import api_spec
 
         name = name.strip()
         if not is_address(name):
-            return {"name": name, "local": True, "host": ""}
+            return {"name": name, "local": True, "host": "", "most": None}
         address = read_address(name)
-        return {"name": name, "local": address.local, "host": address.host}
+        # Of a model behind an address this is a matter of tables; others would have to be loaded.
+        most = api_spec(name).load().quote_talk(Talk((Turn(SHORT, (b"",)),), reason=True)).cost
+        return {"name": name, "local": address.local, "host": address.host, "most": most or None}
 
     def ask(self, image: str, model: str, before: Sequence[tuple[str, str]], question: str) -> dict[str, Any]:
         """Ask a question about an image, with what was said of it before.
@@ -91,8 +104,6 @@ class Asking:
         Raises:
             LucidaError: There is no answer.
         """
-        from lucida.models.chat import Talk, Turn
-
         data = self.catalog.images.read(image)
         seer = self._seer(model.strip(), question)
         turns = [Turn(text, by=by) for pair in before for text, by in zip(pair, ("user", "assistant"), strict=True)]  # type: ignore[arg-type]
@@ -100,7 +111,7 @@ class Asking:
         # The image goes with the first question.
         turns[0] = Turn(turns[0].text, (data,))
         began = time.monotonic()
-        said = seer.model.say(Talk(tuple(turns), reason=True))
+        said = _say(seer, Talk(tuple(turns), reason=True))
         if said.problem:
             raise ModelError(
                 f"{seer.spec.name} gave no answer.",
@@ -177,6 +188,19 @@ class Asking:
                     self._seers.popitem(last=False)
             self._seers.move_to_end(name)
             return self._seers[name]
+
+
+def _say(seer: Seer, talk: Talk) -> Said:
+    try:
+        return seer.model.say(talk)
+    except (RuntimeError, MemoryError, OSError) as error:
+        # A network that runs out of memory must not look like a lost connection.
+        raise ModelError(
+            f"{seer.spec.name} failed.",
+            expected="an answer in words",
+            got=str(error)[:300] or type(error).__name__,
+            hint="ask again, or another model",
+        ) from error
 
 
 def _talks(run: Run) -> bool:

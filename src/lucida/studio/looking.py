@@ -73,17 +73,23 @@ class Looking:
             LucidaError: There are no such images.
         """
         ids, verdict = self._ids(where, screen, verdict, search)
-        walk = _Walk(ids)
+        name, walk = self._walk(ids)
         if image and image not in walk.places:
             self.catalog.images.get(image)
             # An image that the list does not have is still looked at: in the order of all.
-            walk, verdict = _Walk(self.catalog.images.ids()), ""
-        name = secrets.token_urlsafe(12)
+            (name, walk), verdict = self._walk(self.catalog.images.ids()), ""
+        return {"list": name, "count": len(walk.ids), "at": walk.places.get(image, 0), "verdict": verdict}
+
+    def _walk(self, ids: Sequence[str]) -> tuple[str, _Walk]:
         with self._lock:
-            self._walks[name] = walk
+            # A million images are held once, however often they are opened.
+            same = next((name for name, walk in self._walks.items() if walk.ids == ids), None)
+            name = same or secrets.token_urlsafe(12)
+            walk = self._walks[name] = self._walks[name] if same else _Walk(ids)
+            self._walks.move_to_end(name)
             while len(self._walks) > KEPT:
                 self._walks.popitem(last=False)
-        return {"list": name, "count": len(walk.ids), "at": walk.places.get(image, 0), "verdict": verdict}
+            return name, walk
 
     def _ids(self, where: Sequence[str], screen: str, verdict: str, search: str) -> tuple[Sequence[str], str]:
         from lucida.search.filters import meeting

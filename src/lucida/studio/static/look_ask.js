@@ -46,7 +46,10 @@ export class Ask {
     const found = await get(`/api/look/model?name=${encodeURIComponent(name)}`);
     if (name !== this.model.value.trim()) return;
     if (found.error) this.goes.textContent = found.error.what;
-    else this.goes.textContent = found.local ? say(found.host ? "look.stays" : "look.loaded") : say("look.sent", { host: found.host });
+    else {
+      const most = found.most && say("look.most", { cost: dollars(found.most) });
+      this.goes.textContent = [found.local ? say(found.host ? "look.stays" : "look.loaded") : say("look.sent", { host: found.host }), most].filter(Boolean).join(" ");
+    }
     this.goes.classList.toggle("away", found.local === false);
   }
 

@@ -16,6 +16,7 @@ export class Said {
     this.names = names !== "n";
     this.switched = new Map(runs.filter(Boolean).map((one) => [one.slice(1), one[0] === "+"]));
     this.parts = [];
+    this.opened = new Set(); // questions whose earlier runs are listed
     this.figure = h("output", {});
     this.slider = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: this.least, "aria-label": say("look.least"), oninput: () => this.set({ least: Number(this.slider.value) }) });
     this.named = h("input", { type: "checkbox", onchange: () => this.set({ names: this.named.checked }) });
@@ -39,7 +40,8 @@ export class Said {
 
   show({ said }) {
     this.parts = said;
-    this.runs = said.flatMap(({ runs }) => runs);
+    const every = said.flatMap(({ runs }) => runs);
+    this.runs = [...every.filter(({ latest }) => latest), ...every.filter(({ latest }) => !latest)]; // as the keys count them
     const scored = this.runs.some(({ objects, whole }) => objects.length || whole.kind === "tags");
     this.tools.hidden = !scored;
     this.redraw();
@@ -75,7 +77,11 @@ export class Said {
 
   part({ question, people, runs }) {
     const person = people && h("p", { class: "people" }, people.label === null ? say("look.people_wrong") : say(people.same ? "look.people_same" : "look.people", { label: people.label }), people.disagreement ? ` ${say("look.apart")}` : null);
-    return h("article", { class: "question" }, h("h2", {}, question), person, ...runs.map((run) => this.run(run, question)));
+    const [newest, older] = [runs.filter(({ latest }) => latest), runs.filter(({ latest }) => !latest)];
+    const open = older.some((run) => this.on(run)) || this.opened.has(question);
+    const ontoggle = (event) => (event.target.open ? this.opened.add(question) : this.opened.delete(question));
+    const earlier = older.length ? h("details", { open, ontoggle }, h("summary", { class: "soft" }, say("look.earlier", { count: number(older.length) })), ...older.map((run) => this.run(run, question))) : null;
+    return h("article", { class: "question" }, h("h2", {}, question), person, ...newest.map((run) => this.run(run, question)), earlier);
   }
 
   run(run, question) {
@@ -101,11 +107,12 @@ export class Said {
     const enough = run.objects.filter(({ score }) => score === null || score >= this.least);
     if (run.task === "read") return h("ol", { class: "lines" }, ...enough.map((one) => this.line(run, one)));
     const labels = [...new Set(run.objects.map(({ label }) => label))];
+    const colours = new Map(painted(run).map((one) => [one.label, one.colour]));
     const rows = labels.map((label) => {
       const of = (objects) => objects.filter((one) => one.label === label).length;
       const [count, all] = [of(enough), of(run.objects)];
       const mark = h("span", { class: "dot" });
-      mark.style.setProperty("--colour", painted(run).find((one) => one.label === label).colour);
+      mark.style.setProperty("--colour", colours.get(label) ?? "transparent");
       return this.pointing(run, label, "li", mark, label, " ", h("b", {}, run.whole.kind === "shares" ? percent(run.whole.shares[label] ?? 0) : number(count)), count < all ? h("span", { class: "soft" }, `/ ${number(all)}`) : null);
     });
     const people = run.objects.filter(({ by }) => by === "added" || by === "corrected").length;
@@ -134,7 +141,8 @@ function colour({ number }) {
 function painted(run) {
   const labels = [...new Set(run.objects.map(({ label }) => label))];
   const each = run.whole.kind === "shares" && run.objects.every(({ box }) => !box);
-  return run.objects.map((one) => ({
+  const drawn = run.objects.filter(({ label }) => !each || !/^_*background_*$/i.test(label));
+  return drawn.map((one) => ({
     ...one,
     colour: each ? COLOURS[(run.number + labels.indexOf(one.label)) % COLOURS.length] : colour(run),
     title: [one.label, one.score === null ? null : sure(one.score), one.by && { added: say("look.by_added"), corrected: say("look.by_corrected"), confirmed: say("look.by_confirmed"), certified: say("look.by_certified") }[one.by]].filter(Boolean).join(" · "),
