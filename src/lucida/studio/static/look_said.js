@@ -105,6 +105,7 @@ export class Said {
   counts(run) {
     if (!run.objects.length) return run.whole.kind === "none" ? h("p", { class: "soft" }, say("look.no_objects")) : null;
     const enough = run.objects.filter(({ score }) => score === null || score >= this.least);
+    if (run.whole.kind === "verdict") return null; // its rules say it
     if (run.task === "read") return h("ol", { class: "lines" }, ...enough.map((one) => this.line(run, one)));
     const labels = [...new Set(run.objects.map(({ label }) => label))];
     const colours = new Map(painted(run).map((one) => [one.label, one.colour]));
