@@ -68,6 +68,7 @@ def fill(catalog: Catalog) -> None:
         [
             Annotation(**about, item=1, detail={"verdict": "wrong"}),
             Annotation(**about, item=2, sequence=1, label="screw", detail=right),
+            Annotation(**about, item=0, sequence=2, detail={"verdict": "wrong", "phase": "missed"}),
             Annotation(**about, item=9, sequence=2, label="washer", detail={"phase": "missed", "box": [2, 70, 20, 88]}),
         ]
     )
@@ -192,6 +193,8 @@ def test_all_that_was_said_comes_and_people_win(visitor: httpx.Client) -> None:
     assert shown == [("screw", "corrected"), (TROUBLE, ""), ("washer", "added")]
     assert latest["objects"][0]["box"] == [48, 48, 72, 82]
     assert latest["gone"] == 1
+    assert (parts["parts"]["looked"], parts["parts"]["people"]) == (True, None)
+    assert not parts["kind"]["looked"]
     assert parts["kind"]["people"] == {"label": "outdoor", "same": False, "disagreement": False}
     assert parts["kind"]["runs"][0]["whole"]["label"] == "indoor"
     assert parts["text"]["runs"][0]["objects"][0]["corners"][0] == [5, 60]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from lucida.catalog import fold
+from lucida.catalog import fold, objects
 from lucida.results import RESULTS, Item, run_lengths
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def said_of(catalog: Catalog, image: str) -> list[dict[str, Any]]:
         if not row.question.startswith("search: ") and row.run in runs:
             questions.setdefault(row.question, []).append(row)
     parts = [_part(catalog, image, question, rows, runs) for question, rows in questions.items()]
-    found = [part for part in parts if part["runs"] or part["people"]]
+    found = [part for part in parts if part["runs"] or part["people"] or part["looked"]]
     return sorted(found, key=lambda part: -max((run["number"] for run in part["runs"]), default=-1))
 
 
@@ -51,12 +51,12 @@ def _part(
         number, run = runs[name]
         task = _task(run)
         statements = [Item(row.label, row.score, row.detail) for _, row in sorted(stated[name].items())]
-        objects = [_shown(item.label, item.score, item.detail) for item in statements[1:]]
+        shown = [_shown(item.label, item.score, item.detail) for item in statements[1:]]
         gone = 0
         if place == 0 and task in FOLDED:
             today = catalog.annotations.current_objects(question, image=image)
-            gone = len(objects) - sum(not one.added for one in today)
-            objects = [_today(one) for one in today]
+            gone = len(shown) - sum(not one.added for one in today)
+            shown = [_today(one) for one in today]
         layers.append(
             {
                 "run": run.id,
@@ -67,12 +67,15 @@ def _part(
                 "started": run.started,
                 "latest": place == 0,
                 "whole": _whole(task, statements),
-                "objects": [one for one in objects if one is not None],
+                "objects": [one for one in shown if one is not None],
                 "gone": gone,
             }
         )
     proposal = stated[order[0]].get(0) if order else None
-    return {"question": question, "people": _people(rows, proposal.label if proposal else None), "runs": layers}
+    undone = {(row.run, row.actor, row.detail.get("sequence")) for row in rows if row.kind == "undo"}
+    looked = any(_looked(row) and (row.run, row.actor, row.sequence) not in undone for row in rows)
+    people = _people(rows, proposal.label if proposal else None)
+    return {"question": question, "people": people, "looked": looked, "runs": layers}
 
 
 def _task(run: Run) -> str:
@@ -81,7 +84,7 @@ def _task(run: Run) -> str:
 
 def _people(rows: Sequence[Annotation], proposal: str | None) -> dict[str, Any] | None:
     """Return what people say of the image as a whole; None where they say nothing."""
-    answers = [row for row in rows if row.item == 0 and row.kind == "answer"]
+    answers = [row for row in rows if row.item == 0 and row.kind == "answer" and not _looked(row)]
     undone = {(row.run, row.actor, row.detail.get("sequence")) for row in rows if row.item == 0 and row.kind == "undo"}
     votes = [
         fold.Vote(row.time, row.sequence, row.actor, row.detail.get("verdict"), row.label, 0)
@@ -92,6 +95,11 @@ def _people(rows: Sequence[Annotation], proposal: str | None) -> dict[str, Any] 
     if verdict is None or not verdict.sure:
         return None
     return {"label": verdict.label, "same": verdict.label == proposal, "disagreement": verdict.disagreement}
+
+
+def _looked(row: Annotation) -> bool:
+    """Tell whether a person says here that nothing was missed in the image, or what was."""
+    return row.item == 0 and row.kind == "answer" and row.detail.get("phase") == objects.ADDED
 
 
 # ---- the image as a whole ------------------------------------------------------------------------------------------

@@ -75,13 +75,14 @@ export class Said {
     this.changed(layers, this.least, this.names);
   }
 
-  part({ question, people, runs }) {
+  part({ question, people, looked, runs }) {
     const person = people && h("p", { class: "people" }, people.label === null ? say("look.people_wrong") : say(people.same ? "look.people_same" : "look.people", { label: people.label }), people.disagreement ? ` ${say("look.apart")}` : null);
     const [newest, older] = [runs.filter(({ latest }) => latest), runs.filter(({ latest }) => !latest)];
     const open = older.some((run) => this.on(run)) || this.opened.has(question);
     const ontoggle = (event) => (event.target.open ? this.opened.add(question) : this.opened.delete(question));
     const earlier = older.length ? h("details", { open, ontoggle }, h("summary", { class: "soft" }, say("look.earlier", { count: number(older.length) })), ...older.map((run) => this.run(run, question))) : null;
-    return h("article", { class: "question" }, h("h2", {}, question), person, ...newest.map((run) => this.run(run, question)), earlier);
+    const whole = looked ? h("p", { class: "people" }, say("look.looked")) : null;
+    return h("article", { class: "question" }, h("h2", {}, question), person, whole, ...newest.map((run) => this.run(run, question)), earlier);
   }
 
   run(run, question) {
