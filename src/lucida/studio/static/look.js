@@ -137,7 +137,7 @@ class LookPage {
   keys() {
     showKeys([
       [["←", "→"], say("look.key_move")],
-      [["1", "9"], say("look.key_runs")],
+      [["1 – 9"], say("look.key_runs")],
       [["H"], say("look.key_hide")],
       [["+", "-", "0"], say("look.key_zoom")],
       [["/"], say("look.key_ask")],
