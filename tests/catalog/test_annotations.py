@@ -127,3 +127,17 @@ def test_unknown_states_name_the_nearest(catalog: Catalog) -> None:
     with pytest.raises(UnknownName, match="accepted"):
         catalog.annotations.current("kind", state="acepted")  # type: ignore[arg-type]
     assert catalog.annotations.current("a question nobody asked") == []
+
+
+def test_what_was_missed_says_nothing_of_the_image_as_a_whole(catalog: Catalog, run: Run) -> None:
+    ids = catalog.images.ids()
+    review = catalog.runs.start("review", question="kind", parent=run.id)
+    detail = {"verdict": "wrong", "phase": "missed", "seconds": 2.0}
+    catalog.annotations.append(
+        [
+            *(Annotation(id, "kind", run.id, label=None, detail={"count": 1}) for id in ids[:2]),
+            Annotation(ids[0], "kind", review.id, actor="ann", kind="answer", detail=detail),
+            Annotation(ids[1], "kind", review.id, actor="ann", kind="answer", detail={"verdict": "wrong"}),
+        ]
+    )
+    assert [one.state for one in catalog.annotations.current("kind")] == ["proposed", "reviewed"]

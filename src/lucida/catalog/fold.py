@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
-from lucida.catalog.records import Current, State
+from lucida.catalog.records import MISSED, Current, State
 from lucida.catalog.schema import images, notes, runs
 from lucida.catalog.store import chunks, pairs
 
@@ -186,8 +186,10 @@ def current(connection: Connection, question: str, wanted: Wanted, limit: int | 
 def _votes(connection: Connection, question: str) -> dict[int, list[Vote]]:
     """Return the answers that were not taken back, by the image's number."""
     n = notes.c
+    # What was missed in an image says nothing of the image as a whole.
+    of_whole = or_(n.detail.is_(None), ~n.detail.contains(f'"phase": "{MISSED}"', autoescape=True))
     query = select(n.image, n.run, n.actor, n.sequence, n.kind, n.verdict, n.label, n.undoes, n.time).where(
-        n.question == question, n.kind.in_(("answer", "undo")), n.item == 0
+        n.question == question, n.kind.in_(("answer", "undo")), n.item == 0, of_whole
     )
     rows: Sequence[Any] = connection.execute(query).all()
     undone = {(row.image, row.run, row.actor, row.undoes) for row in rows if row.kind == "undo"}

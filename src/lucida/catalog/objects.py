@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from lucida.catalog import fold
-from lucida.catalog.records import CurrentObject
+from lucida.catalog.records import MISSED, CurrentObject
 from lucida.catalog.schema import images, notes, runs
 from lucida.catalog.store import pairs
 
 Key = tuple[int, int]  # number of the image, number of the object in it
-ADDED = "missed"  # the phase of a review in which people add objects
 
 
 class _Said(NamedTuple):
@@ -132,7 +131,7 @@ def _answers(
         if row.kind != "answer" or taken_back or about[row.run] != speaks.get(row.image):
             continue
         said = _Said(row.label, json.loads(row.detail) if row.detail else {})
-        if said.detail.get("phase") == ADDED:
+        if said.detail.get("phase") == MISSED:
             added.setdefault(row.image, []).append((row.item, row.run, said))
         else:
             vote = fold.Vote(row.time, row.sequence, row.actor, row.verdict, row.label, row.run)

@@ -13,6 +13,7 @@ Kind = Literal["proposal", "answer", "undo", "certified", "taught"]
 State = Literal["reviewed", "accepted", "proposed"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 STATES: Final[tuple[str, ...]] = get_args(State)
+MISSED: Final = "missed"  # the phase of a review in which people add objects that a model has missed
 VERDICTS: Final = ("right", "wrong", "unsure")
 
 

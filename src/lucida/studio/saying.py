@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from lucida.catalog import fold, objects
+from lucida.catalog import fold
+from lucida.catalog.records import MISSED
 from lucida.results import RESULTS, Item, run_lengths
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _people(rows: Sequence[Annotation], proposal: str | None) -> dict[str, Any] 
 
 def _looked(row: Annotation) -> bool:
     """Tell whether a person says here that nothing was missed in the image, or what was."""
-    return row.item == 0 and row.kind == "answer" and row.detail.get("phase") == objects.ADDED
+    return row.item == 0 and row.kind == "answer" and row.detail.get("phase") == MISSED
 
 
 # ---- the image as a whole ------------------------------------------------------------------------------------------
