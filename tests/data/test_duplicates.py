@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
-from PIL import ImageEnhance
+from PIL import ImageEnhance, ImageOps
 
 from lucida.data import duplicates
 from lucida.data.duplicates import Looks, group, near_hashes, near_vectors
@@ -42,6 +42,13 @@ def variants(one: Pillow.Image) -> list[Pillow.Image]:
 def test_variants_of_a_picture_are_one_group_and_different_pictures_are_not(draw: Draw) -> None:
     pictures = [v for seed in range(20) for v in variants(draw(seed))]
     assert group(looks(pictures)) == [seed for seed in range(20) for _ in range(5)]
+
+
+def test_a_mirror_image_is_the_same_picture(draw: Draw) -> None:
+    pictures = [v for seed in range(20) for v in (draw(seed), again(ImageOps.mirror(draw(seed)), 40))]
+    assert group(looks(pictures)) == [seed for seed in range(20) for _ in range(2)]
+    # Upside down is another picture.
+    assert group(looks([draw(0), ImageOps.flip(draw(0))])) == [0, 1]
 
 
 def test_plain_pictures_are_told_apart_by_their_colour() -> None:
@@ -98,6 +105,6 @@ def test_many_equal_images_are_joined_without_looking_at_every_pair(monkeypatch:
         return agree(self, pairs, agreement)
 
     monkeypatch.setattr(Looks, "agree", count)
-    same = Looks(np.zeros(3000, np.uint64), np.zeros((3000, 16, 16, 3), np.uint8), np.ones(3000, np.bool_))
+    same = Looks(*np.zeros((2, 3000), np.uint64), np.zeros((3000, 16, 16, 3), np.uint8), np.ones(3000, np.bool_))
     assert set(group(same)) == {0}
     assert looked < 3000 * 2999 / 20

@@ -1,4 +1,4 @@
-"""Near-identical images: burst frames, other sizes, other qualities of one picture.
+"""Near-identical images: burst frames, other sizes, other qualities of one picture, or its mirror image.
 
 Candidates are pairs whose perceptual hashes nearly agree, or whose embeddings point the same way; a pair counts only
 if the two pictures also agree at 16 x 16 pixels, since on a plain background either sign alone connects what is
@@ -61,11 +61,13 @@ class Looks:
 
     Attributes:
         hashes: (n,) uint64, perceptual hashes.
+        mirrored: (n,) uint64, those of the mirror images.
         thumbs: (n, 16, 16, 3) uint8, sRGB.
         seen: (n,) bool; an image that could not be decoded is near to nothing.
     """
 
     hashes: Hashes
+    mirrored: Hashes
     thumbs: NDArray[np.uint8]
     seen: NDArray[np.bool_]
 
@@ -73,6 +75,7 @@ class Looks:
     def empty(cls, count: int) -> Looks:
         """Make room for `count` images; about 800 bytes each."""
         return cls(
+            np.zeros(count, np.uint64),
             np.zeros(count, np.uint64),
             np.zeros((count, _SIDE, _SIDE, 3), np.uint8),
             np.zeros(count, np.bool_),
@@ -83,20 +86,23 @@ class Looks:
         from PIL import Image as Pillow
 
         picture = Pillow.fromarray(image.rgb8())
-        grey = picture.convert("L").resize((32, 32), Pillow.Resampling.BOX)
-        self.hashes[row] = perceptual_hash(np.asarray(grey))
+        grey = np.asarray(picture.convert("L").resize((32, 32), Pillow.Resampling.BOX))
+        self.hashes[row] = perceptual_hash(grey)
+        self.mirrored[row] = perceptual_hash(grey[:, ::-1])
         self.thumbs[row] = np.asarray(picture.resize((_SIDE, _SIDE), Pillow.Resampling.BOX))
         self.seen[row] = True
 
-    def agree(self, pairs: Pairs, agreement: float) -> NDArray[np.bool_]:
+    def agree(self, pairs: Pairs, agreement: float, *, mirror: bool = False) -> NDArray[np.bool_]:
         """Return which pairs, (m, 2), show the same picture: correlation of the thumbs >= `agreement`.
 
-        Where one has no contrast, the colours must agree.
+        Where one has no contrast, the colours must agree. With `mirror`, the second of each pair is looked at in a
+        mirror.
         """
         result = np.zeros(len(pairs), np.bool_)
         for start in range(0, len(pairs), 8192):
             rows = pairs[start : start + 8192]
-            left, right = (self.thumbs[rows[:, side]].reshape(len(rows), -1).astype(np.float32) for side in (0, 1))
+            thumbs = self.thumbs[rows[:, 0]], self.thumbs[rows[:, 1]][:, :, :: -1 if mirror else 1]
+            left, right = (one.reshape(len(rows), -1).astype(np.float32) for one in thumbs)
             gap = np.abs(left - right).mean(axis=1)
             left, right = left - left.mean(axis=1, keepdims=True), right - right.mean(axis=1, keepdims=True)
             lengths = np.linalg.norm(left, axis=1), np.linalg.norm(right, axis=1)
@@ -119,6 +125,8 @@ def group(looks: Looks, *, vectors: Floats | None = None) -> list[int]:
     groups = _Groups(len(looks.seen))
     for pairs in near_hashes(looks.hashes):
         groups.add(looks, pairs, AGREEMENT)
+    for pairs in near_mirrored(looks.hashes, looks.mirrored):
+        groups.add(looks, pairs, AGREEMENT, mirror=True)
     if vectors is not None:
         for pairs in near_vectors(vectors):
             groups.add(looks, pairs, AGREEMENT_WITH_EMBEDDING)
@@ -145,6 +153,15 @@ def near_hashes(hashes: Hashes, *, distance: int = DISTANCE) -> Iterator[Pairs]:
                 yield _upper(rows[left + start], rows[right + start])
 
 
+def near_mirrored(hashes: Hashes, mirrored: Hashes, *, distance: int = DISTANCE) -> Iterator[Pairs]:
+    """Yield pairs of rows of which one's hash nearly agrees with that of the other's mirror image, as `near_hashes`."""
+    count = len(hashes)
+    for pairs in near_hashes(np.concatenate([hashes, mirrored]), distance=distance):
+        across = pairs[(pairs[:, 0] < count) & (pairs[:, 1] >= count)]
+        # That A is like B in the mirror and B like A is the same pair.
+        yield _upper(across[:, 0], across[:, 1] - count)
+
+
 def _equal(keys: Hashes) -> Iterator[NDArray[np.intp]]:
     """Yield the rows of every key that occurs more than once, ascending."""
     order = np.argsort(keys, kind="stable")
@@ -154,7 +171,7 @@ def _equal(keys: Hashes) -> Iterator[NDArray[np.intp]]:
             yield order[start:end]
 
 
-def _upper(left: NDArray[np.intp], right: NDArray[np.intp]) -> Pairs:
+def _upper(left: NDArray[np.integer], right: NDArray[np.integer]) -> Pairs:
     keep = left < right
     return np.stack([left[keep], right[keep]], axis=1).astype(np.int64)
 
@@ -212,13 +229,13 @@ class _Groups:
         self._waiting: list[Pairs] = []
         self._held = 0
 
-    def add(self, looks: Looks, pairs: Pairs, agreement: float) -> None:
+    def add(self, looks: Looks, pairs: Pairs, agreement: float, *, mirror: bool = False) -> None:
         pairs = pairs[self._number[pairs[:, 0]] != self._number[pairs[:, 1]]]
         # In slices, so that one huge block of like images is joined before most of its pairs are looked at.
         for start in range(0, len(pairs), 65_536):
             rows = pairs[start : start + 65_536]
             rows = rows[self._number[rows[:, 0]] != self._number[rows[:, 1]]]
-            rows = rows[looks.agree(rows, agreement)]
+            rows = rows[looks.agree(rows, agreement, mirror=mirror)]
             self._waiting.append(rows)
             self._held += len(rows)
             if self._held >= 65_536:
