@@ -282,3 +282,41 @@ def test_in_chinese_with_masks_and_on_a_phone(catalog: Catalog, serving: Callabl
     page.locator(".choices .primary").tap()
     turn(page, 1)
     assert served.complaints == []
+
+
+def test_the_shipped_model_on_blood_cells(serving: Callable[..., Served], tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from lucida.label.verb import label
+
+    source = Path(__file__).parents[3] / "shared" / "data" / "blood_cells" / "validation.parquet"
+    if not source.exists():
+        pytest.skip("the blood cells are not on this machine")
+    (tmp_path / "cells").mkdir()
+    for i, image in enumerate(pq.read_table(source, columns=["image"])["image"].to_pylist()[:3]):
+        (tmp_path / "cells" / f"cell {i}.png").write_bytes(image["bytes"])
+    add([tmp_path / "cells"], catalog=tmp_path / "blood")
+    found = label(task="detect", model="blood-cells", question="cells", catalog=tmp_path / "blood")
+    assert found.objects > 30
+    with Catalog.open(tmp_path / "blood") as opened:
+        served = serving(ObjectReview.open(opened, terms=ObjectTerms(max_error=0.4), seed=1, reviewer="page"))
+        page = served.open()
+        for number in range(6):
+            card = served.review.next()
+            assert card is not None
+            assert card.unit is not None
+            page.keyboard.press("Enter" if number % 2 else "x")
+            turn(page, number + 1)
+        page.keyboard.press("s")
+        page.locator("dialog button[value=yes]").click()
+        page.wait_for_selector("#page[data-phase=missed]")
+        page.keyboard.press("Enter")
+        turn(page, 8)
+        page.keyboard.press("s")
+        page.locator("dialog button[value=yes]").click()
+        page.wait_for_selector("section.end")
+        assert verify(str(served.review.certificate_path)).ok
+        assert served.review.status().looked == 1
+        states = {one.state for one in opened.annotations.current_objects("cells")}
+        assert states <= {"reviewed", "accepted", "proposed"}
+    assert served.complaints == []
