@@ -23,6 +23,7 @@ def write_video(
     codec: str = "libx264",
     kind: str | None = None,
     options: dict[str, str] | None = None,
+    preset: str = "ultrafast",
 ) -> None:
     """Write RGB pictures as a video.
 
@@ -35,6 +36,7 @@ def write_video(
         codec: Of libav.
         kind: Container; None for that of the file's name.
         options: Of the container.
+        preset: Of libx264; from "veryfast" there are frames that no other refers to.
     """
     import av
 
@@ -48,7 +50,7 @@ def write_video(
                 stream.pix_fmt = "yuv420p"
                 stream.time_base = stream.codec_context.time_base = tick
                 if codec == "libx264":
-                    stream.options = {"crf": "12", "preset": "ultrafast"}
+                    stream.options = {"crf": "12", "preset": preset}
                 if rotation:
                     stream.set_display_rotation(rotation)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")

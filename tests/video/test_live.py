@@ -35,7 +35,7 @@ class Stream:
 
     def __init__(self, clock: Clock, stamps: list[tuple[float, float]], problem: str = "the network is gone") -> None:
         self._clock, self._stamps, self.problem = clock, stamps, problem
-        self.hurried: list[bool] = []
+        self.hurried: list[int] = []
         self.closed = False
 
     def __iter__(self) -> Iterator[Frame]:
@@ -43,8 +43,8 @@ class Stream:
             self._clock.now += wait
             yield frame(stamp)
 
-    def hurry(self, on: bool) -> None:
-        self.hurried.append(on)
+    def hurry(self, how: int) -> None:
+        self.hurried.append(how)
 
     def close(self) -> None:
         self.closed = True
@@ -109,9 +109,12 @@ def test_a_reader_that_falls_behind_decodes_less_until_it_has_caught_up() -> Non
     late = [(k / 10, 0.3 if k < 12 else 0.01) for k in range(60)]
     stream = Stream(clock, late)
     found = list(Reconnecting(opener([stream]), Waits(attempts=0), clock, clock.sleep))
-    assert stream.hurried == [True, False]
+    assert stream.hurried == [1, 0]
     assert found[10].behind == pytest.approx(2.0, abs=0.05)
     assert found[-1].behind < 0.1
+    later = Stream(clock, [(k / 10, 0.3 if k < 30 else 0.01) for k in range(120)])
+    list(Reconnecting(opener([later]), Waits(attempts=0), clock, clock.sleep))
+    assert later.hurried == [1, 2, 0]
 
 
 def test_a_camera_whose_clock_is_slow_is_not_late() -> None:

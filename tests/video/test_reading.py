@@ -7,6 +7,7 @@ import http.server
 import io
 import threading
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,14 @@ def test_a_stream_over_the_wire_is_opened_again(tmp_path: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_who_is_late_decodes_less(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", [squares([(2 * k, 30)]) for k in range(40)], preset="medium")
+    counts = []
+    for how in (0, 1, 2):
+        with Reading(replace(source(tmp_path / "a.mp4"), live=True)) as reading:
+            reading.hurry(how)
+            counts.append(len(list(reading)))
+    assert counts[0] == 40
+    assert counts[0] > counts[1] > counts[2] >= 1

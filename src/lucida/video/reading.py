@@ -119,12 +119,12 @@ class Reading:
                 f"{self.source.name}: {error.what}", expected=error.expected, got=error.got, hint=error.hint
             ) from error
 
-    def hurry(self, on: bool) -> None:
-        """Decode only what stands alone, until a stream has been caught up with; or all again."""
+    def hurry(self, how: int) -> None:
+        """Decode all frames (0), those that others refer to (1), or those that stand alone (2)."""
         if not self.source.live:
             # Over HTTP a stream comes in pieces of some seconds: it is late by nature.
             return
-        self._stream.codec_context.skip_frame = "NONKEY" if on else "DEFAULT"
+        self._stream.codec_context.skip_frame = ("DEFAULT", "NONREF", "NONKEY")[how]
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield all frames in order of their time; what breaks off is said in `problem`."""

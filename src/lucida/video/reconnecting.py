@@ -11,8 +11,8 @@ from lucida.errors import InputError
 if TYPE_CHECKING:
     from lucida.video.frame import Frame
 
-LATE: Final = 1.0  # seconds behind the stream, from which the decoder leaves frames out
-CAUGHT_UP: Final = 0.3  # seconds behind, below which it does so no more
+LATE: Final = (1.0, 3.0)  # seconds behind the stream, from which the decoder leaves out some frames, and most
+CAUGHT_UP: Final = 0.3  # seconds behind, below which it leaves out none
 DRIFT: Final = 0.001  # seconds a second by which two clocks may differ without anybody being late
 
 
@@ -23,8 +23,8 @@ class Opened(Protocol):
 
     def __iter__(self) -> Iterator[Frame]: ...
 
-    def hurry(self, on: bool) -> None:
-        """Decode less, until the stream has been caught up with; or all again."""
+    def hurry(self, how: int) -> None:
+        """Decode all frames (0), those that others refer to (1), or those that stand alone (2)."""
         ...
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class Reconnecting:
     def _life(self, opened: Opened) -> Iterator[Frame]:
         """Yield the frames of one life."""
         lag: _Lag | None = None
-        late, start = False, 0.0
+        hurry, start = 0, 0.0
         for frame in opened:
             frame.arrived = now = self._clock()
             if lag is None:
@@ -104,9 +104,10 @@ class Reconnecting:
                     self._began = now
                 lag, start = _Lag(now, frame.time), now - self._began - frame.time
             frame.behind = lag.measure(now, frame.time)
-            if late != (frame.behind > (CAUGHT_UP if late else LATE)):
-                late = not late
-                opened.hurry(late)
+            wanted = 0 if frame.behind < CAUGHT_UP else max(hurry, sum(frame.behind > late for late in LATE))
+            if wanted != hurry:
+                hurry = wanted
+                opened.hurry(hurry)
             frame.time += start
             frame.number, self._number = self._number, self._number + 1
             self._last = now
