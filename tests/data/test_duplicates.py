@@ -99,10 +99,10 @@ def test_many_equal_images_are_joined_without_looking_at_every_pair(monkeypatch:
     looked = 0
     agree = Looks.agree
 
-    def count(self: Looks, pairs: duplicates.Pairs, agreement: float) -> np.ndarray:
+    def count(self: Looks, pairs: duplicates.Pairs, agreement: float, *, mirror: bool = False) -> np.ndarray:
         nonlocal looked
         looked += len(pairs)
-        return agree(self, pairs, agreement)
+        return agree(self, pairs, agreement, mirror=mirror)
 
     monkeypatch.setattr(Looks, "agree", count)
     same = Looks(*np.zeros((2, 3000), np.uint64), np.zeros((3000, 16, 16, 3), np.uint8), np.ones(3000, np.bool_))
