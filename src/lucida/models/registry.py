@@ -10,6 +10,7 @@ from lucida.models.composed.family import ComposedFamily
 from lucida.models.embedded.family import EmbeddedFamily
 from lucida.models.examples.family import ExamplesFamily
 from lucida.models.hub.family import HubFamily
+from lucida.models.ocr.family import OcrFamily
 from lucida.models.onnx.family import OnnxFamily
 from lucida.models.openai_api.family import OpenAiFamily
 from lucida.models.spec import Spec
@@ -46,6 +47,7 @@ class Family(Protocol):
 FAMILIES: tuple[Family, ...] = (
     EmbeddedFamily(),
     ExamplesFamily(),
+    OcrFamily(),
     TrainedFamily(),
     ComposedFamily(),
     OnnxFamily(),
