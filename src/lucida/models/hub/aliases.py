@@ -32,6 +32,7 @@ class Alias:
 
 _WORDS: tuple[Task, ...] = ("encode", "words")
 _OWN: tuple[Task, ...] = ("encode", "classify")
+_TALK: tuple[Task, ...] = ("ask", "caption", "answer")
 _1K = "the 1,000 classes of ImageNet"
 _FIND: tuple[Task, ...] = ("detect",)
 _MASK: tuple[Task, ...] = ("segment",)
@@ -56,8 +57,14 @@ ALIASES: tuple[Alias, ...] = (
     Alias("swin", "timm:swin_tiny_patch4_window7_224.ms_in1k", _OWN, _1K, "MIT", 114),
     Alias("dinov2", "hf:facebook/dinov2-small", ("encode",), "labels by example", "Apache-2.0", 88),
     Alias("dinov2-base", "hf:facebook/dinov2-base", ("encode",), "labels by example, better", "Apache-2.0", 346),
-    Alias("smolvlm", "hf:HuggingFaceTB/SmolVLM-256M-Instruct", ("ask",), "questions; small", "Apache-2.0", 513),
-    Alias("qwen-vl", "hf:Qwen/Qwen2-VL-2B-Instruct", ("ask",), "questions; many languages", "Apache-2.0", 4420),
+    Alias("smolvlm", "hf:HuggingFaceTB/SmolVLM-256M-Instruct", _TALK, "questions; small", "Apache-2.0", 513),
+    Alias("qwen2-vl", "hf:Qwen/Qwen2-VL-2B-Instruct", _TALK, "questions; many languages", "Apache-2.0", 4420),
+    Alias("qwen-vl", "hf:Qwen/Qwen2-VL-2B-Instruct", _TALK, "the same", "Apache-2.0", 4420),
+    Alias("qwen3-vl", "hf:Qwen/Qwen3-VL-2B-Instruct", _TALK, "questions; better", "Apache-2.0", 4260),
+    Alias("llava", "hf:llava-hf/llava-1.5-7b-hf", _TALK, "questions; English", "Llama 2", 14130),
+    Alias("blip", "hf:Salesforce/blip-image-captioning-base", ("caption",), "a sentence", "BSD-3-Clause", 990),
+    Alias("blip-vqa", "hf:Salesforce/blip-vqa-base", ("answer",), "answers of a word", "BSD-3-Clause", 1540),
+    Alias("blip2", "hf:Salesforce/blip2-opt-2.7b", ("caption", "answer"), "short answers", "MIT", 14980),
     Alias("detr", "hf:facebook/detr-resnet-50", _FIND, _80, "Apache-2.0", 167),
     Alias("rtdetr", "hf:PekingU/rtdetr_r50vd", _FIND, f"{_80}; better", "Apache-2.0", 172),
     Alias("rtdetr-small", "hf:PekingU/rtdetr_r18vd", _FIND, f"{_80}; fast", "Apache-2.0", 81),
