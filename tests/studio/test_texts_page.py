@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 LONG = "A long answer that tells of a plain picture in one colour, of its straight edges and of all that it lacks, "
-    "A long caption that tells of a plain picture in one colour, of its edges, which are straight, of what it lacks, "
-)
 
 
 @pytest.fixture
