@@ -75,7 +75,8 @@ def advise(
     needed = too_small(max_error, level)
     small = [name for name, size in groups if size < needed]
     if small == [None]:
-        return f"Label them all: a promise of {percent(max_error)} pays from about {math.ceil(needed):,} {unit} on."
+        do = "Label" if unit == "labels" else "Check"
+        return f"{do} them all: a promise of {percent(max_error)} pays from about {math.ceil(needed):,} {unit} on."
     if small:
         names = ", ".join(map(repr, small))
         return f"Label all of {names}: a promise for a class pays from about {math.ceil(needed):,} labels of it on."
