@@ -125,8 +125,10 @@ def group(looks: Looks, *, vectors: Floats | None = None) -> list[int]:
     groups = _Groups(len(looks.seen))
     for pairs in near_hashes(looks.hashes):
         groups.add(looks, pairs, AGREEMENT)
-    for pairs in near_mirrored(looks.hashes, looks.mirrored):
-        groups.add(looks, pairs, AGREEMENT, mirror=True)
+    # One of each group by now: what is like it is in its group already.
+    first = groups.first()
+    for pairs in near_mirrored(looks.hashes[first], looks.mirrored[first]):
+        groups.add(looks, first[pairs], AGREEMENT, mirror=True)
     if vectors is not None:
         for pairs in near_vectors(vectors):
             groups.add(looks, pairs, AGREEMENT_WITH_EMBEDDING)
@@ -251,6 +253,10 @@ class _Groups:
         _, joined = connected_components(links, directed=False)
         self._number = joined.astype(np.int64)[self._number]
         self._waiting, self._held = [], 0
+
+    def first(self) -> NDArray[np.int64]:
+        self._join()
+        return np.unique(self._number, return_index=True)[1].astype(np.int64)
 
     def numbers(self) -> list[int]:
         self._join()
