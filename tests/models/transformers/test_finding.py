@@ -8,11 +8,11 @@ from PIL import Image as Pillow
 
 pytest.importorskip("torch")
 
-from lucida.errors import InputError  # noqa: E402
-from lucida.images import Image  # noqa: E402
-from lucida.models import find  # noqa: E402
-from lucida.models.transformers import finding  # noqa: E402
-from lucida.runs.seeing import Seer, Wish  # noqa: E402
+from lucida.errors import InputError
+from lucida.images import Image
+from lucida.models import find
+from lucida.models.transformers import finding
+from lucida.runs.seeing import Seer, Wish
 
 pytestmark = pytest.mark.torch
 WORDS = ["cat", "red hat"]
