@@ -45,7 +45,7 @@ def run_seeing(catalog: Catalog, seer: Seer, *, question: str, max_cost: float |
     model = seer.model
     run = catalog.runs.start("label", question=question, model=spec.name, revision=spec.revision, parameters=parameters)
     todo = catalog.runs.missing(run.id)
-    asks = bool({"caption", "answer"} & {seer.wish.task})
+    asks = bool({"caption", "answer", "describe"} & {seer.wish.task})
     batch, workers = (1, model.workers) if asks else (BATCH, available_cores())
     problems: dict[str, str] = {}
     spent, dearest, new, objects, paid, stopped = 0.0, 0.0, 0, 0, False, False

@@ -19,6 +19,7 @@ _HINTS: Final = {
     "anomaly": "--model RUN of lucida train anomaly",
     "outline": "--model sam2 (hub)",
     "caption": "--model blip or smolvlm (hub), gpt-4o, api:MODEL@URL",
+    "describe": "--model smolvlm or blip (hub), gpt-4o, api:MODEL@URL",
     "answer": "--model smolvlm or qwen2-vl (hub), gpt-4o, api:MODEL@URL",
 }
 

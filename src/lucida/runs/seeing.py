@@ -15,6 +15,7 @@ from lucida.models.chat import Said, Talk, Turn, Usage
 from lucida.models.json_schema import check_schema
 from lucida.models.logits import sigmoid, softmax
 from lucida.results import Classification, Detections, Tags, Text
+from lucida.runs.describing import describe
 
 if TYPE_CHECKING:
     from lucida.images import Image
@@ -349,6 +350,14 @@ def talk_about(model: Model, wish: Wish, images: Sequence[bytes], about: str = "
     return Seen(Text(said.text, said.score, said.reason, said.data, tuple(before[:-1])), usage=usage)
 
 
+def _by_description(seer: Seer) -> Act:
+    def act(files: Sequence[bytes], _: Sequence[Image]) -> list[Seen]:
+        found = (describe(seer.model, data, seer.wish.questions) for data in files)
+        return [Seen(result, said.problem, said.usage) for result, said in found]
+
+    return act
+
+
 # In the order in which a model's usual task is looked for.
 TASKS: Final[dict[str, _Way]] = {
     "detect": _Way(("detect",), _by_predict),
@@ -359,5 +368,6 @@ TASKS: Final[dict[str, _Way]] = {
     "classify": _Way(("classify", "words"), _by_logits),
     "caption": _Way(("caption", "answer"), _by_talk),
     "answer": _Way(("answer",), _by_talk),
+    "describe": _Way(("ask", "caption"), _by_description),
     "outline": _Way(("outline",), _by_outline),
 }
