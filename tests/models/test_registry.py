@@ -95,7 +95,10 @@ def test_the_list_says_what_is_to_be_had_and_what_it_costs(monkeypatch: pytest.M
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     listed = models(task="ask").to_json()
     assert not listed["models"], "nothing at hand answers questions"
-    assert {"smolvlm", "qwen-vl"} == {model["name"] for model in listed["hub"]}
+    assert {"smolvlm", "qwen-vl"} <= {model["name"] for model in listed["hub"]}
+    answering = models(task="answer")
+    assert {"blip-vqa", "blip2", "smolvlm"} <= {model.name for model in answering.hub}
+    assert answering.offered == models(task="caption").offered == models(task="ask").offered
     (gpt,) = (model for model in listed["addresses"] if model["name"] == "openai:gpt-4o")
     assert (gpt["ready"], gpt["key"], gpt["host"]) == (False, "OPENAI_API_KEY", "api.openai.com")
     assert 0 < gpt["thousand"] < 100
