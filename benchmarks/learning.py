@@ -87,7 +87,7 @@ def fixmatch(options: argparse.Namespace, folder: Path) -> None:
 
     def both(seed: int) -> Outcome:
         request = Request(samples, start=start, size=size, seed=seed, extra={"labels": options.labels})
-        settings = settled(options, seed, batch=56)  # and 8 labelled ones a step
+        settings = settled(options, seed, batch=64)  # and 32 labelled ones a step
         return trained(lambda: FixMatchRecipe(request), test, folder / f"both{seed}", settings)
 
     compare({"labelled only": alone, "FixMatch": both}, options.seeds)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lucida.train.request import Request
 
 THRESHOLD = 0.95  # probability from which a guess is learned from
-RATIO = 7  # images without a label a labelled one, mu in the paper
+RATIO = 2  # images without a label a labelled one; the paper has 7, and a hundred times the steps that fit here
 WEIGHT = 1.0  # of the loss on images without a label, lambda in the paper
 LOOKED_AT = 4096  # images without a label that the guesses are counted on when all is done
 UNKNOWN = -1
@@ -48,7 +48,7 @@ class FixMatchRecipe(ClassifyRecipe):
         InputError: No image is without a label, or fewer than two classes have one.
     """
 
-    batch = 112  # 16 labelled ones come to it
+    batch = 64  # 32 labelled ones come to it
 
     def __init__(self, request: Request) -> None:
         everything, known = request.train, few_labels(request.train, request.extra.get("labels"), request.seed)
