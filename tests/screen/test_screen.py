@@ -219,3 +219,15 @@ def test_nothing_to_screen_is_an_error(tmp_path: Path) -> None:
         screen(policy=file, catalog=tmp_path / "catalog")
     with pytest.raises(UnknownName, match="model"):
         screen(tmp_path, policy=written(tmp_path, "  - name: a\n    words: dog\n    model: embeded\n"))
+
+
+def test_copies_never_overwrite_the_images_themselves(told, tmp_path: Path) -> None:
+    told["none"] = model("classify", ("fine", "bad"), lambda n: [9.0, -9.0], "none")
+    policy = written(tmp_path / "rules", "  - name: bad\n    classes: bad\n    model: none\n")
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(image(9))
+    before = photo.read_bytes()
+    result = screen(photo, policy=policy, out=tmp_path)
+    assert result.written == 1
+    assert photo.read_bytes() == before
+    assert (tmp_path / "photo-2.png").exists()
