@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from lucida.catalog.sources import Container, count, find
-from lucida.catalog.sources.found import Found, show
+from lucida.catalog.sources import count
+from lucida.catalog.sources.found import show
 from lucida.errors import ImageError, InputError
-from lucida.images import decode, read
+from lucida.images import decode
 from lucida.models.chat import Usage
 from lucida.models.registry import find as find_model
-from lucida.models.threads import available_cores
-from lucida.predict.films import Watch, divide, look_at
+from lucida.predict.films import Watch, divide
+from lucida.predict.films import look_at as watch_video
 from lucida.predict.verb import Predicted, PredictResult
+from lucida.predict.writing import Descriptions, Place
 from lucida.progress import track
+from lucida.results import Description
 from lucida.runs.asking import usual_model
-from lucida.runs.local import map_batches
-from lucida.runs.seeing import Seen, Seer, Wish
+from lucida.runs.files import NewFiles, home_of, look_at, name_of, read_source, sources
+from lucida.runs.seeing import Seer, Wish
 
 if TYPE_CHECKING:
-    from lucida.catalog.records import Refusal
     from lucida.models.spec import Precision
     from lucida.predict.moments import Watched
 
-    Source = Found | Refusal
-
 KEPT = 1000  # results of a stream that are kept where they are not written
-BATCH = 8  # images that are looked at together
-GROUP = 512  # of which at most so many wait
 TOGETHER = 100  # images that one question may be about: no model takes more
-_UNUSUAL = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')  # what file names of some system cannot hold
 
 
 def run_predict(
@@ -51,6 +46,7 @@ def run_predict(
     save: Path | None = None,
     out: Path | None = None,
     together: bool = False,
+    write: Place | None = None,
     watch: Watch | None = None,
     catalog: Path | None = None,
 ) -> PredictResult:
@@ -64,6 +60,7 @@ def run_predict(
         save: Folder for drawings; None for none.
         out: File for the results; None to keep them in what is returned.
         together: Ask about all images at once, rather than about each.
+        write: Where descriptions are written into: "copy" or "in-place"; None for no file.
         watch: How videos are looked at.
         catalog: Whose models are known as well.
 
@@ -83,6 +80,13 @@ def run_predict(
         )
     spec = find_model(usual_model(wish, model), home_of(catalog))
     seer = Seer(spec, watch.unsure(wish, spec.gives.least), precision)
+    if write and (seer.wish.task != "describe" or together or videos):
+        raise InputError(
+            "Only descriptions of images can be written into them.",
+            expected="--task describe, and images",
+            got=f"the task {seer.wish.task}" + (", together" if together else ", a video" if videos else ""),
+            hint="lucida predict a.jpg --task describe --model smolvlm --write copy",
+        )
     if together:
         if videos:
             raise InputError(
@@ -95,7 +99,8 @@ def run_predict(
     usage, images = Usage(), 0
     with ExitStack() as stack:
         writer = stack.enter_context(Writer(out)) if out else None
-        drawings = Drawings(save) if save else None
+        texts = Descriptions(write, save) if write else None
+        drawings = Drawings(save) if save and not texts else None
         step = stack.enter_context(track(f"Asking {spec.name}", None if videos else count(pictures)))
 
         def keep(one: Predicted, *, live: bool = False) -> None:
@@ -110,7 +115,7 @@ def run_predict(
                 if len(results) > KEPT:
                     results.popleft()
 
-        for path, data, seen in look(seer, sources(pictures)):
+        for path, data, seen in look_at(seer.see, sources(pictures), read_source, name_of):
             images += 1
             usage += seen.usage
             if seen.result is None:
@@ -120,10 +125,12 @@ def run_predict(
             one = Predicted(path, seer.wish.task, seen.result, seen.size)
             if drawings and data is not None:
                 one = replace(one, saved=drawings.write(one, data))
+            if texts and data is not None and isinstance(seen.result, Description):
+                one = replace(one, saved=texts.write(path, data, seen.result))
             keep(one)
         for source in videos:
             file = drawings.free(source.name, ".mp4", source.address) if drawings else None
-            done = look_at(seer, source, watch, keep, watch.sure(wish, spec.gives.least), file)
+            done = watch_video(seer, source, watch, keep, watch.sure(wish, spec.gives.least), file)
             images += max(1, done.watched.frames + len(done.skipped))
             usage += done.usage
             skipped |= done.skipped
@@ -137,8 +144,9 @@ def run_predict(
         )
     engine = seer.model.engine if images > len(skipped) else ""
     seconds = round(time.monotonic() - began, 3)
+    notes = (*seer.notes, *(f"{path}: {why}" for path, why in (texts.problems if texts else {}).items()))
     return PredictResult(
-        tuple(results), images, skipped, spec.name, seer.wish.task, engine, seconds, out, usage.cost, seer.notes,
+        tuple(results), images, skipped, spec.name, seer.wish.task, engine, seconds, out, usage.cost, notes,
         tuple(watched),
     )  # fmt: skip
 
@@ -164,10 +172,10 @@ def _all_together(
     files = []
     for item in found:
         try:
-            files.append(_bytes(item))
+            files.append(read_source(item))
         except ImageError as error:
-            raise InputError(f"{_path(item)} cannot be looked at.", expected="an image", got=error.what) from error
-    names = tuple(_path(item) for item in found)
+            raise InputError(f"{name_of(item)} cannot be looked at.", expected="an image", got=error.what) from error
+    names = tuple(name_of(item) for item in found)
     seen = seer.see_together(files)
     results = [Predicted(names[0], seer.wish.task, seen.result, seen.size, together=names)] if seen.result else []
     if out is not None:
@@ -188,99 +196,8 @@ def _all_together(
     )
 
 
-def home_of(catalog: Path | None) -> Path | None:
-    """Return where a catalog keeps models of its own; None where there is no catalog."""
-    from lucida.catalog import Catalog
-    from lucida.errors import CatalogError
-
-    try:
-        with Catalog.open(catalog) as opened:
-            return opened.models
-    except CatalogError:
-        if catalog is not None:
-            raise
-        return None
-
-
-def sources(paths: Sequence[Path]) -> Iterator[Source]:
-    """Yield files that may be images, and what cannot be one."""
-    yield from (item for item in find(paths) if not isinstance(item, Container))
-
-
-def look(seer: Seer, found: Iterator[Source]) -> Iterator[tuple[str, bytes | None, Seen]]:
-    """Yield path, bytes and what was seen of each, in order."""
-
-    def work(items: tuple[Source, ...]) -> list[tuple[str, bytes | None, Seen]]:
-        files: list[bytes | None] = []
-        failed: dict[int, str] = {}
-        for row, item in enumerate(items):
-            try:
-                files.append(_bytes(item))
-            except ImageError as error:
-                files.append(None)
-                failed[row] = error.what
-        said = iter(seer.see([data for data in files if data is not None]))
-        return [
-            (_path(item), data, Seen(problem=failed[row]) if data is None else next(said))
-            for row, (item, data) in enumerate(zip(items, files, strict=True))
-        ]
-
-    # Loaded by one, so that threads do not load it several times.
-    first = True
-    while group := list(islice(found, GROUP)):
-        if first:
-            _ = seer.model
-            first = False
-        workers = max(1, min(available_cores(), -(-len(group) // BATCH)))
-        for part in map_batches(work, group, batch=BATCH, workers=workers):
-            yield from part
-
-
-def _path(item: Source) -> str:
-    return item.given if isinstance(item, Found) else item.path
-
-
-def _bytes(item: Source) -> bytes:
-    if not isinstance(item, Found):
-        raise ImageError(item.reason)
-    return item.data if item.data is not None else read(item.uri)
-
-
-class Drawings:
-    """Writes images with what was found on them, each under a name of its own.
-
-    Args:
-        folder: Made where it is missing.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._taken: set[str] = set()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"{folder} cannot be made.",
-                expected="a folder",
-                got=error.strerror or str(error),
-                hint="another --save",
-            ) from error
-
-    def free(self, path: str, suffix: str, source: str) -> Path:
-        """Return a file that nothing was drawn into yet, and that is not the source itself.
-
-        Args:
-            path: What it is named after.
-            suffix: Of the file.
-            source: Where the image or video lies.
-        """
-        stem, number = _UNUSUAL.sub("-", Path(path).stem).strip("-") or "image", 1
-        file, own = self._folder / f"{stem}{suffix}", Path(source.removeprefix("file:"))
-        while file.name.casefold() in self._taken or (file.exists() and own.exists() and file.samefile(own)):
-            number += 1
-            file = self._folder / f"{stem}-{number}{suffix}"
-        self._taken.add(file.name.casefold())
-        return file
+class Drawings(NewFiles):
+    """Writes images with what was found on them, each under a name of its own."""
 
     def write(self, one: Predicted, data: bytes) -> Path:
         """Draw one image and return its file."""

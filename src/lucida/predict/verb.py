@@ -126,6 +126,7 @@ def predict(
     schema: Path | None = None,
     reason: bool = False,
     together: bool = False,
+    write: Literal["copy", "in-place"] | None = None,
     point: list[str] | None = None,
     box: list[str] | None = None,
     least: float | None = None,
@@ -142,14 +143,17 @@ def predict(
     Args:
         paths: Images: files, folders, patterns, archives. Videos: files, addresses such as rtsp://HOST/PATH, or the
             number of a camera: 0.
-        task: "classify", "tag", "detect", "segment", "outline", "anomaly", "read", "caption" or "answer"; what the
-            model is for, where it is left out.
+        task: "classify", "tag", "detect", "segment", "outline", "anomaly", "read", "caption", "answer" or "describe";
+            what the model is for, where it is left out.
         model: The model, by any name that `lucida models` takes, or a training run.
         classes: What to look for or to tell apart: "bolt,crack".
         question: What to ask; given several times, each is asked with what was said before.
         schema: A file with the JSON schema that an answer must follow.
         reason: Also ask for a reason.
         together: Ask about all images at once: "What differs?".
+        write: Write descriptions (--task describe) into the images' XMP, where search engines and screen readers find
+            them: "copy" into copies, beside the images or under --save, "in-place" into the images themselves. Pixels
+            stay as they are.
         point: "x,y" in pixels, to outline what lies there; a minus before both, "-x,-y", for what does not belong.
         box: "left,top,right,bottom" in pixels, to outline what lies within.
         least: Leave out objects and tags that are less probable.
@@ -179,6 +183,6 @@ def predict(
     )  # fmt: skip
     watch = Watch(read_sampling(rate) if rate else None, track, seconds)
     return run_predict(
-        paths, wish, model=model, precision=precision, save=save, out=out, together=together, watch=watch,
+        paths, wish, model=model, precision=precision, save=save, out=out, together=together, write=write, watch=watch,
         catalog=catalog,
     )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from lucida.catalog.records import Refusal
 
 BATCH = 8  # images that are looked at together
+GROUP = 512  # files that are known of at a time
+_UNUSUAL = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')  # what file names of some system cannot hold
 Thing = TypeVar("Thing")
 
 
@@ -68,7 +72,7 @@ def read_source(item: Found | Refusal) -> bytes:
 
 def look_at(
     see: Callable[[Sequence[bytes]], list[Seen]],
-    items: Sequence[Thing],
+    items: Iterable[Thing],
     load: Callable[[Thing], bytes],
     name: Callable[[Thing], str],
 ) -> Iterator[LookedAt]:
@@ -76,7 +80,7 @@ def look_at(
 
     Args:
         see: Looks at encoded files; called from several threads.
-        items: What to look at.
+        items: What to look at; no more than a few hundred are taken ahead.
         load: Returns the bytes of one; an ImageError is said of it and stops nothing.
         name: Returns what one is called.
     """
@@ -96,16 +100,17 @@ def look_at(
             for row, (item, data) in enumerate(zip(part, files, strict=True))
         ]
 
+    coming = iter(items)
     # The first batch alone: it loads the models, which threads would otherwise load several times.
-    first, rest = items[:BATCH], items[BATCH:]
-    if first:
-        yield from work(tuple(first))
-    for part in map_batches(work, rest, batch=BATCH, workers=available_cores()):
-        yield from part
+    if first := tuple(islice(coming, BATCH)):
+        yield from work(first)
+    while group := list(islice(coming, GROUP)):
+        for part in map_batches(work, group, batch=BATCH, workers=available_cores()):
+            yield from part
 
 
 class NewFiles:
-    """Gives each image of a folder a file name of its own.
+    """Gives each image or video a file of its own in a folder; never one that is its source.
 
     Args:
         folder: Made where it is missing.
@@ -127,12 +132,18 @@ class NewFiles:
                 hint="another folder",
             ) from error
 
-    def file(self, path: str, suffix: str) -> Path:
-        """Return the file for an image: its name, with a number where another has it already."""
-        stem, number = Path(path).stem or "image", 1
-        name = stem
-        while name.casefold() in self._taken:
+    def free(self, path: str, suffix: str, source: str = "") -> Path:
+        """Return a file that nothing was written into yet, and that is not the source itself.
+
+        Args:
+            path: What it is named after.
+            suffix: Of the file.
+            source: Where the image or video lies; the path where it is left out.
+        """
+        stem, number = _UNUSUAL.sub("-", Path(path).stem).strip("-") or "image", 1
+        file, own = self._folder / f"{stem}{suffix}", Path((source or path).removeprefix("file:"))
+        while file.name.casefold() in self._taken or (file.exists() and own.exists() and file.samefile(own)):
             number += 1
-            name = f"{stem}-{number}"
-        self._taken.add(name.casefold())
-        return self._folder / f"{name}{suffix}"
+            file = self._folder / f"{stem}-{number}{suffix}"
+        self._taken.add(file.name.casefold())
+        return file

@@ -23,8 +23,6 @@ from lucida.screen.verb import ScreenResult, Verdict
 if TYPE_CHECKING:
     from lucida.screen.policy import Policy
 
-GROUP = 512  # files that are known of at a time
-
 
 class Tally:
     """Counts verdicts, and writes copies.
@@ -76,7 +74,7 @@ def write_copy(files: NewFiles, path: str, data: bytes, verdict: Screening) -> P
     # What may be a face is hidden as well: nobody is harmed by a blur too many.
     hidden = [box for one in verdict.findings if one.action == "blur" for box in one.boxes]
     copy, suffix = safe_copy(data, hidden)
-    file = files.file(path, suffix)
+    file = files.free(path, suffix)
     file.write_bytes(copy)
     return file
 
@@ -91,10 +89,9 @@ def screen_paths(
     tally = Tally(policy, out, everything=True)
     items = sources(paths)
     with track("Screening", count(paths)) as step:
-        while group := list(islice(items, min(GROUP, most - tally.images) if most else GROUP)):
-            for path, data, seen in look_at(screener.see, group, read_source, name_of):
-                tally.take(path, data, seen)
-                step()
+        for path, data, seen in look_at(screener.see, islice(items, most), read_source, name_of):
+            tally.take(path, data, seen)
+            step()
     if not tally.images:
         raise InputError("There is no image to screen.", expected="images", got="none", hint="check the paths")
     return tally.result(time.monotonic() - began)
