@@ -214,10 +214,12 @@ def labelled_catalog(tmp_path: Path, wrong: int) -> tuple[Path, set[str]]:
 @pytest.mark.torch  # cleanlab is installed beside PyTorch
 def test_wrong_labels_go_to_review_and_come_back_as_answers(tmp_path: Path) -> None:
     pytest.importorskip("cleanlab")
-    place, mistaken = labelled_catalog(tmp_path, 2)
+    place, mistaken = labelled_catalog(tmp_path, 3)
     result = clean(catalog=place, mislabels="yes")
     doubtful = [one for one in result.findings if one.kind == "wrong label"]
-    assert {one.image for one in doubtful} == mistaken
+    # The third has its mirror image among the others, which is named as that.
+    assert len(doubtful) == 2
+    assert {one.image for one in doubtful} < mistaken
     assert {one.suggestion for one in doubtful} == {"disc"}
     assert result.sent["clean:kind"] == 2
     with Catalog.open(place) as catalog:
