@@ -51,10 +51,10 @@ def test_nearly_all_true_neighbours_are_found(tmp_path: Path) -> None:
     ivf.build(tmp_path / "i", len(rows), blocks(rows))
     index = ivf.open_index(tmp_path / "i")
     assert index is not None
-    assert len(index.centres) == 77
+    assert len(index.centres) == 155
     assert np.array_equal(index.images, np.arange(6000))
     assert recall(index, rows, queries) >= 0.99
-    images, scores = index.search(queries[0], 10_000, probes=77)
+    images, scores = index.search(queries[0], 10_000, probes=155)
     assert len(images) == 6000
     assert np.allclose(scores, rows[images] @ queries[0], atol=5e-5)
 

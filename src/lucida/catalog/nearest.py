@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -36,7 +37,7 @@ def among_only(ids: Sequence[str], scores: Array, among: Sequence[str] | None) -
     return np.where([id in chosen for id in ids], scores, -np.inf).astype(np.float32)
 
 
-def best(ids: Sequence[str], scores: Array, k: int) -> list[tuple[str, float]]:
+def best(ids: Sequence[T], scores: Array, k: int) -> list[tuple[T, float]]:
     """Return the ids of the k highest scores, highest first, equal ones in their order; those of -inf never."""
     k = min(k, int(np.isfinite(scores).sum()))
     if k <= 0:

@@ -293,8 +293,8 @@ class Vectors:
                 rows = connection.execute(waiting.where(vectors.c.key == number, vectors.c.data.is_not(None))).all()
                 if rows:
                     values = np.frombuffer(b"".join(row.data for row in rows), "<f4").reshape(len(rows), -1)
-                    scores = (compared(values, parts) @ unit).tolist()
-                    near |= {row.image: score for row, score in zip(rows, scores, strict=True)}
+                    numbers = [row.image for row in rows]
+                    near |= dict(best(numbers, compared(values, parts) @ unit, asked))
                 named: dict[int, str] = {}
                 for part in chunks(near):
                     ids = select(images.c.number, images.c.id).where(images.c.number.in_(part), images.c.placed)
