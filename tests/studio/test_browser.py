@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from patience import NEVER_SLOW
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -66,6 +68,7 @@ def served(review: Any, browser: Browser) -> Iterator[Served]:
     def context(**options: Any) -> BrowserContext:
         contexts.append(browser.new_context(**options))
         contexts[-1].set_default_timeout(20_000)
+        contexts[-1].add_init_script(NEVER_SLOW)
         return contexts[-1]
 
     thread = threading.Thread(target=lambda: serve_review(review, open_browser=False, on_url=note), daemon=True)
@@ -349,6 +352,7 @@ def test_without_a_connection_no_key_is_taken_and_the_page_goes_on_by_itself(ser
 
 def test_while_an_answer_takes_long_the_page_says_so_and_takes_no_key(served: Served) -> None:
     page = served.open()
+    page.evaluate("slowAfter = 400")
     free = threading.Event()
     served.review.before_answer = free.wait
     press(page, "Enter")

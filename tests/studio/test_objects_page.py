@@ -16,6 +16,7 @@ from lucida.catalog import Annotation, Catalog
 from lucida.catalog.verb import add
 from lucida.results import run_lengths
 from lucida.review import ObjectReview, ObjectTerms, verify
+from patience import NEVER_SLOW
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -96,6 +97,7 @@ def serving(browser: Browser) -> Iterator[Callable[..., Served]]:
     def context(**options: Any) -> BrowserContext:
         contexts.append(browser.new_context(**options))
         contexts[-1].set_default_timeout(20_000)
+        contexts[-1].add_init_script(NEVER_SLOW)
         return contexts[-1]
 
     def serve(review: ObjectReview) -> Served:

@@ -13,6 +13,7 @@ from PIL import Image
 from lucida.catalog import Annotation, Catalog
 from lucida.catalog.verb import add
 from lucida.review import Review, Terms
+from patience import NEVER_SLOW
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -54,6 +55,7 @@ def test_a_text_is_right_wrong_or_written_anew(catalog: Catalog, browser: Browse
     thread.start()
     assert up.wait(60)
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    context.add_init_script(NEVER_SLOW)
     page = context.new_page()
     page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
