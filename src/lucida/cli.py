@@ -45,7 +45,7 @@ VERBS = (
     Verb("evaluate", "lucida.evaluate.verb:evaluate", "Say how good a model is, with intervals and a report."),
     Verb("explain", "lucida.explain.verb:explain", "Show where a model looked, and what it was reminded of."),
     Verb("compress", "lucida.compress.verb:compress", "Make a trained model smaller and faster; prove what it costs."),
-    Verb("predict", "lucida.predict.verb:predict", "Ask any model about any image: classes, boxes, masks, words."),
+    Verb("predict", "lucida.predict.verb:predict", "Ask any model about images, videos, streams and cameras."),
     Verb("screen", "lucida.screen.verb:screen", "Screen images by a policy in plain words, and hide what it says."),
     Verb("models", "lucida.models.verb:models", "List the models at hand, and what each is for."),
     Verb("demo", "lucida.demo.verb:demo", "Do the whole job on images at hand, offline."),

@@ -17,6 +17,7 @@ from lucida.models.needs import ImageNeeds
 from lucida.models.spec import Gives, Model, Spec
 from lucida.results import RESULTS, Detections, Item
 from lucida.runs.seeing import Seer, Wish
+from lucida.runs.spending import Budget
 from pictures import write_pictures
 from told_models import model
 
@@ -67,7 +68,10 @@ def test_the_same_call_goes_on_with_what_is_new(catalog: Catalog, tmp_path: Path
 
 
 class Costly(Model):
-    """Says something for ten cents."""
+    """Says something for ten cents, and for no more."""
+
+    def quote_talk(self, talk) -> Usage:
+        return Usage(cost=0.1)
 
     def say(self, talk) -> Said:
         return Said("a picture", usage=Usage(cost=0.1))
@@ -78,14 +82,20 @@ def test_a_limit_of_cost_holds_and_a_higher_one_goes_on(catalog: Catalog) -> Non
         "costly", "test", ("caption",), ImageNeeds(8), Gives(), "MIT", "a test", "1",
         build=lambda spec, precision, trial: Costly(spec),
     )  # fmt: skip
-    seer = Seer(spec, Wish("caption"))
-    result = run_seeing(catalog, seer, question="caption", max_cost=0.55)
-    assert 0 < result.cost <= 0.55  # type: ignore[operator]
-    assert result.images < 9
-    assert any("higher --max-cost" in note for note in result.notes)
-    rest = run_seeing(catalog, seer, question="caption", max_cost=5)
-    assert (rest.run, rest.images) == (result.run, 9)
-    assert rest.cost == pytest.approx(0.9 - result.cost)  # type: ignore[operator]
+
+    def run(limit: float):
+        return run_seeing(catalog, Seer(spec, Wish("caption"), budget=Budget(limit)), question="caption")
+
+    result = run(0.55)
+    assert (result.images, result.skipped, result.cost) == (5, 0, pytest.approx(0.5))
+    assert any("4 images left" in note and "higher --max-cost" in note for note in result.notes)
+    # The limit is of the run: what an earlier call has paid counts.
+    assert run(0.75).new == 2
+    assert run(0.75).new == 0
+    rest = run(5)
+    assert (rest.run, rest.images, rest.cost) == (result.run, 9, pytest.approx(0.2))
+    with pytest.raises(InputError, match="less than one image"):
+        run_seeing(catalog, Seer(spec, Wish("caption"), budget=Budget(0.05)), question="other")
 
 
 def test_images_that_are_gone_are_skipped_and_tried_again(catalog: Catalog, tmp_path: Path) -> None:

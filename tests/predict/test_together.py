@@ -56,6 +56,32 @@ def test_the_command_gives_json_and_writes_a_file(server, photos, tmp_path, caps
     assert json.loads((tmp_path / "out.jsonl").read_text())["task"] == "answer"
 
 
+def test_nothing_is_asked_that_could_cost_more_than_the_limit(server, photos, tmp_path):
+    server.respond = lambda request: said("round")  # 1,000 tokens in, 50 out
+    (tmp_path / "many").mkdir()
+    for seed in range(12):
+        picture("disc", seed, 32).save(tmp_path / "many" / f"{seed}.png")
+    options = {"model": f"api:m@{server.url}", "question": ["What?"], "price": "100/100"}
+    with pytest.raises(InputError, match="less than one image"):
+        predict(tmp_path / "many", **options, max_cost=0.01)
+    assert not server.requests
+    found = predict(tmp_path / "many", **options, max_cost=1.5, workers=4)
+    assert 0 < len(found.results) == len(server.requests) < 12
+    assert found.cost == pytest.approx(0.105 * len(found.results))
+    assert any(note.startswith("Stopped at $") for note in found.notes)
+
+
+@pytest.mark.parametrize("option", [{"max_cost": 1.0}, {"price": "1/1"}, {"workers": 2}, {"timeout": 3.0}])
+def test_options_of_other_models_are_refused(photos, option):
+    with pytest.raises(InputError, match="for models behind an address"):
+        predict(*photos, task="classify", classes="a,b", **option)
+
+
+def test_a_price_must_be_known_for_a_limit(photos):
+    with pytest.raises(InputError, match="price of this model is not known"):
+        predict(*photos, model="api:m@http://192.0.2.1/v1", question=["What?"], max_cost=1.0)
+
+
 def test_no_answer_is_said_of_all_images(server, photos):
     server.respond = lambda request: said("")
     found = predict(*photos, model=f"api:m@{server.url}", question=["What differs?"], together=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
 from scipy import ndimage
 
 from chat_server import ChatServer, said, serve
@@ -266,6 +269,30 @@ def test_one_answer_is_about_the_whole_video(server: ChatServer, clip: Path) -> 
     assert "These are 16 frames of one video of 3.0 seconds, in order, at 0.0, 0.2, " in text
     assert "seconds.\nWhat happens?" in text
     assert found.videos[0].frames == ASKED
+
+
+def test_the_frames_of_a_question_are_drawn_with_the_answer(server: ChatServer, clip: Path, tmp_path: Path) -> None:
+    server.in_turn(said("They cross."))
+    options = {"question": ["What happens?"], "rate": "1", "save": tmp_path / "out"}
+    (one,) = predict(clip, model=f"api:m@{server.url}", **options).results
+    assert one.saved == tmp_path / "out" / f"{clip.stem}.png"
+    with Picture.open(one.saved) as drawn, Picture.open(io.BytesIO(first_image(server))) as frame:
+        assert drawn.width == 2 * frame.width  # three frames, two beside each other
+        assert drawn.height > 2 * frame.height
+        corner = np.asarray(drawn.convert("RGB").crop((0, 0, *frame.size)), float)
+        assert np.abs(corner - np.asarray(frame.convert("RGB"), float)).mean() < 2
+
+
+def first_image(server: ChatServer) -> bytes:
+    """Return the first image that was sent."""
+    return base64.b64decode(server.requests[0].images[0].partition(",")[2])
+
+
+def test_a_video_is_described_frame_by_frame(server: ChatServer, clip: Path) -> None:
+    words = {"title": "A red box", "alternative": "A box moves.", "keywords": ["box"], "scene": ""}
+    server.respond = lambda request: said(json.dumps(words))
+    found = predict(clip, model=f"api:m@{server.url}", task="describe", rate="1")
+    assert [type(one.result).__name__ for one in found.results] == ["Description"] * 3
 
 
 def test_a_question_at_a_rate_is_about_these_frames(server: ChatServer, clip: Path) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lucida.errors import ImageError, InputError
+from lucida.errors import ImageError
 from lucida.label.inquiry import Inquiry
 from lucida.label.instructions import agreed, definitions_of
 from lucida.label.journal import Journal
@@ -17,6 +16,7 @@ from lucida.label.labeller import Proposal
 from lucida.label.vocabulary import NONE
 from lucida.models.chat import Prompt, Reply
 from lucida.results import Classification
+from lucida.runs.spending import check_limit, too_small, unknown_price
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
@@ -70,13 +70,7 @@ class AskLabeller:
     ) -> None:
         if "ask" not in spec.tasks:
             raise spec.cannot("ask", "answer questions")
-        if max_cost is not None and not (isfinite(max_cost) and max_cost > 0):
-            raise InputError(
-                "The limit of cost is no amount of money.",
-                expected="US dollars above 0",
-                got=str(max_cost),
-                hint="--max-cost 5",
-            )
+        check_limit(max_cost)
         self._spec, self._precision, self._max_cost = spec, precision, max_cost
         self._settings = dict(settings or {})
         self._vocabulary = agreed(vocabulary, instructions)
@@ -158,20 +152,10 @@ class AskLabeller:
             return True
         at_most = self._model().quote(self._prompt).cost
         if at_most is None:
-            raise InputError(
-                "A limit of cost cannot be kept: the price of this model is not known.",
-                expected="its price",
-                got=f"--max-cost {self._max_cost:g} and no price of {self.model!r}",
-                hint="--price IN/OUT, US dollars per million tokens: --price 0.15/0.60",
-            )
+            raise unknown_price(self._spec, self._max_cost)
         spent = journal.tally.spent if journal else 0.0
         if spent + at_most > self._max_cost and not journal:
-            raise InputError(
-                "The limit of cost is less than one image may cost.",
-                expected=f"at least ${at_most:.4f}",
-                got=f"--max-cost {self._max_cost:g}",
-                hint=f"--max-cost {max(0.01, 100 * at_most):.2g}",
-            )
+            raise too_small(self._max_cost, at_most)
         return spent + at_most <= self._max_cost
 
     def learn(self, catalog: Catalog, folder: Path) -> None:

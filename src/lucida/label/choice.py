@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lucida.models.spec import Precision, Spec
 
 
-_OPTIONS = ("price", "votes", "together", "workers")
+_OPTIONS = ("price", "votes", "together", "workers", "timeout")
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from lucida.catalog import Annotation
 from lucida.errors import ImageError, InputError
 from lucida.label.job import parameters_of, skipped_notes
 from lucida.label.verb import LabelResult
+from lucida.models.chat import Usage
 from lucida.models.threads import available_cores
 from lucida.progress import track
 from lucida.runs.local import map_batches
 from lucida.runs.seeing import Seen, Seer
+from lucida.runs.spending import NOT_ASKED
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
@@ -21,18 +23,17 @@ if TYPE_CHECKING:
 BATCH = 8  # images that are looked at together, and lost together if the machine dies
 
 
-def run_seeing(catalog: Catalog, seer: Seer, *, question: str, max_cost: float | None = None) -> LabelResult:
+def run_seeing(catalog: Catalog, seer: Seer, *, question: str) -> LabelResult:
     """Look at every image that this run has not seen yet.
 
     Args:
         catalog: An open catalog.
-        seer: The model, and what is asked of it.
+        seer: The model, what is asked of it, and what the run may cost.
         question: Name of what is asked.
-        max_cost: US dollars that this call may spend; None for no limit.
 
     Raises:
         ModelError: The model cannot run.
-        InputError: There is no image.
+        InputError: There is no image, or the limit of cost cannot be kept.
     """
     began = time.monotonic()
     spec = seer.spec
@@ -42,39 +43,42 @@ def run_seeing(catalog: Catalog, seer: Seer, *, question: str, max_cost: float |
         catalog, question, spec.name, spec.revision, {"mode": "seen", **seer.wish.to_json(), "encoder": "embedded"}
     )
     # Before a run starts: one that has started voids earlier certificates of the question.
-    model = seer.model
+    model, budget = seer.model, seer.budget
+    known = catalog.runs.find(
+        "label", question=question, model=spec.name, revision=spec.revision, parameters=parameters
+    )
+    if seer.talks and budget.limit is not None:
+        # The limit is of the whole run, of which an earlier call may have paid a part.
+        budget.spent = _spent(catalog, known.id) if known else 0.0
+        budget.check(model)
     run = catalog.runs.start("label", question=question, model=spec.name, revision=spec.revision, parameters=parameters)
     todo = catalog.runs.missing(run.id)
-    asks = bool({"caption", "answer", "describe"} & {seer.wish.task})
-    batch, workers = (1, model.workers) if asks else (BATCH, available_cores())
+    batch, workers = (1, model.workers) if seer.talks else (BATCH, available_cores())
     problems: dict[str, str] = {}
-    spent, dearest, new, objects, paid, stopped = 0.0, 0.0, 0, 0, False, False
+    usage, new, objects = Usage(), 0, 0
 
     def work(ids: tuple[str, ...]) -> list[tuple[str, Seen]]:
-        return [] if stopped else _see(catalog, seer, ids)
+        return [] if budget.over else _see(catalog, seer, ids)
 
     with track("Looking", catalog.images.count(), done=catalog.images.count() - len(todo)) as step:
         for found in map_batches(work, todo, batch=batch, workers=workers):
             catalog.annotations.append(_annotations(run, found))
             for image, seen in found:
-                if seen.result is None:
-                    problems[image] = seen.problem
-                else:
+                usage += seen.usage
+                if seen.result is not None:
                     new += 1
                     objects += len(seen.result.items()) - 1
-                if seen.usage.cost is not None:
-                    paid, spent, dearest = True, spent + seen.usage.cost, max(dearest, seen.usage.cost)
-            # What is under way is still paid for.
-            stopped = stopped or (max_cost is not None and spent + dearest * (2 * workers + 1) > max_cost)
+                elif seen.problem != NOT_ASKED:
+                    problems[image] = seen.problem
             step(len(found))
     left = len(todo) - new
     if not left:
         catalog.runs.finish(run.id)
     notes = list(seer.notes)
-    if stopped and left > len(problems):
+    if budget.over:
         notes.append(
-            f"Stopped at ${spent:.4f} of ${max_cost:g}: {left - len(problems):,} images left; the same command with a"
-            " higher --max-cost goes on."
+            f"Stopped at ${budget.spent:.4f} of ${budget.limit:g}: {left - len(problems):,} images left; the same"
+            " command with a higher --max-cost goes on."
         )
     return LabelResult(
         run=run.id,
@@ -85,11 +89,16 @@ def run_seeing(catalog: Catalog, seer: Seer, *, question: str, max_cost: float |
         new=new,
         skipped=len(problems),
         engine=model.engine if todo else "",
-        cost=spent if paid else None,
+        cost=usage.cost,
         task=seer.wish.task,
         objects=objects,
         notes=(*notes, *skipped_notes(catalog, problems)),
     )
+
+
+def _spent(catalog: Catalog, run: str) -> float:
+    """Return what a run has cost so far, in US dollars."""
+    return float(sum(row.detail.get("cost", 0.0) for row in catalog.annotations.rows(run=run) if row.item == 0))
 
 
 def _see(catalog: Catalog, seer: Seer, ids: Sequence[str]) -> list[tuple[str, Seen]]:

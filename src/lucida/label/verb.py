@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lucida.models.openai_api.flags import MaxCost, Price, Timeout, Workers
+
 if TYPE_CHECKING:
     from lucida.label.plan import LabelPlan
     from lucida.models.openai_api.options import ApiOptions
@@ -109,11 +111,12 @@ def label(
     instructions: Path | None = None,
     cascade: bool = False,
     sure: float | None = None,
-    max_cost: float | None = None,
-    price: str | None = None,
+    max_cost: MaxCost = None,
+    price: Price = None,
     votes: int = 1,
     together: int = 1,
-    workers: int = 8,
+    workers: Workers = 8,
+    timeout: Timeout = None,
     template: list[str] | None = None,
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     plan: bool = False,
@@ -121,7 +124,8 @@ def label(
 ) -> LabelResult:
     """Label every image of the catalog: by examples, by words, or by the answers given so far.
 
-    The same call again goes on where it stopped and labels what was added since.
+    The same call again goes on where it stopped and labels what was added since. What a model behind an address may
+    cost, and how it is asked, is said by the options of `lucida.models.openai_api.flags`.
 
     Args:
         examples: A folder with one sub-folder of example images a class. Examples only teach: they are not added.
@@ -141,11 +145,8 @@ def label(
             name and a version.
         cascade: With several models, the cheapest first: ask the next only where one is not sure.
         sure: With `cascade`: the probability from which a label stands; 0.9 by default.
-        max_cost: US dollars that the run may cost at most; the same call with more goes on where it stopped.
-        price: "IN/OUT", US dollars per million tokens, for a model whose price is not in the table.
         votes: How often a model that is asked answers each question; more than one are counted.
         together: Images a request; several are cheaper with long instructions, and less exact.
-        workers: Requests at a time.
         template: By words only: a wording with {} for the class, such as "a satellite photo of a {}", instead of the
             usual ones; may be given several times.
         precision: Arithmetic of the model; "auto" measures which is faithful and fast.
@@ -164,7 +165,7 @@ def label(
     from lucida.label.job import run_label
     from lucida.models.openai_api.options import ApiOptions
 
-    api = ApiOptions(votes, together, workers, price)
+    api = ApiOptions(votes, together, workers, price, timeout)
     if task != "classify":
         return _see(task, model, question, classes, least, api, max_cost, precision, catalog)
     question = question or "label"
@@ -217,12 +218,12 @@ def _see(
     from lucida.catalog import Catalog
     from lucida.label.seeing import run_seeing
     from lucida.models.registry import find
-    from lucida.runs.asking import read_wish, usual_model
+    from lucida.runs.asking import asked_so, read_wish, usual_model
     from lucida.runs.seeing import Seer
+    from lucida.runs.spending import Budget
 
     wish = read_wish(task=task, classes=classes, questions=[question] if task == "answer" else [], least=least)
     with Catalog.open(catalog) as opened:
         spec = find(usual_model(wish, "" if model == "embedded" else model), opened.models)
-        if spec.configure is not None:
-            spec = spec.configure(api)
-        return run_seeing(opened, Seer(spec, wish, precision), question=question or task, max_cost=max_cost)
+        seer = Seer(asked_so(spec, api, max_cost), wish, precision, Budget(max_cost))
+        return run_seeing(opened, seer, question=question or task)

@@ -12,9 +12,9 @@ from lucida.errors import InputError
 from lucida.models.chat import Usage
 from lucida.models.threads import available_cores
 from lucida.predict.moments import Moment, Watched
-from lucida.predict.thinned import Thinned, told
+from lucida.predict.thinned import Thinned, draw_answer, told
 from lucida.predict.verb import Predicted
-from lucida.results import Detections
+from lucida.results import Detections, Text
 from lucida.runs.local import map_stream
 from lucida.video import Frame, Live, Reading, Sampling, Source, read, source_of
 from lucida.video.tracks import Tracker
@@ -117,8 +117,8 @@ class Film:
     def frames(self) -> Iterator[Frame]:
         """Yield the frames that are to be looked at."""
         frames: Iterable[Frame] = self._live or read(self._reading, self.sampling)
-        end = self._watch.seconds
-        return iter(frames) if end is None else takewhile(lambda frame: frame.time < end, frames)
+        end, budget = self._watch.seconds, self.seer.budget
+        return takewhile(lambda frame: not budget.over and (end is None or frame.time < end), frames)
 
     def __iter__(self) -> Iterator[Predicted]:
         """Yield what is seen in each frame."""
@@ -225,7 +225,7 @@ def look_at(seer: Seer, source: Source, watch: Watch, keep: Keep, sure: float, f
         watch: How.
         keep: Takes results.
         sure: Probability from which an object begins a track.
-        file: For a video of what is found; None for none.
+        file: For a video of what is found, or a picture of the frames that were asked about; None for none.
 
     Raises:
         InputError: A stream without end is asked about.
@@ -240,7 +240,7 @@ def look_at(seer: Seer, source: Source, watch: Watch, keep: Keep, sure: float, f
         return Done(Watched(name, str(watch.sampling or USUAL), problem=why), {name: why})
     with film:
         if seer.wish.questions:
-            return _ask(film, keep)
+            return _ask(film, keep, file)
         if file is not None:
             film.draw_into(file)
         try:
@@ -254,8 +254,8 @@ def look_at(seer: Seer, source: Source, watch: Watch, keep: Keep, sure: float, f
     return Done(film.watched, film.why_not(), film.usage)
 
 
-def _ask(film: Film, keep: Keep) -> Done:
-    """Ask about some frames of a video at once, whose times are told in words."""
+def _ask(film: Film, keep: Keep, file: Path | None) -> Done:
+    """Ask about some frames of a video at once, whose times are told in words; draw them with the answer."""
     watched = film.watched
     if film.live and not film.seconds:
         raise InputError(
@@ -277,7 +277,9 @@ def _ask(film: Film, keep: Keep) -> Done:
     if seen.result is None:
         watched.frames = 0
         return Done(watched, {watched.name: seen.problem}, seen.usage)
-    keep(Predicted(watched.name, film.seer.wish.task, seen.result, seen.size))
+    if file is not None and isinstance(seen.result, Text):
+        draw_answer(shown, film.seer.wish.questions, seen.result).save(file)
+    keep(Predicted(watched.name, film.seer.wish.task, seen.result, seen.size, saved=file))
     return Done(watched, {}, seen.usage)
 
 

@@ -6,10 +6,10 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from lucida.catalog.sources.found import show
 from lucida.errors import ImageError, InputError
 from lucida.images import decode
 from lucida.models.chat import Usage
+from lucida.models.openai_api.options import USUAL
 from lucida.models.registry import find as find_model
 from lucida.predict.films import Watch, divide
 from lucida.predict.films import look_at as watch_video
@@ -25,11 +26,13 @@ from lucida.predict.verb import Predicted, PredictResult
 from lucida.predict.writing import Descriptions, Place
 from lucida.progress import track
 from lucida.results import Description
-from lucida.runs.asking import usual_model
+from lucida.runs.asking import asked_so, usual_model
 from lucida.runs.files import NewFiles, home_of, look_at, name_of, read_source, sources
 from lucida.runs.seeing import Seer, Wish
+from lucida.runs.spending import Budget
 
 if TYPE_CHECKING:
+    from lucida.models.openai_api.options import ApiOptions
     from lucida.models.spec import Precision
     from lucida.predict.moments import Watched
 
@@ -48,6 +51,8 @@ def run_predict(
     together: bool = False,
     write: Place | None = None,
     watch: Watch | None = None,
+    api: ApiOptions = USUAL,
+    budget: Budget | None = None,
     catalog: Path | None = None,
 ) -> PredictResult:
     """Ask a model about images and videos.
@@ -62,6 +67,8 @@ def run_predict(
         together: Ask about all images at once, rather than about each.
         write: Where descriptions are written into: "copy" or "in-place"; None for no file.
         watch: How videos are looked at.
+        api: How a model behind an address is asked.
+        budget: What it may cost; None for no limit.
         catalog: Whose models are known as well.
 
     Raises:
@@ -78,8 +85,11 @@ def run_predict(
         raise InputError(
             "Only videos can be tracked.", expected="videos alone", got=show(pictures[0]), hint="no --track"
         )
-    spec = find_model(usual_model(wish, model), home_of(catalog))
-    seer = Seer(spec, watch.unsure(wish, spec.gives.least), precision)
+    budget = budget or Budget()
+    spec = asked_so(find_model(usual_model(wish, model), home_of(catalog)), api, budget.limit)
+    seer = Seer(spec, watch.unsure(wish, spec.gives.least), precision, budget)
+    if budget.limit is not None:
+        budget.check(seer.model)
     if write and (seer.wish.task != "describe" or together or videos):
         raise InputError(
             "Only descriptions of images can be written into them.",
@@ -115,7 +125,9 @@ def run_predict(
                 if len(results) > KEPT:
                     results.popleft()
 
-        for path, data, seen in look_at(seer.see, sources(pictures), read_source, name_of):
+        rows = {"batch": 1, "workers": seer.model.workers} if seer.talks else {}
+        coming = takewhile(lambda _: not budget.over, sources(pictures))
+        for path, data, seen in look_at(seer.see, coming, read_source, name_of, **rows):
             images += 1
             usage += seen.usage
             if seen.result is None:
@@ -128,8 +140,9 @@ def run_predict(
             if texts and data is not None and isinstance(seen.result, Description):
                 one = replace(one, saved=texts.write(path, data, seen.result))
             keep(one)
-        for source in videos:
-            file = drawings.free(source.name, ".mp4", source.address) if drawings else None
+        for source in takewhile(lambda _: not budget.over, videos):
+            suffix = ".png" if seer.wish.questions else ".mp4"
+            file = drawings.free(source.name, suffix, source.address) if drawings else None
             done = watch_video(seer, source, watch, keep, watch.sure(wish, spec.gives.least), file)
             images += max(1, done.watched.frames + len(done.skipped))
             usage += done.usage
@@ -144,11 +157,20 @@ def run_predict(
         )
     engine = seer.model.engine if images > len(skipped) else ""
     seconds = round(time.monotonic() - began, 3)
-    notes = (*seer.notes, *(f"{path}: {why}" for path, why in (texts.problems if texts else {}).items()))
+    notes = (
+        *seer.notes,
+        *_stopped(budget),
+        *(f"{path}: {why}" for path, why in (texts.problems if texts else {}).items()),
+    )
     return PredictResult(
         tuple(results), images, skipped, spec.name, seer.wish.task, engine, seconds, out, usage.cost, notes,
         tuple(watched),
     )  # fmt: skip
+
+
+def _stopped(budget: Budget) -> Iterator[str]:
+    if budget.over:
+        yield f"Stopped at ${budget.spent:.4f} of ${budget.limit:g}: what was left was not asked about."
 
 
 def _all_together(
@@ -192,7 +214,7 @@ def _all_together(
         round(time.monotonic() - began, 3),
         out,
         seen.usage.cost,
-        seer.notes,
+        (*seer.notes, *_stopped(seer.budget)),
     )
 
 

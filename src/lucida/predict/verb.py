@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from lucida.models.openai_api.flags import MaxCost, Price, Timeout, Workers
+
 if TYPE_CHECKING:
     from lucida.predict.moments import Moment, Watched
     from lucida.results import Result
@@ -136,9 +138,16 @@ def predict(
     save: Path | None = None,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
+    max_cost: MaxCost = None,
+    price: Price = None,
+    workers: Workers = 8,
+    timeout: Timeout = None,
     catalog: Path | None = None,
 ) -> PredictResult:
-    """Ask a model about images, videos and streams, without a catalog.
+    """Ask a model about images, videos, streams and cameras, without a catalog.
+
+    What a model behind an address may cost, and how it is asked, is said by the options of
+    `lucida.models.openai_api.flags`.
 
     Args:
         paths: Images: files, folders, patterns, archives. Videos: files, addresses such as rtsp://HOST/PATH, or the
@@ -161,20 +170,23 @@ def predict(
             default, and all of a stream or with --track. A question is asked about 16 of them.
         track: Follow objects from frame to frame of a video, and number them.
         seconds: How many seconds of each video or stream are looked at; all by default.
-        save: A folder for images and videos with what was found drawn on them.
+        save: A folder for images and videos with what was found drawn on them; for a question about a video, a picture
+            of the frames that were shown to the model, with their times and the answer.
         out: A file for the results, JSON; ".jsonl" for one line an image, written as it goes.
         precision: Arithmetic of the model; "auto" measures which is faithful and fast.
         catalog: Where models of one's own lie; LUCIDA_CATALOG or ./lucida-catalog by default.
 
     Raises:
-        InputError: Nothing to look at, or what is asked is not clear.
+        InputError: Nothing to look at, or what is asked is not clear, or the limit of cost cannot be kept.
         UnknownName: No such model, task or class.
         ModelError: The model cannot do this.
         MissingExtra: The model needs a package that is not installed.
     """
+    from lucida.models.openai_api.options import ApiOptions
     from lucida.predict.films import Watch
     from lucida.predict.job import run_predict
     from lucida.runs.asking import read_wish
+    from lucida.runs.spending import Budget
     from lucida.video import read_sampling
 
     wish = read_wish(
@@ -184,5 +196,5 @@ def predict(
     watch = Watch(read_sampling(rate) if rate else None, track, seconds)
     return run_predict(
         paths, wish, model=model, precision=precision, save=save, out=out, together=together, write=write, watch=watch,
-        catalog=catalog,
+        api=ApiOptions(workers=workers, price=price, timeout=timeout), budget=Budget(max_cost), catalog=catalog,
     )  # fmt: skip

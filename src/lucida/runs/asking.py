@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lucida.errors import InputError, UnknownName
+from lucida.models.openai_api.options import USUAL
 from lucida.models.spec import Hint
 from lucida.runs.seeing import TASKS, Wish
+
+if TYPE_CHECKING:
+    from lucida.models.openai_api.options import ApiOptions
+    from lucida.models.spec import Spec
 
 # Models that need no network, for tasks where there is one that is no mere example.
 OFFLINE: Final = {"classify": "embedded", "tag": "embedded", "read": "rapidocr"}
@@ -67,6 +72,30 @@ def usual_model(wish: Wish, model: str) -> str:
     raise InputError(
         f"Which model is to {task}?", expected="the name of a model", got="none", hint=_HINTS.get(task, "lucida models")
     )
+
+
+def asked_so(spec: Spec, api: ApiOptions, max_cost: float | None = None) -> Spec:
+    """Return a spec asked as a person decides it; options that the model does not look at are refused.
+
+    Raises:
+        InputError: An option is for other models.
+    """
+    given = {
+        "--max-cost": max_cost is not None,
+        **{f"--{name}": getattr(api, name) != getattr(USUAL, name) for name in ("price", "workers", "timeout")},
+    }
+    # One image after the other is talked about, once.
+    never = {f"--{name}": getattr(api, name) != getattr(USUAL, name) for name in ("votes", "together")}
+    idle = [option for option, is_given in (never if spec.configure else never | given).items() if is_given]
+    if idle:
+        raise InputError(
+            f"{idle[0]} is for models behind an address"
+            + (", where they name one class an image." if idle[0] in never else "."),
+            expected="no such option" if idle[0] in never else "a model such as gpt-4o, ollama:llava or api:MODEL@URL",
+            got=f"{spec.name} ({', '.join(spec.tasks)})",
+            hint="leave it out",
+        )
+    return spec.configure(api) if spec.configure else spec
 
 
 def _numbers(text: str, count: int, option: str) -> list[float]:

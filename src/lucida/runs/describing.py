@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from lucida.models.chat import Said, Talk, Turn
 from lucida.results import Description
 
 if TYPE_CHECKING:
-    from lucida.models.spec import Model
+    from lucida.models.spec import Spec
 
 SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -41,21 +41,24 @@ _EMPTY: Final = frozenset(
 )
 
 
-def describe(model: Model, data: bytes, wishes: Sequence[str] = ()) -> tuple[Description | None, Said]:
+def describe(
+    spec: Spec, say: Callable[[Talk], Said], data: bytes, wishes: Sequence[str] = ()
+) -> tuple[Description | None, Said]:
     """Describe an image.
 
     Args:
-        model: One that answers in JSON ("ask" is among its tasks), or one that captions.
+        spec: A model that answers in JSON ("ask" is among its tasks), or one that captions.
+        say: Has it say what comes next in a talk.
         data: The encoded image.
         wishes: What else is asked of the words: "in French".
 
     Returns:
         The description, or None; and what the model said, with its problem and what it took.
     """
-    if "ask" in model.spec.tasks:
-        said = model.say(Talk((Turn("\n".join([ASKED, *wishes]), (data,)),), schema=SCHEMA, longest=500))
+    if "ask" in spec.tasks:
+        said = say(Talk((Turn("\n".join([ASKED, *wishes]), (data,)),), schema=SCHEMA, longest=500))
         return (None if said.problem else _of_data(said.data)), said
-    said = model.say(Talk((Turn("", (data,)),)))
+    said = say(Talk((Turn("", (data,)),)))
     return (None if said.problem else of_caption(said.text)), said
 
 

@@ -75,6 +75,9 @@ def look_at(
     items: Iterable[Thing],
     load: Callable[[Thing], bytes],
     name: Callable[[Thing], str],
+    *,
+    batch: int = BATCH,
+    workers: int | None = None,
 ) -> Iterator[LookedAt]:
     """Yield what is seen of each item, in order.
 
@@ -83,6 +86,8 @@ def look_at(
         items: What to look at; no more than a few hundred are taken ahead.
         load: Returns the bytes of one; an ImageError is said of it and stops nothing.
         name: Returns what one is called.
+        batch: Items that are looked at together.
+        workers: Calls of `see` at a time; as many as the machine has cores where it is None.
     """
 
     def work(part: tuple[Thing, ...]) -> list[LookedAt]:
@@ -102,10 +107,10 @@ def look_at(
 
     coming = iter(items)
     # The first batch alone: it loads the models, which threads would otherwise load several times.
-    if first := tuple(islice(coming, BATCH)):
+    if first := tuple(islice(coming, batch)):
         yield from work(first)
     while group := list(islice(coming, GROUP)):
-        for part in map_batches(work, group, batch=BATCH, workers=available_cores()):
+        for part in map_batches(work, group, batch=batch, workers=workers or available_cores()):
             yield from part
 
 

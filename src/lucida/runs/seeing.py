@@ -16,6 +16,7 @@ from lucida.models.json_schema import check_schema
 from lucida.models.logits import sigmoid, softmax
 from lucida.results import Classification, Detections, Tags, Text
 from lucida.runs.describing import describe
+from lucida.runs.spending import NOT_ASKED, Budget
 
 if TYPE_CHECKING:
     from lucida.images import Image
@@ -99,6 +100,7 @@ class Seer:
         spec: The model.
         wish: What is asked.
         precision: Of the model.
+        budget: Of a model that is paid for; None for no limit.
 
     Raises:
         UnknownName: No such task, or classes that the model does not know.
@@ -107,7 +109,7 @@ class Seer:
         MissingExtra: The model needs a package that is not installed.
     """
 
-    def __init__(self, spec: Spec, wish: Wish, precision: Precision = "auto") -> None:
+    def __init__(self, spec: Spec, wish: Wish, precision: Precision = "auto", budget: Budget | None = None) -> None:
         task = wish.task or usual_task(spec, wish)
         if task not in TASKS:
             raise UnknownName("task", task, TASKS)
@@ -131,6 +133,7 @@ class Seer:
         self.wish = replace(wish, task=task)
         self.matcher: Matcher | None = None
         self.spec = self._chosen(spec.aim(fitting[0]) if spec.aim else spec, fitting[0])
+        self.budget = budget or Budget()
         self._precision: Precision = precision
         self._model: Model | None = None
         self._way, self._act = way, way.act(self)
@@ -146,6 +149,11 @@ class Seer:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of these results."""
         return tuple(self.matcher.notes) if self.matcher else ()
+
+    @property
+    def talks(self) -> bool:
+        """Whether a model is asked in words, an image at a time."""
+        return self._way.act in (_by_talk, _by_description)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -190,10 +198,12 @@ class Seer:
             ModelError: The model cannot run at all.
         """
         # To write them as files takes longer than to decode them, and few tasks need it.
-        files = [frame.jpeg() if self._way.act is _by_talk else b"" for frame in frames]
+        files = [frame.jpeg() if self.talks else b"" for frame in frames]
         return self._see([partial(getattr, frame, "image") for frame in frames], files)
 
     def _see(self, images: Sequence[Callable[[], Image]], files: Sequence[bytes]) -> list[Seen]:
+        if self.budget.over:
+            return [Seen(problem=NOT_ASKED) for _ in images]
         found: list[Seen | None] = [None] * len(images)
         decoded: list[Image] = []
         rows: list[int] = []
@@ -212,6 +222,14 @@ class Seer:
                 height, width = image.pixels.shape[:2]
                 found[row] = replace(one, size=(width, height))
         return [one if one is not None else Seen(problem="nothing was said of it") for one in found]
+
+    def say(self, talk: Talk) -> Said:
+        """Have the model say what comes next in a talk, within the limit of cost.
+
+        Raises:
+            ModelError: The model cannot be reached, or will answer nothing at all.
+        """
+        return self.budget.say(self.model, talk)
 
     def see_together(self, images: Sequence[bytes], about: str = "") -> Seen:
         """Talk about several images at once: "What differs?".
@@ -239,7 +257,7 @@ class Seer:
             except ImageError as error:
                 return Seen(problem=f"Image {number}: {error.what}")
             sizes.append((image.pixels.shape[1], image.pixels.shape[0]))
-        return replace(talk_about(self.model, self.wish, images, about), size=sizes[0] if sizes else (0, 0))
+        return replace(talk_about(self.say, self.wish, images, about), size=sizes[0] if sizes else (0, 0))
 
 
 def unknown_classes(spec: Spec, wanted: Sequence[str]) -> UnknownName:
@@ -321,16 +339,16 @@ def _by_logits(seer: Seer) -> Act:
 
 def _by_talk(seer: Seer) -> Act:
     def act(files: Sequence[bytes], _: Sequence[Image]) -> list[Seen]:
-        return [talk_about(seer.model, seer.wish, [data]) for data in files]
+        return [talk_about(seer.say, seer.wish, [data]) for data in files]
 
     return act
 
 
-def talk_about(model: Model, wish: Wish, images: Sequence[bytes], about: str = "") -> Seen:
+def talk_about(say: Callable[[Talk], Said], wish: Wish, images: Sequence[bytes], about: str = "") -> Seen:
     """Ask the questions of a wish about some images, each with what was said before; a caption where there are none.
 
     Args:
-        model: Answers.
+        say: Says what comes next in a talk.
         wish: Its questions.
         images: Encoded files.
         about: What the model is told of the images before the first question.
@@ -341,7 +359,7 @@ def talk_about(model: Model, wish: Wish, images: Sequence[bytes], about: str = "
     for question in wish.questions or ("",):
         # The images go with the first question.
         turns.append(Turn(question) if turns else Turn(f"{about}\n{question}".strip(), tuple(images)))
-        said = model.say(Talk(tuple(turns), schema=wish.schema, reason=wish.reason))
+        said = say(Talk(tuple(turns), schema=wish.schema, reason=wish.reason))
         usage += said.usage
         if said.problem:
             return Seen(problem=said.problem, usage=usage)
@@ -352,7 +370,7 @@ def talk_about(model: Model, wish: Wish, images: Sequence[bytes], about: str = "
 
 def _by_description(seer: Seer) -> Act:
     def act(files: Sequence[bytes], _: Sequence[Image]) -> list[Seen]:
-        found = (describe(seer.model, data, seer.wish.questions) for data in files)
+        found = (describe(seer.spec, seer.say, data, seer.wish.questions) for data in files)
         return [Seen(result, said.problem, said.usage) for result, said in found]
 
     return act
