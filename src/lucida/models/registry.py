@@ -13,6 +13,7 @@ from lucida.models.hub.family import HubFamily
 from lucida.models.ocr.family import OcrFamily
 from lucida.models.onnx.family import OnnxFamily
 from lucida.models.openai_api.family import OpenAiFamily
+from lucida.models.opencv_zoo.family import ZooFamily
 from lucida.models.spec import Spec
 from lucida.models.torchvision.family import TorchvisionFamily
 from lucida.models.trained.family import TrainedFamily
@@ -50,6 +51,7 @@ FAMILIES: tuple[Family, ...] = (
     OcrFamily(),
     TrainedFamily(),
     ComposedFamily(),
+    ZooFamily(),
     OnnxFamily(),
     TorchvisionFamily(),
     HubFamily(),

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from lucida.models.chat import Prompt, Reply, Said, Talk, Usage
     from lucida.models.needs import ImageNeeds
     from lucida.models.openai_api.options import ApiOptions
+    from lucida.models.restorer import RestoreNeeds
     from lucida.results import Detections, Result
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 Task = Literal[
-    "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read"
-]
+    "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read",
+    "faces",
+]  # fmt: skip
 Output = Literal["embedding", "logits"]
 
 
@@ -37,6 +39,7 @@ class Gives:
         words: Which output is matched to words: "embedding" or "logits".
         near: Names of the parts that a search compares, each at length one; the whole vector as it is where empty.
         least: Probability from which its objects are usually shown; it gives less probable ones as well.
+        scale: Of a model that gives images: how many times wider and higher they come out.
     """
 
     dimensions: int = 0
@@ -45,6 +48,7 @@ class Gives:
     words: Output = "embedding"
     near: tuple[str, ...] = ()
     least: float = 0.0
+    scale: int = 1
 
     @property
     def compared(self) -> tuple[slice, ...]:
@@ -97,7 +101,7 @@ class Spec:
             "ask" (questions in words, answered with a reason), "tag" (several of its classes), "detect" (boxes),
             "segment" (a class for every pixel, or objects with their pixels), "anomaly" (how odd an image is, and
             where), "outline" (the object at a point or in a box), "caption" (what an image shows, in words), "answer"
-            (any question, in words), "read" (the text in an image).
+            (any question, in words), "read" (the text in an image), "faces" (vectors of faces that were cut out).
         needs: What it needs of an image.
         gives: What it gives.
         licence: Licence of its weights.
@@ -127,6 +131,7 @@ class Spec:
     configure: Callable[[ApiOptions], Spec] | None = field(repr=False, compare=False, default=None)
     look_for: Callable[[Sequence[str]], Spec] | None = field(repr=False, compare=False, default=None)
     aim: Callable[[Task], Spec] | None = field(repr=False, compare=False, default=None)
+    restores: RestoreNeeds | None = None
     build: Callable[[Spec, Precision, Trial | None], Model] = field(
         repr=False, compare=False, default=lambda spec, precision, trial: Model(spec)
     )
@@ -227,6 +232,25 @@ class Model:
             ModelError: The model cannot be reached, or will answer nothing at all.
         """
         raise self.spec.cannot("answer", "answer in words")
+
+    def restore(
+        self, batch: NDArray[np.float32], noise: float | None = None, mask: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return better images: larger, with less noise, or with holes filled.
+
+        Args:
+            batch: float32 (n, channels, height, width) in 0..1, any size.
+            noise: Standard deviation of the noise to take out, in grey levels of 0..255, of a model that is told.
+            mask: float32 (n, 1, height, width), 1 where is to be filled and 0 elsewhere, of a model that fills.
+
+        Returns:
+            float32 (n, channels, height * scale, width * scale) in 0..1.
+
+        Raises:
+            InputError: The batch is none of these.
+            MemoryError: There is no memory for it; smaller pieces may still do.
+        """
+        raise self.spec.cannot("upscale", "restore images")
 
     def ask(self, prompt: Prompt, images: Sequence[bytes]) -> list[Reply]:
         """Answer a question about each of a few images, at most `together`.

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from lucida.models.spec import Spec
 
 TaskName = Literal[
-    "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read"
-]
+    "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read",
+    "faces",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def models(*, task: TaskName | None = None) -> ModelList:
     Args:
         task: Only those that can do this: "encode" (labels by example), "classify" (classes of their own), "words"
             (any words), "ask" (questions, with reasons), "tag" (several classes), "detect" (boxes), "segment" (pixels),
-            "outline" (what a point or a box means), "anomaly" (what is odd), "caption", "answer", "read" (text).
+            "outline" (what a point or a box means), "anomaly" (what is odd), "caption", "answer", "read" (text),
+            "faces" (whose face).
     """
     from lucida.models.registry import specs
 
@@ -127,8 +129,16 @@ def models(*, task: TaskName | None = None) -> ModelList:
 def _hub() -> list[HubModel]:
     from lucida.models.hub.aliases import ALIASES
     from lucida.models.hub.download import is_cached
+    from lucida.models.opencv_zoo.files import at_hand
+    from lucida.models.opencv_zoo.known import KNOWN
 
-    return [HubModel(a.name, a.uri, tuple(a.tasks), a.about, a.licence, a.megabytes, is_cached(a.uri)) for a in ALIASES]
+    found = [
+        HubModel(a.name, a.uri, tuple(a.tasks), a.about, a.licence, a.megabytes, is_cached(a.uri)) for a in ALIASES
+    ]
+    single = [
+        HubModel(k.name, k.uri, (k.task,), k.about, k.licence, k.megabytes, at_hand(k) is not None) for k in KNOWN
+    ]
+    return [*found, *single]
 
 
 def _offered() -> list[Offered]:

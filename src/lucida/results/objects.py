@@ -32,6 +32,8 @@ class Detections:
             are known.
         tracks: Number of each object over the frames of a video, int64 (n,); None in a single image.
         spacing: How far apart pixels lie in the world; None where the image does not say.
+        points: Points of each that its model knows by number, such as eyes, nose and mouth of a face, float32
+            (n, k, 2), across and down, in pixels of the image; None where there are none.
     """
 
     task: ClassVar[str] = "detect"
@@ -42,6 +44,7 @@ class Detections:
     masks: tuple[dict[str, Any], ...] = ()
     tracks: NDArray[np.int64] | None = None
     spacing: Spacing | None = None
+    points: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -65,6 +68,7 @@ class Detections:
             class_id=self.class_id[chosen],
             masks=tuple(self.masks[row] for row in chosen.tolist()) if self.masks else (),
             tracks=None if self.tracks is None else self.tracks[chosen],
+            points=None if self.points is None else self.points[chosen],
         )
 
     def above(self, confidence: float) -> Detections:
@@ -93,6 +97,8 @@ class Detections:
             detail["mask"] = self.masks[row]
         if self.tracks is not None:
             detail["track"] = int(self.tracks[row])
+        if self.points is not None:
+            detail["points"] = self.points[row].round(2).tolist()
         score = min(1.0, max(0.0, round(float(self.confidence[row]), 6)))
         return Item(self.classes[int(self.class_id[row])], score, detail)
 
@@ -103,6 +109,7 @@ class Detections:
         classes = tuple(dict.fromkeys(item.label or "" for item in objects))
         tracks = [item.detail.get("track") for item in objects]
         masks = tuple(item.detail["mask"] for item in objects if "mask" in item.detail)
+        points = [item.detail["points"] for item in objects if "points" in item.detail]
         return cls(
             np.array([item.detail["box"] for item in objects], np.float32).reshape(-1, 4),
             np.array([1.0 if item.score is None else item.score for item in objects], np.float32),
@@ -111,6 +118,7 @@ class Detections:
             masks if len(masks) == len(objects) else (),
             np.array(tracks, np.int64) if tracks and None not in tracks else None,
             _spacing_of(items),
+            np.array(points, np.float32) if points and len(points) == len(objects) else None,
         )
 
     def to_json(self) -> dict[str, Any]:
