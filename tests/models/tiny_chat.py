@@ -66,36 +66,54 @@ def smolvlm(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def qwen2_vl(folder: Path) -> None:
+def _qwen(folder: Path, kind: str, processor: type, videos: type, tower: dict[str, object], rope: object) -> None:
     torch.manual_seed(0)
     tokenizer = _tokenizer("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
     number = tokenizer.convert_tokens_to_ids
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
-    config = t.Qwen2VLConfig(
-        text_config=_language(tokenizer, rope_parameters=rope),
+    config = getattr(t, f"{kind}Config")(
+        text_config=_language(tokenizer, rope_parameters=rope, head_dim=16),
         vision_config={
             "depth": 2,
-            "embed_dim": 32,
             "num_heads": 2,
             "hidden_size": 32,
-            "mlp_ratio": 2,
             "patch_size": 14,
             "spatial_merge_size": 2,
             "temporal_patch_size": 2,
+            **tower,
         },
         image_token_id=number("<|image_pad|>"),
         video_token_id=number("<|video_pad|>"),
         vision_start_token_id=number("<|vision_start|>"),
         vision_end_token_id=number("<|vision_end|>"),
     )
-    t.Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
+    getattr(t, f"{kind}ForConditionalGeneration")(config).save_pretrained(folder)
     tokenizer.image_token, tokenizer.video_token = "<|image_pad|>", "<|video_pad|>"
-    t.Qwen2VLProcessor(
+    processor(
         image_processor=t.Qwen2VLImageProcessor(size={"shortest_edge": 28 * 28, "longest_edge": 56 * 56}),
         tokenizer=tokenizer,
-        video_processor=t.Qwen2VLVideoProcessor(),
+        video_processor=videos(),
         chat_template=TEMPLATE.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>"),
     ).save_pretrained(folder)
+
+
+ROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
+
+
+def qwen2_vl(folder: Path) -> None:
+    _qwen(folder, "Qwen2VL", t.Qwen2VLProcessor, t.Qwen2VLVideoProcessor, {"embed_dim": 32, "mlp_ratio": 2}, ROPE)
+
+
+def qwen25_vl(folder: Path) -> None:
+    # Windows of attention, and one layer that looks at all of the image.
+    tower = {"out_hidden_size": 32, "intermediate_size": 64, "window_size": 28, "fullatt_block_indexes": [1]}
+    _qwen(folder, "Qwen2_5_VL", t.Qwen2_5_VLProcessor, t.Qwen2VLVideoProcessor, tower, ROPE)
+
+
+def qwen3_vl(folder: Path) -> None:
+    # Layers of the tower that go into layers of the language, and learned places that are scaled to the image.
+    tower = {"out_hidden_size": 32, "intermediate_size": 64, "num_position_embeddings": 16}
+    tower["deepstack_visual_indexes"] = [0, 1]
+    _qwen(folder, "Qwen3VL", t.Qwen3VLProcessor, t.Qwen3VLVideoProcessor, tower, {**ROPE, "mrope_interleaved": True})
 
 
 def _words(*more: str) -> t.BertTokenizer:
@@ -174,6 +192,8 @@ def llava(folder: Path) -> None:
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "smolvlm": smolvlm,
     "qwen2-vl": qwen2_vl,
+    "qwen2.5-vl": qwen25_vl,
+    "qwen3-vl": qwen3_vl,
     "llava": llava,
     "blip": blip,
     "blip-vqa": blip_vqa,

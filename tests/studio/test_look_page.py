@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from chat_server import ChatServer, error, said, serve
+from chat_server import SILENT, ChatServer, error, said, serve
 from lucida.catalog import Annotation, Catalog, add
 from lucida.results import Finding, Item, Screening, run_lengths
 from lucida.studio import serve_studio
@@ -111,7 +112,8 @@ class Served:
 
         searching = Searching(self.catalog, COLOURS)
         options: dict[str, Any] = {"open_browser": False, "on_url": note, "until": self.over, "searching": searching}
-        options["looking"] = Looking(self.catalog, searching, Asking(self.catalog, models))
+        self.asking = Asking(self.catalog, models)
+        options["looking"] = Looking(self.catalog, searching, self.asking)
         self.thread = threading.Thread(target=lambda: serve_studio(Training(self.catalog), **options), daemon=True)
         self.thread.start()
         assert up.wait(60)
@@ -279,6 +281,29 @@ def test_what_cannot_be_done_is_refused(served: Served, visitor: httpx.Client, c
     assert failed["hint"]
 
 
+def test_an_answer_that_nobody_waits_for_is_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, ended = threading.Event(), threading.Event()
+
+    def ask(image: str, model: str, before: Any, question: str, stop: threading.Event) -> dict[str, Any]:
+        reached.set()
+        if stop.wait(60):
+            ended.set()
+        return {}
+
+    monkeypatch.setattr(served.asking, "ask", ask)
+
+    async def cancel() -> None:
+        async with httpx.AsyncClient(base_url=served.base, timeout=60) as visitor:
+            await visitor.get(served.url)
+            body = {"image": served.catalog.images.ids()[0], "model": "m", "question": "How many?"}
+            asked = asyncio.ensure_future(visitor.post("/api/look/ask", json=body))
+            assert await asyncio.to_thread(reached.wait, 60)
+            asked.cancel()
+
+    asyncio.run(cancel())
+    assert ended.wait(60)
+
+
 # ---- in a real browser ---------------------------------------------------------------------------------------------
 
 
@@ -334,8 +359,15 @@ def test_a_person_looks_switches_and_asks(page: Page, served: Served, chat: Chat
     page.locator(".answer .keep").last.click()
     page.wait_for_selector(".question:has-text('Of what?')")
     assert served.catalog.annotations.current("Of what?")[0].label == f"Two. {TROUBLE}"
-    chat.respond = lambda request: error(401, "no such key")
+    # What takes too long is cancelled, and can be asked again.
+    chat.respond = lambda request: SILENT
     page.fill(".asking textarea", "And now?")
+    page.keyboard.press("Enter")
+    page.locator(".turn .cancel").click()
+    page.wait_for_selector(".turn .ended")
+    page.wait_for_selector(".asking[data-state=ready]")
+    assert page.input_value(".asking textarea") == "And now?"
+    chat.respond = lambda request: error(401, "no such key")
     page.click(".asking .primary")
     page.wait_for_selector(".turn .problem:has-text('Try:')")
     assert page.input_value(".asking textarea") == "And now?"

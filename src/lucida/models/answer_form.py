@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from lucida.models.chat import Said, Talk, Turn, Usage
+from lucida.models.chat import STOPPED, Said, Talk, Turn, Usage
 from lucida.models.json_schema import fault
 from lucida.models.json_text import json_values, one_line, plain, short
 
@@ -109,8 +109,12 @@ def converse(write: Callable[[Talk], Written], talk: Talk) -> Said:
     asked = worded(talk)
     usage, said = Usage(), Said()
     for _ in range(REPAIRS + 1):
+        if talk.stopped:
+            return Said(problem=STOPPED, usage=usage)
         written = write(asked)
         usage += written.usage
+        if talk.stopped:
+            return Said(problem=STOPPED, usage=usage)
         said = Said(problem=written.problem) if written.problem else read_said(written, talk)
         if not said.problem or written.hopeless:
             break

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from threading import Event
+from typing import Any, Final, Literal
+
+STOPPED: Final = "The answer was cancelled."
 
 Basis = Literal["log-probabilities", "votes", "self-report"]
 
@@ -107,6 +110,7 @@ class Talk:
         schema: JSON schema that the answer must follow; None for free text.
         reason: Whether a reason is asked for as well.
         longest: Tokens of the answer, at most.
+        stop: Set by another thread to end the answer; None where nobody does.
     """
 
     turns: tuple[Turn, ...]
@@ -114,6 +118,12 @@ class Talk:
     schema: dict[str, Any] | None = None
     reason: bool = False
     longest: int = 300
+    stop: Event | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the answer is not wanted any more."""
+        return self.stop is not None and self.stop.is_set()
 
     @property
     def images(self) -> int:

@@ -89,7 +89,14 @@ class Asking:
         most = api_spec(name).load().quote_talk(Talk((Turn(SHORT, (b"",)),), reason=True)).cost
         return {"name": name, "local": address.local, "host": address.host, "most": most or None}
 
-    def ask(self, image: str, model: str, before: Sequence[tuple[str, str]], question: str) -> dict[str, Any]:
+    def ask(
+        self,
+        image: str,
+        model: str,
+        before: Sequence[tuple[str, str]],
+        question: str,
+        stop: threading.Event | None = None,
+    ) -> dict[str, Any]:
         """Ask a question about an image, with what was said of it before.
 
         Args:
@@ -97,6 +104,7 @@ class Asking:
             model: Name of a model.
             before: Questions and their answers.
             question: The question.
+            stop: Set by another thread once the answer is not wanted any more.
 
         Returns:
             The answer in words, its reason, score and cost in US dollars, and under which token it can be kept.
@@ -111,7 +119,7 @@ class Asking:
         # The image goes with the first question.
         turns[0] = Turn(turns[0].text, (data,))
         began = time.monotonic()
-        said = _say(seer, Talk(tuple(turns), reason=True))
+        said = _say(seer, Talk(tuple(turns), reason=True, stop=stop))
         if said.problem:
             raise ModelError(
                 f"{seer.spec.name} gave no answer.",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+import threading
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lucida.studio.looking import Looking
+
+LOOKED_AFTER: Final = 0.2  # seconds after which it is seen that nobody waits for an answer
 
 Said = Annotated[str, Field(max_length=20_000)]
 
@@ -71,8 +74,10 @@ def add_routes(app: FastAPI, looking: Callable[[], Looking | None]) -> None:
         return await _answer(served().asking.place, name)
 
     @app.post("/api/look/ask")
-    async def ask(body: AskBody) -> JSONResponse:
-        return await _answer(served().asking.ask, body.image, body.model, body.before, body.question)
+    async def ask(body: AskBody, request: Request) -> JSONResponse:
+        stop = threading.Event()
+        coming = _answer(served().asking.ask, body.image, body.model, body.before, body.question, stop)
+        return await _wanted(asyncio.ensure_future(coming), request, stop)
 
     @app.post("/api/look/keep")
     async def keep(body: KeepBody) -> JSONResponse:
@@ -81,6 +86,14 @@ def add_routes(app: FastAPI, looking: Callable[[], Looking | None]) -> None:
     @app.get("/api/look/{name}/{at}")
     async def view(name: str, at: int) -> JSONResponse:
         return await _answer(served().view, name, at)
+
+
+async def _wanted(coming: asyncio.Future[JSONResponse], request: Request, stop: threading.Event) -> JSONResponse:
+    """Wait for an answer, and end it once nobody waits for it: it was cancelled, or the page was closed."""
+    while not (await asyncio.wait({coming}, timeout=LOOKED_AFTER))[0]:
+        if not stop.is_set() and await request.is_disconnected():
+            stop.set()
+    return coming.result()
 
 
 async def _answer(ask: Callable[..., Any], *values: Any) -> JSONResponse:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
-from chat_server import HTML, Raw, error, said, token
+from chat_server import HTML, SILENT, Raw, error, said, token
 from lucida.errors import ModelError
-from lucida.models.chat import Talk, Turn, Usage
+from lucida.models.chat import STOPPED, Talk, Turn, Usage
 from lucida.models.openai_api.dialect import is_strict
 from models.openai_api.conftest import png
 
@@ -140,6 +141,23 @@ def test_what_stops_a_run_stops_it(server, running):
     server.respond = lambda request: HTML
     with pytest.raises(ModelError):
         running().model.say(talk())
+
+
+def test_an_answer_that_nobody_waits_for_ends_at_once(server, running):
+    stop = threading.Event()
+
+    def think(request):
+        stop.set()
+        return SILENT
+
+    server.respond = think
+    found = running(price="1/2").model.say(talk(stop=stop))
+    assert (found.text, found.problem) == ("", STOPPED)
+    assert running().model.say(talk(stop=stop)).problem == STOPPED
+    assert len(server.requests) == 1, "nothing is sent that is not wanted any more"
+    stop.clear()
+    server.respond = lambda request: said("Two.")
+    assert running().model.say(talk(stop=stop)).text == "Two."
 
 
 def test_an_image_that_cannot_be_read_is_not_sent(server, running):

@@ -34,6 +34,18 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_the_scores_are_those_of_reading_each_answer_alone(model, picture):
+    as_read_alone(model, picture)
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen3-vl"])
+def test_younger_models_score_as_well(name, picture, tmp_path):
+    from models.tiny_chat import BUILDERS
+
+    BUILDERS[name](tmp_path / "model")
+    as_read_alone(find(str(tmp_path / "model")).load(), picture)
+
+
+def as_read_alone(model, picture):
     import torch
 
     from lucida.models.transformers.chat import conversation

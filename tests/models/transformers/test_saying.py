@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from PIL import Image as Pillow
 from lucida.errors import ModelError
 from lucida.models import find
 from lucida.models.answer_form import Written
-from lucida.models.chat import Talk, Turn
+from lucida.models.chat import STOPPED, Talk, Turn
 from lucida.models.json_text import plain
+from lucida.models.spec import Model
 
 pytestmark = pytest.mark.torch
 CHATS = ("smolvlm", "qwen2-vl", "llava")
@@ -50,9 +52,17 @@ def chat(request: pytest.FixtureRequest, folder):
 
 
 def test_an_answer_is_that_of_transformers_own_pipeline(chat):
+    as_the_pipeline_says(*chat)
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen3-vl"])
+def test_younger_models_answer_as_transformers_own_pipeline(folder, name):
+    as_the_pipeline_says(folder(name), find(str(folder(name))).load())
+
+
+def as_the_pipeline_says(at: Path, model: Model) -> None:
     from transformers import pipeline
 
-    at, model = chat
     messages = [
         {"role": "user", "content": [{"type": "image", "image": opened(png(0))},
                                      {"type": "image", "image": opened(png(1))},
@@ -105,6 +115,22 @@ def test_an_answer_ends_where_the_model_reads_no_further(chat, monkeypatch):
     before = model.say(Talk((Turn("x" * 1990, (png(),)),), longest=300))
     assert before.text
     assert not before.problem
+
+
+def test_an_answer_that_nobody_waits_for_ends_after_the_next_token(chat):
+    class Soon(Event):
+        """Is set once it was asked for the third time."""
+
+        asked = 0
+
+        def is_set(self) -> bool:
+            self.asked += 1
+            return self.asked > 2
+
+    stop = Soon()
+    found = chat[1].say(Talk((Turn("What?", (png(),)),), longest=300, stop=stop))
+    assert (found.text, found.problem) == ("", STOPPED)
+    assert stop.asked < 6
 
 
 def test_an_image_that_cannot_be_read_is_a_problem_of_its_talk(chat):

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lucida.errors import MissingExtra
-from lucida.models.chat import Usage
+from lucida.models.chat import STOPPED, Usage
 from lucida.models.openai_api import failures
 from lucida.models.openai_api.completion import Choice, read_completion
 from lucida.models.openai_api.cost import usage_of
 from lucida.models.openai_api.dialect import Dialect
 from lucida.models.openai_api.failures import Failure, Next
+from lucida.models.openai_api.stoppable import StoppedError, create
 
 if TYPE_CHECKING:
     from lucida.models.openai_api.address import Address
@@ -42,6 +43,7 @@ class Asking:
         name: What the schema is called.
         classes: How many classes are to be told apart; 0 where none are, and a question that is too long is then a
             problem of its own.
+        stop: Set by another thread to end it; None where nobody does.
     """
 
     messages: Sequence[Message]
@@ -49,6 +51,7 @@ class Asking:
     schema: dict[str, Any] | None = None
     name: str = "labels"
     classes: int = 0
+    stop: threading.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -106,16 +109,13 @@ class Server:
         self._openai = openai
         # Images for this machine must not take the way over a proxy.
         direct = openai.DefaultHttpxClient(trust_env=False) if address.local else None
-        self._client = openai.OpenAI(
-            api_key=self._key or "none",
-            base_url=address.url,
-            timeout=options.timeout or (LOCAL_TIMEOUT if address.local else TIMEOUT),
-            max_retries=0,
-            http_client=direct,
-        )
-        if address.provider.name != "openai":
-            # Read from the environment for OpenAI; nobody else is to know them.
-            self._client.organization = self._client.project = None
+        self._settings: dict[str, Any] = {
+            "api_key": self._key or "none",
+            "base_url": address.url,
+            "timeout": options.timeout or (LOCAL_TIMEOUT if address.local else TIMEOUT),
+            "max_retries": 0,
+        }
+        self._client = self._private(openai.OpenAI(**self._settings, http_client=direct))
         self._dialect = Dialect.of(address)
         self._lock = threading.Lock()
         self._reached = False
@@ -124,6 +124,12 @@ class Server:
     def dialect(self) -> Dialect:
         """What the server is known to understand by now."""
         return self._dialect
+
+    def _private(self, client: Any) -> Any:
+        if self.address.provider.name != "openai":
+            # Read from the environment for OpenAI; nobody else is to know them.
+            client.organization = client.project = None
+        return client
 
     def complete(self, asked: Asking, *, longest: int, answers: int = 1, heat: float = 0.0) -> Outcome:
         """Send one request, and again for as long as nothing of it can have been answered.
@@ -142,7 +148,7 @@ class Server:
         tried, plainer, used, trial = 0, 0, self._dialect, False
         while True:
             parameters = used.parameters(asked.schema, longest=longest, answers=answers, heat=heat, name=asked.name)
-            found = self._send(asked.messages, parameters, asked.classes)
+            found = self._send(asked, parameters)
             if not isinstance(found, Failure):
                 if trial:
                     self._learn(used)
@@ -159,8 +165,8 @@ class Server:
             tried += 1
             if not found.sent and tried >= self._attempts:
                 return self._gave_up(found, tried)
-            self._sleep(_wait(tried, found.wait))
-            if self._stopped() and not found.sent:
+            (asked.stop.wait if asked.stop else self._sleep)(_wait(tried, found.wait))
+            if (self._stopped() or (asked.stop and asked.stop.is_set())) and not found.sent:
                 return Outcome(problem=f"Stopped after {tried} attempts: {found.what}", hopeless=True)
             if found.sent:
                 return Outcome(usage=guess, problem=found.what)
@@ -178,14 +184,16 @@ class Server:
             return []
 
     def _send(
-        self, messages: Sequence[Message], parameters: dict[str, Any], classes: int
+        self, asked: Asking, parameters: dict[str, Any]
     ) -> tuple[tuple[Choice, ...], tuple[int, int] | None] | Failure:
         openai = self._openai
-        create: Any = self._client.chat.completions.with_raw_response.create
+        request = {"model": self.address.model, "messages": list(asked.messages), **parameters}
         try:
-            raw = create(model=self.address.model, messages=list(messages), **parameters)
+            raw = self._post(request, asked.stop)
             self._reached = True
             return self._read(raw.content, raw.headers.get("content-type", ""))
+        except StoppedError:
+            return Failure(Next.STOP, STOPPED)
         except openai.APITimeoutError as error:
             return Failure(Next.WAIT, "no answer in time", sent=not _never_sent(error))
         except openai.APIConnectionError as error:
@@ -193,9 +201,16 @@ class Server:
             return Failure(Next.WAIT, f"the connection failed ({cause})", sent=not _never_sent(error))
         except openai.APIStatusError as error:
             self._reached = True
-            return failures.status_failure(error, self.address, self._key, classes, self.models)
+            return failures.status_failure(error, self.address, self._key, asked.classes, self.models)
         except openai.OpenAIError as error:
             return Failure(Next.WAIT, failures.scrub(str(error), [self._key]), sent=True)
+
+    def _post(self, request: dict[str, Any], stop: threading.Event | None) -> Any:
+        if stop is None:
+            return self._client.chat.completions.with_raw_response.create(**request)
+        return create(
+            self._openai, self._private, self._settings, direct=self.address.local, stop=stop, request=request
+        )
 
     def _read(self, content: bytes, kind: str) -> tuple[tuple[Choice, ...], tuple[int, int] | None] | Failure:
         if "html" in kind or content.lstrip()[:1] == b"<":

@@ -46,7 +46,7 @@ def say(server: Server, talk: Talk, encode: Callable[[bytes], str]) -> Said:
 
     def write(asked: Talk) -> Written:
         sent = sent_tokens(address, asked)
-        asking = Asking(messages_of(asked, urls), sent, form.schema if form else None, "answer")
+        asking = Asking(messages_of(asked, urls), sent, form.schema if form else None, "answer", stop=talk.stop)
         longest = asked.longest + (THOUGHT if address.offer.thinks else 0)
         outcome = server.complete(asking, longest=longest)
         if not outcome.choices:

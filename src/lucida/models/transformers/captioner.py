@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lucida.errors import ImageError, MissingExtra, ModelError
 from lucida.images import decode
 from lucida.models.answer_form import read_said
-from lucida.models.chat import Said, Talk, Usage
+from lucida.models.chat import STOPPED, Said, Talk, Usage
 from lucida.models.quiet import quiet
 from lucida.models.spec import Model, Precision, Spec
 from lucida.models.transformers.captioning import Kind, prompt_of, refusal
@@ -83,13 +83,12 @@ class Captioner(Model):
             inputs = inputs.to(self._device)
             inputs["pixel_values"] = inputs["pixel_values"].to(self._model.dtype)
             limit = int(getattr(self._model.config.text_config, "max_position_embeddings", 0) or 0)
-            found = continued(
-                self._model, self._processor.tokenizer, inputs, talk.longest, name=self.spec.name, limit=limit
-            )
+            found = continued(self._model, self._processor.tokenizer, inputs, talk, name=self.spec.name, limit=limit)
+        if talk.stopped:
+            return Said(problem=STOPPED)
         if found.problem:
             return Said(problem=found.problem)
-        plain = Talk(talk.turns)
-        said = read_said(found, plain)
+        said = read_said(found, Talk(talk.turns))
         return Said(said.text, said.score, problem=said.problem, usage=Usage(cost=0.0))
 
     def _picture(self, data: bytes) -> Any:

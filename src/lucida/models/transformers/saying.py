@@ -27,24 +27,24 @@ def written(
     ).to(model.device)
     if "pixel_values" in inputs:
         inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
-    return continued(model, processor.tokenizer, inputs, talk.longest, name=name, limit=limit)
+    return continued(model, processor.tokenizer, inputs, talk, name=name, limit=limit)
 
 
-def continued(model: Any, tokenizer: Any, inputs: Any, longest: int, *, name: str, limit: int) -> Written:
+def continued(model: Any, tokenizer: Any, inputs: Any, talk: Talk, *, name: str, limit: int) -> Written:
     """Return what a model writes after prepared inputs.
 
     Args:
         model: A transformers model that generates.
         tokenizer: Its tokenizer.
         inputs: Token numbers, masks and pixels.
-        longest: Tokens to write at most.
+        talk: How long the answer may be, and whether it is still wanted.
         name: Of the model, as a person knows it.
         limit: Tokens that it reads and writes at most; 0 where that is not known.
     """
     tokens = int(inputs["input_ids"].shape[1]) if "input_ids" in inputs else 0
     if limit and tokens >= limit:
         return Written(problem=too_long(name, tokens, limit), hopeless=True)
-    room = min(longest, limit - tokens) if limit else longest
+    room = min(talk.longest, limit - tokens) if limit else talk.longest
     made = model.generate(
         **inputs,
         max_new_tokens=room,
@@ -52,6 +52,8 @@ def continued(model: Any, tokenizer: Any, inputs: Any, longest: int, *, name: st
         num_beams=1,
         return_dict_in_generate=True,
         output_logits=True,
+        # Asked after every token.
+        stopping_criteria=[lambda tokens, _: tokens.new_full(tokens.shape[:1], talk.stopped, dtype=bool)],
     )
     # The talk itself comes first in what a decoder gives back; the written tokens are the last, one a step.
     new = made.sequences[0, -len(made.logits) :].tolist()

@@ -75,14 +75,16 @@ export class Ask {
     const turn = { question };
     this.talks.set(image, [...turns.filter(({ answer }) => answer), turn]);
     this.busy = turn;
+    turn.over = new AbortController();
     this.text.value = "";
     this.draw();
-    const found = await post("/api/look/ask", { image, model, before, question });
+    const found = await post("/api/look/ask", { image, model, before, question }, turn.over.signal);
     this.busy = null;
-    if (found.error) turn.error = found.error;
+    if (found.cancelled) turn.cancelled = true;
+    else if (found.error) turn.error = found.error;
     else turn.answer = found;
     // What was not answered can be asked again as it was.
-    if (found.error && image === this.image && !this.text.value) this.text.value = question;
+    if (!turn.answer && image === this.image && !this.text.value) this.text.value = question;
     this.draw();
   }
 
@@ -96,9 +98,12 @@ export class Ask {
   }
 
   turn(turn) {
-    const { question, answer, error } = turn;
-    const waits = turn === this.busy ? h("p", { class: "soft waits", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), say("look.asking")) : null;
-    return h("div", { class: "turn" }, h("p", { class: "asked" }, question), waits, error ? fourParts(error) : null, answer ? this.answer(turn) : null);
+    const { question, answer, error, cancelled, over } = turn;
+    // The server sees that nobody waits any more, and ends the answer.
+    const cancel = () => h("button", { type: "button", class: "plain cancel", onclick: () => over.abort() }, say("look.cancel"));
+    const waits = turn === this.busy ? h("p", { class: "soft waits", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), say("look.asking"), cancel()) : null;
+    const ended = cancelled ? h("p", { class: "soft ended", role: "status" }, say("look.cancelled")) : null;
+    return h("div", { class: "turn" }, h("p", { class: "asked" }, question), waits, ended, error ? fourParts(error) : null, answer ? this.answer(turn) : null);
   }
 
   answer(turn) {

@@ -132,13 +132,13 @@ export function address(image, side) {
   return `/api/search/picture/${image}?side=${side}`;
 }
 
-export async function post(path, body) {
+export async function post(path, body, signal) {
   try {
-    const response = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    const response = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal });
     if (response.status === 403) return { error: { what: say("state.refused") } };
     const found = await response.json();
     return response.ok || found.error ? found : { error: { what: say("find.failed") } };
   } catch {
-    return { error: { what: say("find.lost") } };
+    return signal?.aborted ? { cancelled: true } : { error: { what: say("find.lost") } };
   }
 }
