@@ -129,7 +129,7 @@ def choose(weights: Weights, wanted: Precision, trial: Trial | None = None) -> S
         return weights.open("fp32")
     where, about = engine.describe(), f" {trial.about}" if trial and trial.decide else ""
     keys: dict[Concrete, str] = {p: f"{weights.identity}{about} {p} on {where}" for p in able}
-    known = {p: found for p, key in keys.items() if (found := Measured.from_json(_recall().get(key))) is not None}
+    known = {p: found for p, key in keys.items() if (found := Measured.from_json(recall().get(key))) is not None}
     opened: dict[Concrete, Session] = {}
     if len(known) < len(able) and trial is not None and 0 < trial.count < FEW:
         # Measuring would take longer than it could save.
@@ -137,7 +137,7 @@ def choose(weights: Weights, wanted: Precision, trial: Trial | None = None) -> S
     if len(known) < len(able):
         opened = {p: weights.open(p, images) for p in ("fp32", *able)}
         known = _measure(weights, opened, images(SAMPLE), trial)
-        _remember({keys[p]: found.to_json() for p, found in known.items()})
+        remember({keys[p]: found.to_json() for p, found in known.items()})
     faithful = [p for p in able if known[p].faithful]
     best: Concrete = min(faithful, key=lambda p: known[p].seconds, default="fp32")
     return opened.get(best) or weights.open(best, images)
@@ -255,7 +255,8 @@ def cache_file() -> Path:
     return cache_folder() / "precision.json"
 
 
-def _recall() -> dict[str, Any]:
+def recall() -> dict[str, Any]:
+    """Return what was measured on this machine, by what it was measured of."""
     try:
         known = json.loads(cache_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -263,9 +264,10 @@ def _recall() -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
-def _remember(found: dict[str, Any]) -> None:
+def remember(found: dict[str, Any]) -> None:
+    """Keep what was measured; where that cannot be written, it is measured again the next time."""
     file = cache_file()
-    text = json.dumps({**_recall(), **found}, indent=1)
+    text = json.dumps({**recall(), **found}, indent=1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as partial:

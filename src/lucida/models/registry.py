@@ -14,6 +14,8 @@ from lucida.models.ocr.family import OcrFamily
 from lucida.models.onnx.family import OnnxFamily
 from lucida.models.openai_api.family import OpenAiFamily
 from lucida.models.opencv_zoo.family import ZooFamily
+from lucida.models.restorers.family import RestorersFamily
+from lucida.models.spandrel.family import SpandrelFamily
 from lucida.models.spec import Spec
 from lucida.models.torchvision.family import TorchvisionFamily
 from lucida.models.trained.family import TrainedFamily
@@ -48,12 +50,14 @@ class Family(Protocol):
 FAMILIES: tuple[Family, ...] = (
     EmbeddedFamily(),
     ExamplesFamily(),
+    RestorersFamily(),
     OcrFamily(),
     TrainedFamily(),
     ComposedFamily(),
     ZooFamily(),
     OnnxFamily(),
     TorchvisionFamily(),
+    SpandrelFamily(),
     HubFamily(),
     OpenAiFamily(),
 )
@@ -67,7 +71,8 @@ def find(name: str, home: Path | None = None) -> Spec:
     Args:
         name: "embedded"; a training run or its folder; "onnx:PATH" for a TOML beside an ONNX file (or its folder, or
             the ONNX file); an alias such as "siglip2"; "hf:org/name" or "timm:name" from the hub or its cache; a
-            folder with a config.json; "torchvision:NAME@FILE"; a detector and what outlines its boxes, "owlv2+sam2";
+            folder with a config.json; "torchvision:NAME@FILE"; a restorer, FILE.safetensors; a detector and
+            what outlines its boxes, "owlv2+sam2";
             "gpt-4o" or "api:MODEL@URL" for one behind an address.
         home: Folder of the models of a catalog (`catalog.models`), so that a run's model is found wherever the
             catalog lies now; None where only models of the machine are meant.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 Task = Literal[
     "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read",
-    "faces",
+    "faces", "upscale", "denoise", "fill",
 ]  # fmt: skip
 Output = Literal["embedding", "logits"]
 
@@ -101,7 +101,8 @@ class Spec:
             "ask" (questions in words, answered with a reason), "tag" (several of its classes), "detect" (boxes),
             "segment" (a class for every pixel, or objects with their pixels), "anomaly" (how odd an image is, and
             where), "outline" (the object at a point or in a box), "caption" (what an image shows, in words), "answer"
-            (any question, in words), "read" (the text in an image), "faces" (vectors of faces that were cut out).
+            (any question, in words), "read" (the text in an image), "faces" (vectors of faces that were cut out),
+            "upscale", "denoise" and "fill" (a better image).
         needs: What it needs of an image.
         gives: What it gives.
         licence: Licence of its weights.

@@ -1,0 +1,1 @@
+"""Classical inpainting by OpenCV."""

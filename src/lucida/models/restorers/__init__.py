@@ -1,0 +1,1 @@
+"""Models that restore, which come with the package: a folder each."""

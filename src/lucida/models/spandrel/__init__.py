@@ -1,0 +1,1 @@
+"""Restorers of any architecture that spandrel knows, from safetensors."""
