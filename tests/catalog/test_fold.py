@@ -57,6 +57,8 @@ class Story:
 
     def now(self, i: int) -> Current | None:
         found = {current.image: current for current in self.catalog.annotations.current("kind")}
+        for id in self.ids:
+            assert self.catalog.annotations.of_image("kind", id) == found.get(id), "an image alone comes to the same"
         return found.get(self.ids[i])
 
     def brief(self, i: int) -> tuple[str | None, str, bool] | None:

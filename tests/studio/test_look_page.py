@@ -77,6 +77,8 @@ def fill(catalog: Catalog) -> None:
     checked = catalog.runs.start("review", question="kind", parent=kinds)
     about |= {"question": "kind", "run": checked.id}
     catalog.annotations.append([Annotation(**about, label="outdoor", detail={"verdict": "wrong"})])
+    proven = {"kind": "certified", "label": "indoor", "detail": {"source": kinds}}
+    catalog.annotations.append([Annotation(catalog.images.ids()[1], "kind", checked.id, **proven)])
     write(catalog, "text", "reader", [[Item("STOP"), Item("STOP", 0.99, corners())]] * IMAGES, task="read")
     write(catalog, "caption", "teller", [[Item(TROUBLE, 0.6, {"reason": "it looks so"})]] * IMAGES, task="caption")
     finding = Finding("weapons", 0.5, False, "block", "looks like 'a gun'", ((5.0, 5.0, 30.0, 30.0),))
@@ -186,7 +188,7 @@ def test_lists_are_walked_in_order(served: Served, visitor: httpx.Client) -> Non
     assert offered["questions"]["kind"] == ["indoor", "outdoor"]
 
 
-def test_all_that_was_said_comes_and_people_win(visitor: httpx.Client) -> None:
+def test_all_that_was_said_comes_and_people_win(served: Served, visitor: httpx.Client) -> None:
     parts = {part["question"]: part for part in look(visitor)["said"]}
     assert list(parts) == ["house rules", "caption", "text", "kind", "parts"]
     latest, older = parts["parts"]["runs"]
@@ -204,10 +206,13 @@ def test_all_that_was_said_comes_and_people_win(visitor: httpx.Client) -> None:
     (unsure,) = look(visitor, screen="house rules")["said"][0]["runs"]
     assert unsure["whole"]["verdict"] == "unsure"
     assert unsure["objects"][0]["boxes"] == [[5, 5, 30, 30]]
-    # On the second image nobody has answered.
+    assert parts["kind"]["kept"] is None
+    # On the second image nobody has answered, and what a certificate keeps holds until the models are run again.
     second = {part["question"]: part for part in look(visitor, 1)["said"]}
     assert [one["by"] for one in second["parts"]["runs"][0]["objects"]] == ["", "", ""]
-    assert second["kind"]["people"] is None
+    assert (second["kind"]["people"], second["kind"]["kept"]) == (None, {"label": "indoor"})
+    served.catalog.runs.start("label", question="kind", model="another")
+    assert {part["question"]: part for part in look(visitor, 1)["said"]}["kind"]["kept"] is None
 
 
 def test_a_mask_is_sent_where_it_is(visitor: httpx.Client) -> None:
@@ -330,6 +335,7 @@ def test_a_person_looks_switches_and_asks(page: Page, served: Served, chat: Chat
     assert page.locator(".object.corrected, .object.added").count() == 2
     page.locator("body").press("ArrowRight")
     page.wait_for_selector(".place-in-list:has-text('2 of 6')")
+    page.wait_for_selector(".question:has-text('kind') .kept:has-text('indoor')")
     finder = page.locator(".switch", has_text="finder")
     page.wait_for_selector(".counts:has-text('bolt 1/ 2')")  # one is less sure than the threshold
     page.locator(".slide input").fill("0")

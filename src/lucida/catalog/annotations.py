@@ -134,6 +134,16 @@ class Annotations:
         with self._store.read() as connection:
             return objects.current(connection, question, image)
 
+    def of_image(self, question: str, image: str) -> Current | None:
+        """Return today's answer of one image, as `current` does; None where it has none.
+
+        Args:
+            question: What was asked.
+            image: Its content id.
+        """
+        with self._store.read() as connection:
+            return fold.of_image(connection, question, image)
+
     def questions(self) -> list[str]:
         """Return the questions that have annotations, that of the latest run first."""
         query = select(notes.c.question).group_by(notes.c.question).order_by(func.max(notes.c.run).desc())

@@ -183,14 +183,38 @@ def current(connection: Connection, question: str, wanted: Wanted, limit: int | 
     return [one for _, one in found[:limit]]
 
 
-def _votes(connection: Connection, question: str) -> dict[int, list[Vote]]:
-    """Return the answers that were not taken back, by the image's number."""
+def of_image(connection: Connection, question: str, image: str) -> Current | None:
+    """Return today's answer of one image, None where it has none; only its own records are read."""
+    number = connection.execute(select(images.c.number).where(images.c.id == image, images.c.placed)).scalar()
+    if number is None:
+        return None
+    n = notes.c
+    spoken = (
+        select(n.run, n.label, n.score, n.kind)
+        .where(n.image == number, n.question == question, n.kind.in_(("proposal", "taught")), n.item == 0)
+        .order_by(n.run.desc())
+        .limit(1)
+    )
+    row = connection.execute(spoken).first()
+    said = None if row is None else Said(row.run, row.label, row.score, row.kind == "taught")
+    votes, certified = _votes(connection, question, number), _certified(connection, question, number)
+    decision = decide(votes.get(number, ()), certified.get(number), said)
+    if decision is None:
+        return None
+    state, kept, (run, label, score, _), disagreement = decision
+    name = connection.execute(select(runs.c.id).where(runs.c.number == run)).scalar_one()
+    return Current(image, label, score, state, kept, name, disagreement)
+
+
+def _votes(connection: Connection, question: str, image: int | None = None) -> dict[int, list[Vote]]:
+    """Return the answers that were not taken back, by the image's number; of one image where it is given."""
     n = notes.c
     # What was missed in an image says nothing of the image as a whole.
     of_whole = or_(n.detail.is_(None), ~n.detail.contains(f'"phase": "{MISSED}"', autoescape=True))
     query = select(n.image, n.run, n.actor, n.sequence, n.kind, n.verdict, n.label, n.undoes, n.time).where(
         n.question == question, n.kind.in_(("answer", "undo")), n.item == 0, of_whole
     )
+    query = query if image is None else query.where(n.image == image)
     rows: Sequence[Any] = connection.execute(query).all()
     undone = {(row.image, row.run, row.actor, row.undoes) for row in rows if row.kind == "undo"}
     votes: dict[int, list[Vote]] = {}
@@ -201,14 +225,33 @@ def _votes(connection: Connection, question: str) -> dict[int, list[Vote]]:
     return votes
 
 
-def _certified(connection: Connection, question: str) -> dict[int, Said]:
-    """Return the latest certified record that holds, by the image's number."""
+def holding(connection: Connection, question: str, *, objects: bool = False) -> int | None:
+    """Return the number of the latest review whose certificate holds; None where there is none.
+
+    Args:
+        connection: To the catalog.
+        question: What was asked.
+        objects: Of certificates about objects, rather than about images.
+    """
     n = notes.c
     proposing = or_(runs.c.verb == "label", and_(runs.c.verb == "teach", runs.c.finished.is_not(None)))
     newest = connection.execute(select(func.max(runs.c.number)).where(runs.c.question == question, proposing)).scalar()
-    holds = and_(n.question == question, n.kind == "certified", n.item == 0, n.source >= (newest or 0))
-    review = connection.execute(select(func.max(n.run)).where(holds)).scalar()
-    query = select(n.image, n.run, n.label, n.score).where(holds, n.run == review)
+    of_run = and_(n.run == runs.c.number, n.question == question, n.kind == "certified", n.source >= (newest or 0))
+    keeps = exists().where(of_run, n.item > 0 if objects else n.item == 0)
+    # Run after run, the latest first: all certified records together may be as many as there are images.
+    latest = select(runs.c.number).where(keeps).order_by(runs.c.number.desc()).limit(1)
+    return connection.execute(latest).scalar()
+
+
+def _certified(connection: Connection, question: str, image: int | None = None) -> dict[int, Said]:
+    """Return the latest certified record that holds, by the image's number; of one image where it is given."""
+    n, review = notes.c, holding(connection, question)
+    if review is None:
+        return {}
+    query = select(n.image, n.run, n.label, n.score).where(
+        n.run == review, n.question == question, n.kind == "certified", n.item == 0
+    )
+    query = query if image is None else query.where(n.image == image)
     return {image: Said(run, label, score) for image, run, label, score in connection.execute(query)}
 
 

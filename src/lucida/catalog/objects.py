@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from lucida.catalog import fold
 from lucida.catalog.records import MISSED, CurrentObject
@@ -53,7 +53,7 @@ def current(connection: Connection, question: str, image: str | None = None) -> 
     rows: Sequence[Any] = connection.execute(query).all()
     speaks = {row.image: row.run for row in rows}
     votes, added = _answers(connection, about, speaks)
-    certified = _certified(connection, question)
+    certified = _certified(connection, question, about)
     found: list[CurrentObject] = []
     for number, row in enumerate(rows):
         if row.item:
@@ -139,12 +139,10 @@ def _answers(
     return votes, added
 
 
-def _certified(connection: Connection, question: str) -> dict[Key, int]:
+def _certified(connection: Connection, question: str, wanted: Sequence[ColumnElement[bool]]) -> dict[Key, int]:
     """Return the run of the latest certificate that holds, by object; the rule is that of `lucida.catalog.fold`."""
-    n = notes.c
-    proposing = or_(runs.c.verb == "label", and_(runs.c.verb == "teach", runs.c.finished.is_not(None)))
-    newest = connection.execute(select(func.max(runs.c.number)).where(runs.c.question == question, proposing)).scalar()
-    holds = and_(n.question == question, n.kind == "certified", n.item > 0, n.source >= (newest or 0))
-    review = connection.execute(select(func.max(n.run)).where(holds)).scalar()
-    query = select(n.image, n.item, n.run).where(holds, n.run == review)
+    n, review = notes.c, fold.holding(connection, question, objects=True)
+    if review is None:
+        return {}
+    query = select(n.image, n.item, n.run).where(*wanted, n.run == review, n.kind == "certified", n.item > 0)
     return {(image, item): run for image, item, run in connection.execute(query)}

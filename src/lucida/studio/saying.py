@@ -76,7 +76,13 @@ def _part(
     undone = {(row.run, row.actor, row.detail.get("sequence")) for row in rows if row.kind == "undo"}
     looked = any(_looked(row) and (row.run, row.actor, row.sequence) not in undone for row in rows)
     people = _people(rows, proposal.label if proposal else None)
-    return {"question": question, "people": people, "looked": looked, "runs": layers}
+    return {
+        "question": question,
+        "people": people,
+        "kept": _kept(catalog, question, image, rows),
+        "looked": looked,
+        "runs": layers,
+    }
 
 
 def _task(run: Run) -> str:
@@ -96,6 +102,14 @@ def _people(rows: Sequence[Annotation], proposal: str | None) -> dict[str, Any] 
     if verdict is None or not verdict.sure:
         return None
     return {"label": verdict.label, "same": verdict.label == proposal, "disagreement": verdict.disagreement}
+
+
+def _kept(catalog: Catalog, question: str, image: str, rows: Sequence[Annotation]) -> dict[str, Any] | None:
+    """Return the label that a certificate keeps for the image as a whole; None where none that holds does."""
+    if not any(row.kind == "certified" and row.item == 0 for row in rows):
+        return None
+    today = catalog.annotations.of_image(question, image)
+    return {"label": today.label} if today is not None and today.kept else None
 
 
 def _looked(row: Annotation) -> bool:

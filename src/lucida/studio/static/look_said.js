@@ -75,14 +75,15 @@ export class Said {
     this.changed(layers, this.least, this.names);
   }
 
-  part({ question, people, looked, runs }) {
+  part({ question, people, kept, looked, runs }) {
     const person = people && h("p", { class: "people" }, people.label === null ? say("look.people_wrong") : say(people.same ? "look.people_same" : "look.people", { label: people.label }), people.disagreement ? ` ${say("look.apart")}` : null);
     const [newest, older] = [runs.filter(({ latest }) => latest), runs.filter(({ latest }) => !latest)];
     const open = older.some((run) => this.on(run)) || this.opened.has(question);
     const ontoggle = (event) => (event.target.open ? this.opened.add(question) : this.opened.delete(question));
     const earlier = older.length ? h("details", { open, ontoggle }, h("summary", { class: "soft" }, say("look.earlier", { count: number(older.length) })), ...older.map((run) => this.run(run, question))) : null;
     const whole = looked ? h("p", { class: "people" }, say("look.looked")) : null;
-    return h("article", { class: "question" }, h("h2", {}, question), person, whole, ...newest.map((run) => this.run(run, question)), earlier);
+    const proven = kept && h("p", { class: "people kept" }, say("look.kept_by", { label: kept.label ?? "–" }));
+    return h("article", { class: "question" }, h("h2", {}, question), person, proven, whole, ...newest.map((run) => this.run(run, question)), earlier);
   }
 
   run(run, question) {
