@@ -47,6 +47,7 @@ VERBS = (
     Verb("compress", "lucida.compress.verb:compress", "Make a trained model smaller and faster; prove what it costs."),
     Verb("predict", "lucida.predict.verb:predict", "Ask any model about images, videos, streams and cameras."),
     Verb("screen", "lucida.screen.verb:screen", "Screen images by a policy in plain words, and hide what it says."),
+    Verb("faces", "lucida.faces.verb:faces", "Group the faces of your own album, by consent, and erase it again."),
     Verb("models", "lucida.models.verb:models", "List the models at hand, and what each is for."),
     Verb("demo", "lucida.demo.verb:demo", "Do the whole job on images at hand, offline."),
     Verb("env", "lucida.env:env", "Print what a bug report needs."),

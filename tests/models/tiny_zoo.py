@@ -75,11 +75,11 @@ def write_plates(path: Path, *, seed: int = 0) -> Path:
     return _save(path, nodes, {"input": [1, 3, 240, 320]}, outputs, weights)
 
 
-def write_sface(path: Path, *, seed: int = 0, dimensions: int = 16) -> Path:
-    """Write a file that mixes the mean colours of 7 x 7 parts of a face."""
+def write_sface(path: Path, *, seed: int = 0, dimensions: int = 64) -> Path:
+    """Write a file that mixes the mean greens and blues of 7 x 7 parts of a face."""
     draw = np.random.default_rng(seed)
     weights = {
-        "middle": np.array(127.5, np.float32),
+        "middle": np.array([250, 127.5, 127.5], np.float32).reshape(1, 3, 1, 1),
         "mix": draw.normal(0, 1, (147, dimensions)).astype(np.float32),
         "shape": np.array([1, -1], np.int64),
     }
@@ -90,3 +90,34 @@ def write_sface(path: Path, *, seed: int = 0, dimensions: int = 16) -> Path:
         helper.make_node("MatMul", ["flat", "mix"], ["fc1"]),
     ]
     return _save(path, nodes, {"data": [1, 3, 112, 112]}, {"fc1": [1, dimensions]}, weights)
+
+
+def write_red_finder(path: Path, side: int = 128) -> Path:
+    """Write a file with the outputs of YuNet that takes each red square of 32 pixels on its grid for a face."""
+    nodes, outputs, weights = [], {}, {}
+    places = np.array(
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+    )
+    fixed = {"bbox": np.array([0.5, 0.5, np.log(1.1), np.log(1.1)]), "kps": (places / 112).ravel()}
+    for stride in STRIDES:
+        nodes.append(
+            helper.make_node(
+                "AveragePool", ["input"], [f"pool{stride}"], kernel_shape=[stride] * 2, strides=[stride] * 2
+            )
+        )
+        for group, values in GROUPS.items():
+            name, sure = f"{group}_{stride}", group in ("cls", "obj")
+            weight = np.zeros((values, 3, 1, 1), np.float32)
+            weight[:, 2] = 0.2 if sure and stride == 32 else 0
+            weights[f"{name}_w"] = weight
+            weights[f"{name}_b"] = np.asarray(fixed.get(group, np.full(values, -35.0)), np.float32)
+            weights[f"{name}_shape"] = np.array([1, -1, values], np.int64)
+            nodes += [
+                helper.make_node("Conv", [f"pool{stride}", f"{name}_w", f"{name}_b"], [f"{name}_map"]),
+                helper.make_node("Transpose", [f"{name}_map"], [f"{name}_last"], perm=[0, 2, 3, 1]),
+                helper.make_node("Reshape", [f"{name}_last", f"{name}_shape"], [f"{name}_flat" if sure else name]),
+            ]
+            if sure:
+                nodes.append(helper.make_node("Sigmoid", [f"{name}_flat"], [name]))
+            outputs[name] = [1, (side // stride) ** 2, values]
+    return _save(path, nodes, {"input": [1, 3, side, side]}, outputs, weights)

@@ -114,6 +114,12 @@ class FullText:
             index.execute("INSERT INTO trigrams (trigrams) VALUES ('rebuild')")
         self.refresh()
 
+    def erase(self) -> None:
+        """Remove the index, with words that nothing in the catalog says any more; the next search makes it again."""
+        with self._lock:
+            for name in (self.file.name, f"{self.file.name}-wal", f"{self.file.name}-shm"):
+                self.file.with_name(name).unlink(missing_ok=True)
+
     # ---- keeping up ------------------------------------------------------------------------------------
 
     def _refresh(self, index: sqlite3.Connection) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import shutil
+import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, exists, insert, select, update
+from sqlalchemy import Row, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lucida.catalog.records import Run
@@ -144,6 +147,28 @@ class Runs:
     def cleaning(self) -> frozenset[str]:
         """Return the questions of what `lucida clean` sent to review: no question is meant where none is named."""
         return frozenset(run.question for run in self.all() if run.parameters.get("mode") == "clean")
+
+    def erase(self, ids: Sequence[str]) -> None:
+        """Remove runs with all that they said, for good: what was deleted is overwritten in the file.
+
+        Records are otherwise only ever added; this is for what a person has a right to take back.
+
+        Args:
+            ids: The runs, with all that build on them; those that are not there change nothing.
+        """
+        if not ids:
+            return
+        with self._store.write() as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            of_runs = select(runs.c.number).where(runs.c.id.in_(ids)).scalar_subquery()
+            connection.execute(delete(notes).where(notes.c.run.in_(of_runs) | notes.c.source.in_(of_runs)))
+            connection.execute(delete(runs).where(runs.c.id.in_(ids)))
+            connection.exec_driver_sql("PRAGMA secure_delete = OFF")
+        for id in ids:
+            shutil.rmtree(self._folder / id, ignore_errors=True)
+        # The log beside the file still holds the pages as they were.
+        with closing(sqlite3.connect(self._store.file, isolation_level=None)) as plain:
+            plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def folder(self, run_id: str) -> Path:
         """Return the folder for files of a run, made on demand.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lucida.images import Image
     from lucida.models.spec import Model, Spec
     from lucida.results import Result
+    from lucida.screen.persons import Persons
     from lucida.screen.policy import Policy, Rule
 
 Box = tuple[float, float, float, float]
@@ -88,13 +89,13 @@ class Models:
     """
 
     def __init__(self, home: Path | None) -> None:
-        self._home = home
+        self.home = home
         self._running: dict[str, Model] = {}
         self._seers: dict[tuple[str, str], Seer] = {}
 
     def spec(self, rule: Rule, usual: str) -> Spec:
         """Return the spec of a rule's model."""
-        return find(rule.model or usual, self._home)
+        return find(rule.model or usual, self.home)
 
     def running(self, spec: Spec) -> Model:
         """Return a running model."""
@@ -196,8 +197,29 @@ class Objects(_Seen):
 
     wish = Wish("detect")
 
+    def __init__(self, policy: Policy, rule: Rule, models: Models) -> None:
+        super().__init__(policy, rule, models)
+        self._persons: Persons | None = None
+        if rule.only or rule.spared:
+            from lucida.screen.persons import Persons
+
+            self._persons = Persons(rule, self.spec, models.home)
+            self.spec = self._persons.spec
+
     def wish_of(self, rule: Rule) -> Wish:
-        return Wish("detect", rule.wanted)
+        # What a person decides on may lie below what is usually shown.
+        return Wish("detect", rule.wanted, least=min(rule.unsure, self.spec.gives.least))
+
+    def see(self, batch: Batch) -> list[Sight]:
+        if self._persons is None:
+            return super().see(batch)
+        seen = batch.once((self.seer.spec.key, repr(self.seer.wish)), lambda: self.seer.see(batch.files))
+        return [
+            self.sight(self._persons.among(one.result, image))
+            if isinstance(one.result, Detections)
+            else Sight(0.0, one.problem)
+            for one, image in zip(seen, batch.images, strict=True)
+        ]
 
     def sight(self, result: Result) -> Sight:
         assert isinstance(result, Detections)

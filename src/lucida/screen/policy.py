@@ -20,6 +20,7 @@ rules:
   - name: faces
     objects: [face]                              # boxes of a detector
     model: yunet
+    except: [Anna]                               # or only: of people whose faces were named by `lucida faces`
     action: blur
   - name: violence
     ask: Does this image show violence between people?   # a model that answers
@@ -43,7 +44,8 @@ HINT: Final = "--policy policy.yaml, with name and rules"
 # What a rule looks for, and from which score it is usually broken.
 KINDS: Final = {"words": 0.7, "classes": 0.5, "text": 0.5, "examples": 0.9, "objects": 0.5, "ask": 0.5}
 UNSURE: Final = 0.6  # share of the threshold from which a person decides
-_KEYS: Final = ("name", "against", "model", "threshold", "unsure", "action", *KINDS)
+_KEYS: Final = ("name", "against", "model", "threshold", "unsure", "action", "only", "except", *KINDS)
+HOUSE: Final = Path(__file__).parent / "policies"  # those that are found by name: "privacy"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Rule:
         threshold: Score from which it is broken.
         unsure: Score from which a person decides.
         action: What follows: "block", "flag", or "blur" what was found.
+        only: With `objects`, of faces: people whom alone it speaks of.
+        spared: The same: people whom it does not speak of.
     """
 
     name: str
@@ -69,6 +73,8 @@ class Rule:
     threshold: float = 0.5
     unsure: float = 0.3
     action: str = "flag"
+    only: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
 
     def risk(self, score: float) -> float:
         """Return how likely it is broken, 0 to 1, one half at the threshold."""
@@ -78,7 +84,11 @@ class Rule:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {**self.__dict__, "wanted": list(self.wanted), "against": list(self.against)}
+        people = {"only": list(self.only), "spared": list(self.spared)}
+        # Left out where there are none: older policies keep their digest.
+        plain = {key: value for key, value in self.__dict__.items() if key not in people}
+        return {**plain, "wanted": list(self.wanted), "against": list(self.against),
+                **{key: value for key, value in people.items() if value}}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,9 +125,14 @@ class Policy:
 def read_policy(path: Path) -> Policy:
     """Read a policy.
 
+    Args:
+        path: A YAML file; or "privacy", the policy of the house, where there is no such file.
+
     Raises:
         InputError: It cannot be read, or something in it is not clear; says in which line and column.
     """
+    if not path.exists() and (HOUSE / f"{path}.yaml").is_file():
+        path = HOUSE / f"{path}.yaml"
     root = read_nodes(path, "policy", HINT)
     table = root.table(("name", "version", "rules"), "The policy")
     for key in ("name", "rules"):
@@ -162,6 +177,11 @@ def _rule(node: Node) -> Rule:
         raise table["action"].wrong("Only what lies somewhere can be blurred.", "objects or text", "action: block")
     if "against" in table and kind != "words":
         raise table["against"].wrong("Only words are weighed against others.", "no key 'against'")
+    only, spared = (table[key].texts(key) if key in table else () for key in ("only", "except"))
+    if (only or spared) and kind != "objects":
+        raise table["only" if only else "except"].wrong("Only faces are of people.", "objects: [face]")
+    if only and spared:
+        raise table["except"].wrong("A rule speaks of some people or of all others.", "only or except")
     wanted = table[kind].texts(kind)
     if kind == "text":
         _check_patterns(wanted, table[kind])
@@ -169,7 +189,7 @@ def _rule(node: Node) -> Rule:
     model = table["model"].text("model") if "model" in table else ""
     if kind in ("classes", "objects", "ask") and not model:
         raise node.wrong(f"The rule {name!r} needs a model.", "model: NAME", "lucida models lists them")
-    return Rule(name, kind, wanted, against, model, threshold, unsure, action)
+    return Rule(name, kind, wanted, against, model, threshold, unsure, action, only, spared)
 
 
 def _check_patterns(wanted: tuple[str, ...], node: Node) -> None:

@@ -97,8 +97,9 @@ def screen(
 
     Args:
         paths: Files, folders, patterns, archives; the images of the catalog where none are given.
-        policy: A YAML file: rules, each with what it looks for (words, classes, text, examples, objects, a question),
-            a threshold, and an action.
+        policy: "privacy" hides faces and number plates, with models that are brought from the hub. Else a YAML file:
+            rules, each with what it looks for (words, classes, text, examples, objects, a question), a threshold, and
+            an action.
         out: A folder for copies of what is not blocked: blurred where a rule says so, without EXIF, place or time.
         max_images: Look at no more than so many; of a catalog the same call goes on.
         catalog: Folder of the catalog; LUCIDA_CATALOG or ./lucida-catalog by default.
