@@ -65,17 +65,26 @@ def linked(vectors: Floats, likeness: float) -> list[Numbers]:
 
     found: list[Numbers] = []
     for rows in _parts(vectors, likeness):
-        if len(rows) < 3:
+        # Two that hang together are a cluster; so many that hang together by nothing less are pictures of one scene.
+        if len(rows) < 3 or len(rows) > LARGEST:
             found.append(rows)
             continue
-        if len(rows) > LARGEST:
-            found.append(rows)
-            continue
-        cosines = vectors[rows].astype(np.float64) @ vectors[rows].T.astype(np.float64)
-        upper = np.triu_indices(len(rows), 1)
-        tree = linkage(np.maximum(0, 1 - cosines[upper]), "average")
+        tree = linkage(_distances(vectors[rows]), "average")
         labels = fcluster(tree, 1 - likeness, "distance")
         found += [rows[labels == label] for label in np.unique(labels)]
+    return found
+
+
+def _distances(vectors: Floats) -> NDArray[np.float64]:
+    """Return one minus the cosine of every pair, a row after the other as SciPy has them, float64 (n (n - 1) / 2,)."""
+    count = len(vectors)
+    found, place = np.empty(count * (count - 1) // 2), 0
+    for start in range(0, count, BLOCK):
+        cosines = vectors[start : start + BLOCK].astype(np.float64) @ vectors[start:].T.astype(np.float64)
+        for row in range(len(cosines)):
+            rest = cosines[row, row + 1 :]
+            found[place : place + len(rest)] = np.maximum(0, 1 - rest)
+            place += len(rest)
     return found
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lucida.results import Result
 
 LEAST: Final = 0.3  # what is less probable is never given
+MOST: Final = 750  # things in an image
 SIDE: Final = 640  # pixels, where the file leaves its size open
 STEP: Final = 32  # both sides of an input are a multiple of it
 
@@ -78,7 +79,7 @@ class ZooDetector(Model):
         found = joined(parts)
         # What lies far beyond an image is no place in it, and would not fit into whole numbers.
         found = found.take(np.flatnonzero((np.abs(np.nan_to_num(found.boxes, nan=np.inf)) < 1e6).all(axis=1)))
-        found = found.take(best_of(found))
+        found = found.take(best_of(found)[:MOST])
         boxes = np.clip(found.boxes, 0, np.array([width, height] * 2, np.float32))
         kept = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         found, boxes = found.take(kept), boxes[kept]
