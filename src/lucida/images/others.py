@@ -34,12 +34,12 @@ def quiet() -> Iterator[None]:
 
 def probe_pillow(data: bytes, kind: str, limits: Limits) -> Header:
     """Return the header of an image as Pillow reads it."""
-    return _open(data, kind, limits)[1]
+    return open_pillow(data, kind, limits)[1]
 
 
 def check_pillow(data: bytes, kind: str, limits: Limits) -> Header:
     """Decode an image without keeping its pixels, and return its header."""
-    opened, header = _open(data, kind, limits)
+    opened, header = open_pillow(data, kind, limits)
     if kind == "JPEG":
         opened.draft("L", (1, 1))
     if _load(opened).mode not in _KEPT | _PLAIN.keys():
@@ -47,7 +47,7 @@ def check_pillow(data: bytes, kind: str, limits: Limits) -> Header:
     return header
 
 
-def _open(data: bytes, kind: str, limits: Limits) -> tuple[ImageFile.ImageFile, Header]:
+def open_pillow(data: bytes, kind: str, limits: Limits) -> tuple[ImageFile.ImageFile, Header]:
     """Open with the one decoder that the first bytes name; formats nobody asked for stay out of reach."""
     if kind == "HEIF":
         _register_heif()
@@ -117,7 +117,7 @@ def _raw_mode(opened: ImageFile.ImageFile) -> str:
 
 def decode_pillow(data: bytes, kind: str, cover: int | None, limits: Limits) -> Image:
     """Decode the first frame of an image, upright."""
-    opened, header = _open(data, kind, limits)
+    opened, header = open_pillow(data, kind, limits)
     if kind == "JPEG":
         eighths = dct_scale(*opened.size, cover)
         opened.draft(opened.mode, (-(-opened.size[0] * eighths // 8), -(-opened.size[1] * eighths // 8)))
@@ -174,7 +174,7 @@ def _decode_deep(opened: ImageFile.ImageFile, data: bytes, kind: str, limits: Li
         _relay(opened, "RGBA")
         pairs = np.array(_load(opened))
         return _joined(pairs[..., 0::2], pairs[..., 1::2])
-    low, _ = _open(data, kind, limits)
+    low, _ = open_pillow(data, kind, limits)
     native = "L" if sys.byteorder == "little" else "B"
     order = _raw_mode(opened)[-1].replace("N", native)
     _relay(low, _raw_mode(low)[:-1] + ("L" if order == "B" else "B"))

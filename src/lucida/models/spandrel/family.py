@@ -27,7 +27,7 @@ _TASKS: Final[Mapping[str, tuple[Task, ...]]] = {
 HALO: Final = 32
 BLEND: Final = 16
 TILE: Final = 256
-WHOLE: Final = 512  # side of the tiles of those that look at the whole image
+WHOLE: Final = 768  # side of the tiles of those that look at the whole image
 SHOWN: Final = 6  # names of weights in a message
 
 

@@ -67,7 +67,7 @@ def describe(path: Path) -> Description:
         minimum=size.minimum,
         multiple=size.multiple_of,
         square=size.square,
-        whole=found.tiling is not spandrel.ModelTiling.SUPPORTED,
+        whole=found.tiling is not spandrel.ModelTiling.SUPPORTED or found.purpose == "Inpainting",
         noise=_is_told(found),
     )
     return Description(found.architecture.name, ", ".join(found.tags), found.purpose, found.scale, needs)
