@@ -38,7 +38,9 @@ def current(connection: Connection, question: str, image: str | None = None) -> 
     n = notes.c
     about = [n.question == question]
     if image is not None:
-        about.append(n.image == select(images.c.number).where(images.c.id == image).scalar_subquery())
+        number = connection.execute(select(images.c.number).where(images.c.id == image)).scalar()
+        # As a bare column SQLite would take the index of questions, and read what was said of every image.
+        about = [n.image == number, func.coalesce(n.question, "") == question]
     latest = (
         select(n.image, func.max(n.run).label("run")).where(*about, n.kind == "proposal").group_by(n.image).subquery()
     )
@@ -55,11 +57,11 @@ def current(connection: Connection, question: str, image: str | None = None) -> 
     votes, added = _answers(connection, about, speaks)
     certified = _certified(connection, question, about)
     found: list[CurrentObject] = []
-    for number, row in enumerate(rows):
+    for place, row in enumerate(rows):
         if row.item:
             one = _decide(row, votes.get((row.image, row.item), ()), certified.get((row.image, row.item)), names)
             found += [one] if one is not None else []
-        if number + 1 == len(rows) or rows[number + 1].image != row.image:
+        if place + 1 == len(rows) or rows[place + 1].image != row.image:
             found += _added(row, added.get(row.image, ()), names)
     return found
 
