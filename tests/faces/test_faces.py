@@ -36,7 +36,7 @@ def album(folder: Path, shown: dict[str, list]) -> Path:
     folder.mkdir(exist_ok=True)
     for number, (name, people) in enumerate(shown.items()):
         pixels = np.zeros((128, 128, 3))
-        pixels[:, :, 1] = np.random.default_rng(hash(name) % 999).integers(0, 60, (128, 128))
+        pixels[:, :, 1] = np.random.default_rng(100 + number).integers(0, 60, (128, 128))
         for place, who in enumerate(people):
             pixels[32:64, 32 * place : 32 * place + 32] = face(who, 10 * number + place)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
@@ -98,7 +98,7 @@ def test_groups_are_named_searched_and_kept_when_more_is_added(home, tmp_path) -
     result = faces(group=True, consent=True, catalog=home)
     assert (result.images, result.faces, result.alone) == (5, 7, 1)
     assert [(one.faces, one.images) for one in result.groups] == [(3, 3), (3, 3)]
-    assert "2026" in result.since or result.since
+    assert result.since
     labels = named(home)
     (anna,) = labels["3.png"]
     (ben,) = labels["2.png"]
