@@ -169,8 +169,8 @@ def test_one_more_error_never_certifies_more(seed: int) -> None:
 
 @pytest.mark.parametrize(("n", "rate"), [(200, 0.05), (1000, 0.01), (1000, 0.05), (10_000, 0.02)])
 def test_a_set_just_over_the_bound_is_certified_at_most_as_often_as_promised(n: int, rate: float) -> None:
-    """Stop whenever one likes: count it if the evidence EVER crosses, over 2,000 random orders."""
-    wrong, runs, rng = most_wrong(rate, n) + 1, 2000, np.random.default_rng(n)
+    """Stop whenever one likes: count it if the evidence EVER crosses, over 1,000 random orders."""
+    wrong, runs, rng = most_wrong(rate, n) + 1, 1000, np.random.default_rng(n)
     mixture, crossed = Mixture.below(rate), 0
     for _ in range(runs):
         places = np.sort(rng.choice(n, wrong, replace=False))
@@ -205,7 +205,7 @@ def ever_certified(epoch: Epoch) -> np.ndarray:
 @pytest.mark.parametrize("shape", ["every rung just over", "only the last rung over", "growing"])
 def test_a_chain_with_bad_rungs_certifies_one_at_most_as_often_as_promised(shape: str) -> None:
     """The whole path is read, so this bounds every steering and every stopping time."""
-    n, rungs, rate, runs, rng = 600, 6, 0.05, 1000, np.random.default_rng(7)
+    n, rungs, rate, runs, rng = 600, 6, 0.05, 400, np.random.default_rng(7)
     stratum = np.repeat(np.arange(rungs), n // rungs)
     per_stratum = {
         "every rung just over": [6, 5, 5, 5, 5, 5],
@@ -249,7 +249,7 @@ def test_random_steering_certifies_nothing_that_the_whole_path_does_not() -> Non
 
 def test_a_reviewer_who_misses_errors_is_allowed_for() -> None:
     """With a miss rate of 0.3 and the correction for it, a set just over the bound is hardly ever certified."""
-    n, rate, runs, rng, false = 1000, 0.05, 1000, np.random.default_rng(1), {0.0: 0, 0.3: 0}
+    n, rate, runs, rng, false = 1000, 0.05, 400, np.random.default_rng(1), {0.0: 0, 0.3: 0}
     for _ in range(runs):
         order = rng.permutation(n)
         called = (np.arange(n) < 51) & (rng.random(n) >= 0.3)

@@ -81,7 +81,7 @@ def test_everything_looked_at_is_certain() -> None:
 def test_false_verdicts_under_peeking_stay_below_the_level(only_a: int, only_b: int, neither: int) -> None:
     """Looking after every answer: the two are equally good, and someone is called better in at most 5 %."""
     rng, items = np.random.default_rng(only_a), urn(only_a, only_b, neither)
-    threshold, runs = math.log(2 / 0.05), 1500
+    threshold, runs = math.log(2 / 0.05), 600
     false = sum(max(log_e_values(rng.permutation(items)[:300], size=len(items))) >= threshold for _ in range(runs))
     assert false / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
@@ -90,7 +90,7 @@ def test_false_verdicts_under_peeking_stay_below_the_level(only_a: int, only_b: 
 def test_the_interval_covers_at_every_time_at_once(only_a: int, only_b: int, neither: int) -> None:
     """The interval is an intersection over all draws, so one look at its end is a look at every time."""
     rng, items = np.random.default_rng(only_b), urn(only_a, only_b, neither)
-    missed, runs = 0, 800
+    missed, runs = 0, 300
     for _ in range(runs):
         low, high = sum_interval(rng.permutation(items)[:250], len(items), 0.05)
         missed += not low <= only_b - only_a <= high
