@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
 
+from lucida.catalog import complete
 from lucida.catalog.records import ImageRecord, Refusal
 from lucida.catalog.schema import images, places, sources
 from lucida.catalog.sources.found import Container, Found, printable
@@ -119,7 +120,8 @@ def _place(connection: Connection, batch: dict[str, tuple[Found, int]]) -> None:
         connection.execute(update(images).where(images.c.number.in_(numbers)).values(placed=placed))
     for numbers in chunks(sorted(returned)):
         away = images.c.number.in_(numbers), ~images.c.placed
-        connection.execute(update(images).where(*away).values(placed=True))
+        if connection.execute(update(images).where(*away).values(placed=True)).rowcount:
+            complete.void(connection)
 
 
 def _place_values(file: Found, image: int) -> dict[str, Any]:

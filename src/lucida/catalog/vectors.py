@@ -7,19 +7,21 @@ SQLite keeps one small row for every vector in either place, so that "which imag
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, delete, exists, func, insert, select
+from sqlalchemy import Connection, Exists, delete, exists, func, insert, select
 
+from lucida.catalog import complete
 from lucida.catalog.images import numbers as image_numbers
 from lucida.catalog.large import Large
 from lucida.catalog.nearest import among_only, best, compared
 from lucida.catalog.schema import images, vector_keys, vectors
 from lucida.catalog.store import Store, chunks, insert_ignoring, pairs
-from lucida.errors import InputError, UnknownName
+from lucida.errors import CatalogError, InputError, UnknownName
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -119,16 +121,28 @@ class Vectors:
             key: Model and revision.
             ids: Look only among these, and keep their order; None stands for all images.
         """
+        if ids is None:
+            return self._missing_of_all(key)
         with self._store.read() as connection:
             number = connection.execute(select(vector_keys.c.number).where(vector_keys.c.key == key)).scalar()
-            has = exists().where(vectors.c.key == number, vectors.c.image == images.c.number)
-            if ids is None:
-                query = select(images.c.id).where(images.c.placed, ~has).order_by(images.c.number)
-                return list(connection.execute(query).scalars())
             there: set[str] = set()
             for part in chunks(ids):
-                there |= set(connection.execute(select(images.c.id).where(images.c.id.in_(part), has)).scalars())
+                query = select(images.c.id).where(images.c.id.in_(part), _has(number))
+                there |= set(connection.execute(query).scalars())
         return [id for id in ids if id not in there]
+
+    def _missing_of_all(self, key: str) -> list[str]:
+        with self._store.read() as connection:
+            number = connection.execute(select(vector_keys.c.number).where(vector_keys.c.key == key)).scalar()
+            known = 0 if number is None else complete.complete_to(connection, number)
+            query = select(images.c.number, images.c.id).where(images.c.number > known, images.c.placed, ~_has(number))
+            rows = connection.execute(query.order_by(images.c.number)).all()
+            news = None if number is None else complete.found(connection, number, rows[0].number if rows else None)
+        if news is not None:
+            # A catalog that cannot be written can still be searched.
+            with contextlib.suppress(CatalogError), self._store.write() as connection:
+                complete.note(connection, *news)
+        return [row.id for row in rows]
 
     def count(self, key: str) -> int:
         """Return how many images have a vector of a key."""
@@ -252,6 +266,7 @@ class Vectors:
         lost = [image for image, row in absent.items() if not found[row]]
         if lost:
             with self._store.write() as connection:
+                complete.void(connection)
                 for part in chunks(lost):
                     connection.execute(
                         delete(vectors).where(
@@ -315,6 +330,11 @@ class Vectors:
 
 # Images whose files have changed may still lie in Lance: where they are among the nearest, so many more are asked for.
 CHANGED: Final = 100
+
+
+def _has(key: int | None) -> Exists:
+    """Return whether an image has a vector of a key."""
+    return exists().where(vectors.c.key == key, vectors.c.image == images.c.number)
 
 
 def _count(number: int) -> Any:

@@ -91,7 +91,7 @@ class Words:
 
     def top(self, k: int, among: Sequence[str] | None) -> Scored:
         ids = self.catalog.images.ids() if among is None else list(among)
-        absent = set(self.catalog.vectors.missing(self.key, ids))
+        absent = set(self.catalog.vectors.missing(self.key, among))
         there = [id for id in ids if id not in absent]
         scores = np.empty(len(there), np.float32)
         for start in range(0, len(there), BLOCK):
