@@ -79,6 +79,13 @@ RECIPES: dict[str, Entry] = {
         rebuild=_CLASSIFIER,
         labels="some",
     ),
+    "restorer": Entry(
+        "lucida.train.restore.recipe:restorer",
+        "classify",
+        ("start", "size", "scale", "degradation"),
+        rebuild="lucida.train.restore.recipe:rebuild",
+        labels="any",
+    ),
 }
 
 

@@ -32,6 +32,8 @@ def train(
     teacher: str = "",
     temperature: float = 2.0,
     hard: float = 0.3,
+    scale: int = 4,
+    degradation: Literal["bicubic", "real"] = "bicubic",
     minutes: float = 20.0,
     epochs: int | None = None,
     batch: int | None = None,
@@ -57,7 +59,7 @@ def train(
         task: What to train: "classify" (one class an image), "tag" (several), "detect" (boxes), "segment" (a class for
             every pixel), "anomaly" (what is odd, from normal images alone); "pretrain" (an encoder, from images
             without labels), "semi-supervised" (one class, from few labels and many images without), "distil" (one
-            class, from the answers of a larger model).
+            class, from the answers of a larger model), "restorer" (images larger, or without noise, from good images).
         data: Labelled images instead of the catalog's: class folders, Parquet, COCO, YOLO, VOC, images with masks.
         question: Whose answers in the catalog to learn from; and the name of what is learned.
         model: The network: "embedded", or any name of timm's, such as "mobilenetv3", "resnet50", "vit", "swin"; to
@@ -76,6 +78,9 @@ def train(
         teacher: For "distil": a label run of the catalog, or any model that names classes of its own.
         temperature: For "distil": the teacher's probabilities are softened by it.
         hard: For "distil": share of the loss that known labels get, where there are some.
+        scale: For "restorer": how many times larger images become, 2, 3 or 4; 1 for a denoiser.
+        degradation: For "restorer": what good images are made worse by, to learn to undo it: "bicubic", as in the
+            benchmarks; "real", with blur, noise and JPEG, as phone photos are.
         minutes: Bound on the time; the schedule is fitted to it.
         epochs: Passes over the images instead.
         batch: Images a step; found where it is left out.
@@ -107,8 +112,10 @@ def train(
 
     usual: dict[str, Any] = {"tune": "full", "start": "auto", "size": None, "augmentation": "auto"}
     usual |= {"labels": None, "teacher": "", "temperature": 2.0, "hard": 0.3}
+    usual |= {"scale": 4, "degradation": "bicubic"}
     given: dict[str, Any] = {"tune": tune, "start": start, "size": size, "augmentation": augmentation}
     own: dict[str, Any] = {"labels": labels, "teacher": teacher, "temperature": temperature, "hard": hard}
+    own |= {"scale": scale, "degradation": degradation}
     recipes.refuse_idle(task, {name: value for name, value in (given | own).items() if value != usual[name]})
     if plan or latency is not None or private:
         return _plan(catalog, question, data, plan, latency, private, max_error, minutes)
