@@ -26,14 +26,13 @@ FILE: Final = "model.onnx"
 SIZES: Final = ((2, 24, 34), (1, 58, 40))
 
 
-def export_restorer(network: Restorer, folder: Path, top: dict[str, str], **measured: float) -> dict[str, Any]:
+def export_restorer(network: Restorer, folder: Path, top: dict[str, str]) -> dict[str, Any]:
     """Write a network as a model, its weights in half precision.
 
     Args:
         network: With or without its branches.
         folder: An existing folder.
         top: name, licence, source and revision.
-        measured: Figures for people.
 
     Returns:
         How many weights it has, and the size of its file.
@@ -49,11 +48,11 @@ def export_restorer(network: Restorer, folder: Path, top: dict[str, str], **meas
     _write(plain, path)
     store_small(path)
     _check(plain, path)
-    (folder / "model.toml").write_text(card(network.shape, top, measured), encoding="utf-8")
+    (folder / "model.toml").write_text(card(network.shape, top), encoding="utf-8")
     return {"weights": sum(weights.numel() for weights in plain.parameters()), "bytes": path.stat().st_size}
 
 
-def card(shape: Shape, top: dict[str, str], measured: dict[str, float]) -> str:
+def card(shape: Shape, top: dict[str, str], measured: dict[str, float] | None = None) -> str:
     """Return the TOML of a restorer; `lucida.models.onnx.restore` says what its keys mean."""
     task = "upscale" if shape.scale > 1 else "denoise"
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in _first(top, task).items()]
