@@ -9,6 +9,7 @@ import pytest
 
 from lucida import __version__, cli
 from lucida.errors import InputError
+from lucida.models.openai_api import flags
 
 
 def test_help_lists_every_verb_and_loads_none_of_them():
@@ -39,8 +40,11 @@ def test_help_of_a_verb_comes_from_its_function_and_loads_nothing_heavy(verb):
 @pytest.mark.parametrize("verb", cli.VERBS, ids=lambda v: v.name)
 def test_every_option_of_a_verb_is_explained(verb):
     function = _function(verb)
-    for name in inspect.signature(function).parameters:
-        assert f"        {name}: " in (function.__doc__ or ""), f"{verb.name} does not explain {name}"
+    for name, parameter in inspect.signature(function).parameters.items():
+        # Options that several verbs share bring their help with them.
+        shared = getattr(flags, str(parameter.annotation), None)
+        help = shared.__metadata__[0].help if shared else ""
+        assert help or f"        {name}: " in (function.__doc__ or ""), f"{verb.name} does not explain {name}"
 
 
 def _function(verb):

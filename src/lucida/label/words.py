@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.label.vocabulary import Vocabulary
     from lucida.models.spec import Matcher, Output, Precision, Spec
+
+
+CHECK: Final = (
+    'Check the labels in a review, label by --examples, or describe the classes in a YAML file ("name: description").'
+)
 
 
 class WordSource:
@@ -60,7 +65,7 @@ class WordSource:
         if self._matcher is None:
             words = self._vocabulary
             self._matcher = spec.matcher(words.descriptions, none=words.none_of_these, templates=self._templates)
-            self.notes = list(self._matcher.notes)
+            self.notes = [*self._matcher.notes, *([CHECK] if self._matcher.notes else [])]
 
     def decide(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         return self.predict(outputs)

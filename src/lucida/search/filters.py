@@ -82,9 +82,8 @@ def _answered(catalog: Catalog, condition: Condition, state: str, ids: Sequence[
     labels: dict[str, set[str]] = {}
     for one in answers:
         labels.setdefault(one.image, set()).update([one.label] if one.label else [])
-    if state in ("", "proposed"):
-        for image, label in catalog.annotations.objects(condition.question):
-            labels.setdefault(image, set()).add(label)
+    for image, label in catalog.annotations.objects(condition.question, state=state or None):  # type: ignore[arg-type]
+        labels.setdefault(image, set()).add(label)
     if condition.label is None:
         return set(labels)
     every = {label for found in labels.values() for label in found}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from lucida.search.cutoff import Claim
     from lucida.search.query import Query
 
 SHOWN: Final = 20
@@ -73,6 +74,7 @@ class SearchResult:
         ranked: Content ids of all results that were ranked, the best first, as a cut-off judges them.
         notes: What a person should know, a sentence each.
         files: What was written.
+        claim: Where relevance ends, as far as a person has answered; None where nobody was asked.
     """
 
     query: Query
@@ -83,6 +85,7 @@ class SearchResult:
     ranked: tuple[str, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    claim: Claim | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -94,6 +97,7 @@ class SearchResult:
             "seconds": round(self.seconds, 3),
             "notes": list(self.notes),
             "files": list(self.files),
+            **({"claim": self.claim.to_json()} if self.claim else {}),
         }
 
     def __str__(self) -> str:
@@ -103,5 +107,6 @@ class SearchResult:
         if len(self.hits) > SHOWN:
             lines.append(f"… and {len(self.hits) - SHOWN:,} more: --json or --out lists them all")
         lines += self.notes
+        lines += [str(self.claim)] if self.claim else []
         lines += [f"See {name}" for name in self.files[:1]]
         return "\n".join(lines)

@@ -30,6 +30,8 @@ def search(
     glob: str = "",
     by: Literal["all", "vectors", "text"] = "all",
     top: int = 20,
+    judge: bool = False,
+    share: float = 0.9,
     model: str = "embedded",
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
@@ -51,6 +53,9 @@ def search(
         glob: Pattern of paths or file names, such as "*/summer/*.jpg".
         by: "vectors" (what is seen), "text" (what is written), or both.
         top: How many results.
+        judge: Ask in the shell about a few results, and say where relevance ends, with 95 % confidence; the results are
+            then those up to there. Answers are kept. `lucida studio` asks with pictures.
+        share: With `judge`: at least this share of the results up to there is relevant.
         model: The model that sees: "embedded", "siglip2", or any with the task "encode"; for words one with "words".
         precision: Arithmetic of the model.
         out: Also write the results: a .csv or .txt file, or a folder for copies of the images.
@@ -63,7 +68,7 @@ def search(
         ModelError: The model cannot do what is asked.
     """
     from lucida.catalog import Catalog
-    from lucida.search.searcher import Searcher
+    from lucida.search.searcher import DEPTH, Searcher
     from lucida.search.writing import write_results
 
     with Catalog.open(catalog) as opened:
@@ -71,11 +76,23 @@ def search(
             opened, " ".join(part for part in (words, text) if part), image or (), like or (), unlike or (),
             where=where or (), state=state or "", glob=glob, by=by,
         )  # fmt: skip
-        result = Searcher(opened, model, precision=precision).search(query, top)
+        searcher = Searcher(opened, model, precision=precision)
+        result = searcher.search(query, max(top, DEPTH) if judge else top)
+        if judge and result.hits:
+            result = _judged(opened, result, share, top)
         if out is None:
             return result
         files = write_results(out.expanduser(), result.hits, opened.images.reader([hit.image for hit in result.hits]))
         return replace(result, files=files)
+
+
+def _judged(catalog: Catalog, result: SearchResult, share: float, top: int) -> SearchResult:
+    """Return the results up to where relevance ends; the first few where nothing is proven."""
+    from lucida.search.judging import Judging
+    from lucida.search.shell import judge
+
+    claim = judge(Judging(catalog, result, share=share))
+    return replace(result, hits=result.hits[: claim.results or top], claim=claim)
 
 
 def read_query(

@@ -39,7 +39,7 @@ class Calibration:
 # Chosen by recipes/words/calibrate.py on images that were not trained on.
 CLOSED = Calibration(1.0, 4.0, 4.0, 0.01)
 OPEN = Calibration(0.7, 2.5, 4.0, 0.01, 0.3)
-# Figures of the card to quote with every label by words, and what they were measured on.
+# Figures of the card to quote wherever words are matched, and what they were measured on.
 FIGURES = {"words_cifar10": "ten everyday things (CIFAR-10)", "words_clothing": "ten kinds of clothing"}
 
 
@@ -115,9 +115,8 @@ def posterior(
 
 def _notes(measured: Mapping[str, Any], readings: Sequence[Reading]) -> Iterator[str]:
     yield (
-        "Labels by words are weak with the embedded model outside the 210 everyday classes it was trained on"
-        f"{_figure(measured)}: check them, or label by --examples. A hub model does far better: --model"
-        " siglip2 (see `lucida models`)."
+        "The embedded model knows words well only among the 210 everyday classes it was trained on"
+        f"{_figure(measured)}. A hub model does far better: --model siglip2 (see `lucida models`)."
     )
     strange = [reading for reading in readings if not reading.known]
     if strange:
@@ -126,8 +125,8 @@ def _notes(measured: Mapping[str, Any], readings: Sequence[Reading]) -> Iterator
         )
         more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
         yield (
-            f"Not in the word table, so read as the nearest that is: {shown}{more}. If that is wrong, describe the"
-            ' class in a YAML file ("name: description" lines).'
+            f"Not in the word table, so read as the nearest that is: {shown}{more}. If that is wrong, say it in other"
+            " words."
         )
 
 
