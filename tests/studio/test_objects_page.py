@@ -180,7 +180,7 @@ def test_boxes_are_checked_corrected_and_the_missed_ones_drawn(
         number += 1
         turn(page, number)
     text = page.locator("section.end").inner_text()
-    assert "something is missing in at most 6 of the 6 images" in text
+    assert "You checked all 12 boxes: 12 stand. Something is missing in at most 6 of the 6 images" in text
     certificate = served.review.certificate
     assert certificate is not None
     assert certificate.missed is not None
@@ -272,13 +272,97 @@ def test_what_is_missing_is_drawn_named_removed_and_taken(catalog: Catalog, serv
     assert served.complaints == []
 
 
+def test_masks_are_painted_and_what_stands_is_struck(catalog: Catalog, serving: Callable[..., Served]) -> None:
+    detected(catalog, task="segment")
+    review = ObjectReview.open(catalog, terms=ObjectTerms(max_error=0.3, max_missed=0.9), reviewer="page")
+    served = serving(review)
+    page = served.open()
+    primary = page.locator(".choices .primary")
+    assert "promise that at most 30% are wrong saves answers" in page.locator(".panel .few").inner_text()
+    first = review.next()
+    assert first is not None
+    assert first.unit is not None
+    left, top, right, bottom = first.unit.box
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    before = run_lengths.decode(first.unit.mask or {})
+    drag(page, middle, (right + 10, middle[1]))  # painted on to the right
+    assert primary.inner_text().endswith("Save the correction")
+    page.keyboard.press("r")
+    page.keyboard.press("]")
+    drag(page, (left, middle[1]), (left + 8, middle[1]))  # erased on the left
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    assert primary.inner_text().endswith("Yes")
+    page.keyboard.press("b")
+    drag(page, middle, (right + 10, middle[1]))
+    page.keyboard.press("g")
+    for x, y in ((0, 0), (30, 0), (30, 12), (0, 12)):
+        page.mouse.click(*place(page, left + x, max(top - 20, 0) + y))
+    page.keyboard.press("Enter")  # closes the polygon, and is no answer
+    page.keyboard.press("Enter")
+    turn(page, 1)
+    entry = review.journal.entries[-1]
+    assert entry.verdict == "wrong"
+    after = run_lengths.decode(entry.mask or {})
+    assert after[before].all()
+    wide = int(left), int(max(top - 20, 0))
+    assert after[wide[1] + 2 : wide[1] + 10, wide[0] + 2 : wide[0] + 28].all()
+    assert after[int(middle[1]), int(right) + 8]
+    assert not after[:, int(right) + 30 :].any()
+    page.keyboard.press("Delete")  # nothing is left: that cannot be saved
+    assert primary.inner_text().endswith("Nothing is left of the mask")
+    page.keyboard.press("Enter")
+    page.keyboard.press("z")
+    for number in range(2, 13):
+        page.keyboard.press("Enter")
+        turn(page, number)
+    page.wait_for_selector("#page[data-phase=missed]")
+    looked = review.next()
+    assert looked is not None
+    for x, y in ((235, 95), (295, 95), (295, 155), (235, 155), (235, 95)):  # the first point closes
+        page.mouse.click(*place(page, x, y))
+    assert primary.inner_text().endswith("Save 1 and go on")
+    page.keyboard.press("d")
+    page.mouse.click(*place(page, 55, 65))  # the first disc
+    page.keyboard.press("Delete")
+    assert page.locator(".overlay .gone.box").count() == 1
+    assert primary.inner_text().endswith("Save 2 and go on")
+    page.keyboard.press("Enter")
+    turn(page, 13)
+    (added,) = (one for one in catalog.annotations.current_objects("discs", image=looked.image) if one.added)
+    assert run_lengths.extent(added.detail["mask"])[0] == pytest.approx(3600, rel=0.05)
+    assert (review.status().marked, review.status().wrong_seen) == (1, 1)
+    left_over = {one.item for one in catalog.annotations.current_objects("discs", image=looked.image)}
+    assert left_over == {2, 3}
+    page.keyboard.press("z")
+    turn(page, 14)
+    assert review.status().looked == 0
+    assert served.complaints == []
+
+
+def test_the_end_is_named_where_nothing_stands(catalog: Catalog, serving: Callable[..., Served]) -> None:
+    detected(catalog)
+    served = serving(ObjectReview.open(catalog, terms=ObjectTerms(max_error=0.3), reviewer="page"))
+    page = served.open()
+    page.keyboard.press("s")
+    assert "the review ends here" in page.locator("dialog").inner_text()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    turn(page, 1)
+    page.keyboard.press("s")
+    assert "1 of 12 boxes stand from here on" in page.locator("dialog").inner_text()
+    page.locator("dialog button[value=yes]").click()
+    page.wait_for_selector("#page[data-phase=missed]")
+
+
 def test_in_chinese_with_masks_and_on_a_phone(catalog: Catalog, serving: Callable[..., Served], tmp_path: Path) -> None:
     detected(catalog, task="segment")
     served = serving(ObjectReview.open(catalog, terms=ObjectTerms(max_error=0.3), reviewer="page"))
     page = served.open(locale="zh-CN", viewport={"width": 390, "height": 844}, has_touch=True)
     assert page.locator(".asks").inner_text() == "这个对吗？"
     assert "掩膜" in page.locator(".panel").inner_text()
-    assert page.locator(".overlay image").count() == 2
+    assert page.locator(".overlay image").count() == 1
+    assert page.locator("canvas.paint").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.screenshot(path=str(tmp_path / "phone.png"))
     page.locator(".choices .primary").tap()

@@ -36,7 +36,7 @@ def test_every_word_that_is_used_exists_and_every_word_is_used() -> None:
     # Keys put together from parts: `section.${name}` and f"frame.theme_{t}".
     made = re.compile(
         r"^(steps\.|state\.|frame\.theme_|done\.reason_|review\.nothing_|(teach|check)\.what|.*_one$"
-        r"|unit\.|objects\.((step|what|confirm|stop)_|promise))"
+        r"|unit\.|objects\.((step|what|confirm|stop)_|promise)|paint\.)"
     )
     unused = {key for key in known - named if not made.match(key)}
     assert unused == set()

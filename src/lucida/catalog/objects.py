@@ -30,7 +30,8 @@ class _Said(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        return None if self.label is None else json.dumps([self.label, self.detail.get("box")])
+        place = [self.detail.get("box"), self.detail.get("mask")]
+        return None if self.label is None else json.dumps([self.label, *place], sort_keys=True)
 
 
 def current(connection: Connection, question: str, image: str | None = None) -> list[CurrentObject]:
@@ -64,6 +65,13 @@ def current(connection: Connection, question: str, image: str | None = None) -> 
         if place + 1 == len(rows) or rows[place + 1].image != row.image:
             found += _added(row, added.get(row.image, ()), names)
     return found
+
+
+def answered(connection: Connection, question: str) -> bool:
+    """Tell whether people, or a certificate, have said anything of the objects of a question."""
+    n = notes.c
+    query = select(n.image).where(n.question == question, n.item > 0, n.kind.in_(("answer", "certified"))).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def _decide(

@@ -46,6 +46,60 @@ def decode(shape: dict[str, Any], size: tuple[int, int] | None = None) -> NDArra
     return flat.reshape(width, height).T
 
 
+def extent(shape: dict[str, Any]) -> tuple[int, tuple[float, float, float, float]]:
+    """Return how many pixels a mask has, and left, top, right, bottom around them; zeros where it has none.
+
+    Reads the runs alone, so that a mask of a very large image costs no memory.
+
+    Args:
+        shape: {"size": [height, width], "counts": numbers, or text that packs them}.
+    """
+    height = int(shape["size"][0])
+    counts = shape["counts"]
+    runs = np.array(_unpack(counts) if isinstance(counts, str) else counts, np.int64)
+    ends = np.cumsum(runs)
+    begin, end = (ends - runs)[1::2], ends[1::2]
+    begin, end = begin[end > begin], end[end > begin]
+    if not len(end):
+        return 0, (0.0, 0.0, 0.0, 0.0)
+    first, last = begin // height, (end - 1) // height
+    whole = first < last  # it goes on in the next column, so it has its foot in the one and its head in the other
+    top = np.where(whole, 0, begin % height).min()
+    bottom = np.where(whole, height, (end - 1) % height + 1).max()
+    return int((end - begin).sum()), (float(first.min()), float(top), float(last.max() + 1), float(bottom))
+
+
+def checked(shape: object, width: int, height: int) -> dict[str, Any]:
+    """Return a mask that somebody else has made in the one form that `encode` gives, without decoding it.
+
+    Args:
+        shape: What should be {"size": [height, width], "counts": numbers, or text that packs them}.
+        width, height: Of the image.
+
+    Raises:
+        ValueError: It is none, or does not fill the image.
+    """
+    if not isinstance(shape, dict) or shape.get("size") not in ([height, width], (height, width)):
+        raise ValueError("a mask of another size")
+    counts = shape.get("counts")
+    try:
+        runs = _unpack(counts) if isinstance(counts, str) else [int(run) for run in counts or ()]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError("run lengths that cannot be read") from error
+    if any(run < 0 for run in runs) or sum(runs) != width * height:
+        raise ValueError(f"run lengths of {sum(runs):,} pixels")
+    tidy: list[int] = []
+    for place, run in enumerate(runs):
+        if run == 0 and place:
+            continue
+        # After a run that is left out, the next one is of the same kind as the last that stays.
+        if tidy and (len(tidy) - 1) % 2 == place % 2:
+            tidy[-1] += run
+        else:
+            tidy.append(run)
+    return {"size": [height, width], "counts": _pack(tidy)}
+
+
 def _pack(counts: list[int]) -> str:
     """Return text of counts: five bits a character, differences from the last but one."""
     out = bytearray()

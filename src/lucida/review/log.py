@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Verdict = Literal["right", "wrong", "unsure"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -35,6 +36,18 @@ class Log:
         self.standing: dict[str, Answer] = {}
         self.first_stage: dict[str, str] = {}
         self._undo: list[tuple[Answer, Answer | None]] = []  # an answer, and the one that it replaced
+
+    @classmethod
+    def of_lines(cls, lines: Iterable[Mapping[str, Any]]) -> Log:
+        """Read the answers of a certificate."""
+        log = cls()
+        for values in lines:
+            line = Answer(**values)
+            if line.verdict == UNDONE:
+                log.take_back()
+            else:
+                log.add(line)
+        return log
 
     def add(self, line: Answer) -> None:
         """Append an answer; it replaces an earlier one of the same id."""

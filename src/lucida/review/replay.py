@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,31 @@ def _inconsistencies(certificate: Certificate, population: Population) -> Iterat
             where = f" of class {group['name']!r}" if group["name"] is not None else ""
             yield f"the result{where} is stated as {stated}, but the answers give {(size, most)}"
     yield from _check_result(certificate, population, log, np.sort(np.concatenate(kept)), allowed, found)
+
+
+def still_proven(certificate: Certificate, more: Sequence[Answer]) -> bool:
+    """Tell whether what a certificate keeps is still proven when more answers came after its own.
+
+    Args:
+        certificate: One that holds together, with its population.
+        more: Answers, asked for or not; their stage is not read, since they belong to the last one.
+    """
+    population = certificate.population
+    assert population is not None, "a certificate with its population"
+    log, _ = _read_log(certificate, population)
+    later, _ = _read_log(certificate, population)
+    parts = population.split(certificate.per_class)
+    for group, (_, rows) in zip(certificate.groups, parts, strict=True):
+        inside = {population.ids[row] for row in rows.tolist()}
+        stage = [STAGES[0], *(epoch["stage"] for epoch in group["epochs"])][-1]
+        for line in more:
+            if line.id in inside:
+                later.add(replace(line, stage=stage))
+        proven = largest(_rerun(certificate, population, group, rows, log)[0])
+        after = _rerun(certificate, population, group, rows, later)[0]
+        if proven is not None and not (after and after[proven.epoch].certified()[proven.rung]):
+            return False
+    return True
 
 
 def _check_frozen(certificate: Certificate, population: Population) -> Iterator[str]:

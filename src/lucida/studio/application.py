@@ -63,11 +63,24 @@ class Site:
         return self.desk is None and self.training is None
 
 
-class ObjectBody(BaseModel):
-    """The JSON of an object that was missed."""
+class MaskBody(BaseModel):
+    """The JSON of a mask: run lengths down the columns, packed into text."""
 
-    label: str = Field(max_length=200)
-    box: tuple[float, float, float, float]
+    size: list[int] = Field(min_length=2, max_length=2)
+    counts: str = Field(max_length=4_000_000)
+
+
+class ObjectBody(BaseModel):
+    """The JSON of an object that was missed, or of one that stands and is wrong."""
+
+    item: int | None = None
+    label: str | None = Field(default=None, max_length=200)
+    box: tuple[float, float, float, float] | None = None
+    mask: MaskBody | None = None
+
+
+def _plain(objects: list[ObjectBody]) -> tuple[dict[str, Any], ...]:
+    return tuple(one.model_dump() for one in objects)
 
 
 class ActBody(BaseModel):
@@ -82,13 +95,15 @@ class ActBody(BaseModel):
     label: str | None = Field(default=None, max_length=200)
     text: str | None = Field(default=None, max_length=20_000)
     box: tuple[float, float, float, float] | None = None
+    mask: MaskBody | None = None
     objects: list[ObjectBody] = Field(default=[], max_length=1000)
+    wrong: list[ObjectBody] = Field(default=[], max_length=10_000)
 
     def act(self) -> Act:
         """Return it as the desk takes it."""
-        values = self.model_dump(exclude={"objects", "text", "label"})
+        values = self.model_dump(exclude={"objects", "wrong", "text", "label"})
         label = self.label if self.text is None else self.text
-        return Act(**values, label=label, objects=tuple((one.label, one.box) for one in self.objects))
+        return Act(**values, label=label, objects=_plain(self.objects), wrong=_plain(self.wrong))
 
 
 class _Holder:

@@ -46,7 +46,9 @@ class Act:
         verdict: right, wrong or unsure, for an answer.
         label: The person's label when the proposal is wrong; None when no class fits.
         box: Where an object is, when it was drawn anew.
-        objects: Label and box of each object that was missed in an image.
+        mask: Its pixels as run lengths, when they were.
+        objects: Each object that was missed in an image: label, and box or mask.
+        wrong: Each object that stands in it and is wrong: item, and label, box or mask where it is something else.
     """
 
     key: str
@@ -57,7 +59,9 @@ class Act:
     verdict: Verdict | None = None
     label: str | None = None
     box: tuple[float, ...] | None = None
-    objects: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    mask: dict[str, Any] | None = None
+    objects: tuple[dict[str, Any], ...] = ()
+    wrong: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

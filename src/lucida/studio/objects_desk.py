@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
+from lucida.review.objects.cards import Correction
 from lucida.studio.desk import AHEAD, CHOICES, Act, Desk, corners, url_of
 
 if TYPE_CHECKING:
     from lucida.studio.protocol import ObjectCard, ObjectReview, Review
+
+
+def _said(one: dict[str, Any]) -> Correction:
+    return Correction(one.get("label"), one.get("box"), one.get("mask"))
 
 
 def desk_of(review: Review | ObjectReview, answers: int | None = None) -> Desk:
@@ -45,10 +50,14 @@ class ObjectDesk(Desk):
             return False
         label = (act.label or "").strip() or None
         if card["unit"] is not None:
-            self.objects.answer(card["id"], act.verdict, label, act.box)
+            self.objects.answer(card["id"], act.verdict, label, act.box, act.mask)
         else:
-            self.objects.look(card["id"], None if act.verdict == "unsure" else act.objects)
-            label = f"+{len(act.objects)}" if act.objects else None
+            missed = None if act.verdict == "unsure" else [_said(one) for one in act.objects]
+            # Without a class or a place, a person says that there is no such object.
+            wrong = [(one["item"], None if _said(one) == Correction() else _said(one)) for one in act.wrong]
+            self.objects.look(card["id"], missed, wrong)
+            counts = [f"+{len(act.objects)}"] * bool(act.objects) + [f"−{len(act.wrong)}"] * bool(act.wrong)
+            label = " ".join(counts) or None
         self._given.append((act.verdict, label))
         self._classes = None
         if self.answers is not None and len(self._given) >= self.answers:

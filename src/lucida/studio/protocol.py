@@ -158,12 +158,18 @@ class ObjectReview(Protocol):
         """Return up to k cards that come next if nothing changes."""
 
     def answer(
-        self, id: str, verdict: Verdict, label: str | None = None, box: tuple[float, ...] | None = None, /
+        self,
+        id: str,
+        verdict: Verdict,
+        label: str | None = None,
+        box: tuple[float, ...] | None = None,
+        mask: object = None,
+        /,
     ) -> None:
         """Take one answer on an object."""
 
-    def look(self, image: str, missed: Sequence[tuple[str, Sequence[float]]] | None, /) -> None:
-        """Take what was missed in an image; None where it cannot be decided."""
+    def look(self, image: str, missed: Sequence[Any] | None, wrong: Sequence[tuple[int, Any]] = (), /) -> None:
+        """Take what was missed in an image, None where it cannot be decided, and what stands there and is wrong."""
 
     def undo(self) -> ObjectCard | None:
         """Take back the last answer of this stage and return its card; None when there is none."""

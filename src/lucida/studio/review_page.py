@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ICON = '<rect x="3.5" y="4.5" width="17" height="15" rx="2.5"/><path d="m8 12.2 2.8 2.8L16 9.5"/>'
 SECTIONS = (
     *("review", "steps", "teach", "check", "done", "paused", "handed", "state", "search", "keys"),
-    *("unit", "text", "objects", "boxkeys"),
+    *("unit", "text", "objects", "boxkeys", "paint"),
 )
 
 

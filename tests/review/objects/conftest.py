@@ -53,6 +53,10 @@ class World:
         self.run = run.id
         return run.id
 
+    def states(self) -> dict[tuple[str, int], str]:
+        """Return the state of each of today's objects, by image and number."""
+        return {(one.image, one.item): one.state for one in self.catalog.annotations.current_objects("things")}
+
     def answer(self, review: ObjectReview, most: int | None = None) -> int:
         """Answer as a person would who knows; returns how many answers it took."""
         given = 0

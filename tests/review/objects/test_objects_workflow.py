@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lucida.catalog import Annotation
 from lucida.errors import CertificateError, InputError
+from lucida.results import run_lengths
 from lucida.review import ObjectReview, ObjectsCertificate, ObjectTerms, Review, Terms, verify
+from lucida.review.objects.cards import Correction
 
 TERMS = ObjectTerms(max_error=0.15, max_missed=0.12)
 
@@ -173,11 +176,14 @@ def test_few_objects_are_all_asked(world: Any) -> None:
     world.images = world.images[:8]
     world.label()
     review = opened(world, ObjectTerms(max_error=0.05))
-    assert "pays from about 296 boxes on" in review.status().advice
+    assert "saves answers from about 296 on" in review.status().advice
+    assert review.status().needed == 296
     world.answer(review)
     certificate = review.certificate
     assert certificate is not None
     assert len(certificate.found.reviewed) == 32
+    stand = sum(state == "reviewed" for state in world.states().values()) - sum(world.missed.values())
+    assert f"All 32 boxes were checked by a person: {stand} stand." in certificate.claim
     assert certificate.missed is not None
     assert certificate.missed["images_bound"] == 1  # all were looked at: the number itself
 
@@ -195,10 +201,6 @@ def test_where_no_box_stands_nobody_looks_for_more(world: Any) -> None:
 
 
 def test_masks_are_reviewed_as_boxes_are(world: Any) -> None:
-    import numpy as np
-
-    from lucida.results import run_lengths
-
     run = world.catalog.runs.start("label", question="things", model="m", parameters={"task": "segment"})
     pixels = np.zeros((24, 24), bool)
     pixels[3:9, 5:20] = True
@@ -307,3 +309,120 @@ def test_it_can_be_signed(world: Any, tmp_path: Path) -> None:
     assert verify(path, public_key=public).ok
     path.write_text(path.read_text().replace('"question": "things"', '"question": "thongs"'))
     assert not verify(path, public_key=public).ok
+
+
+def square(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
+    """Write a rectangle as a mask of these pictures."""
+    pixels = np.zeros((24, 24), bool)
+    pixels[top:bottom, left:right] = True
+    return run_lengths.encode(pixels)
+
+
+def test_masks_are_corrected_pixel_by_pixel(world: Any) -> None:
+    world.images = world.images[:6]
+    run = world.catalog.runs.start("label", question="things", model="m", parameters={"task": "segment"})
+    for image in world.images:
+        world.catalog.annotations.append([
+            Annotation(image, "things", run.id, detail={"shares": {}}),
+            Annotation(image, "things", run.id, item=1, label="crack", detail={"mask": square(5, 3, 20, 9)}),
+        ])  # fmt: skip
+    world.catalog.runs.finish(run.id)
+    review = opened(world, ObjectTerms(max_error=0.3, max_missed=0.9))
+    first, better = review.next(), square(4, 2, 9, 12)
+    assert first is not None
+    for odd in ({"size": [24, 24], "counts": [576]}, {"size": [9, 9], "counts": [40, 41]}, {"counts": "abc"}, 7):
+        with pytest.raises(InputError, match="mask"):
+            review.answer(first.id, "wrong", mask=odd)
+    runs = {"size": [24, 24], "counts": [98, 10, 14, 10, 14, 10, 14, 10, 14, 10, 372]}  # as a browser may send it
+    review.answer(first.id, "wrong", mask=runs)
+    (said,) = (one for one in world.catalog.annotations.current_objects("things") if one.image == first.image)
+    assert (said.label, said.state) == ("crack", "reviewed")
+    assert said.detail == {"box": [4, 2, 9, 12], "mask": better}
+    same = review.next()
+    assert same is not None
+    review.answer(same.id, "wrong", mask=square(5, 3, 20, 9))  # nothing was changed
+    assert review.status().errors_found == 1
+    world.answer(review, 4)
+    looked = review.next()
+    assert looked is not None
+    assert looked.unit is None
+    review.look(looked.image, [Correction("tear", mask=square(0, 0, 3, 3))])
+    again = opened(world, ObjectTerms(max_error=0.3, max_missed=0.9))  # as after a kill
+    assert again.status() == review.status()
+    shown = again._deck.of_image(first.image, "missed", again._looking.standing)  # type: ignore[union-attr]
+    assert [(one.label, one.mask) for one in shown.others] == [("crack", better)]
+    added = [one for one in world.catalog.annotations.current_objects("things") if one.added]
+    assert [one.detail for one in added] == [{"box": [0, 0, 3, 3], "mask": square(0, 0, 3, 3)}]
+    world.missed = dict.fromkeys(world.images, 0)
+    world.answer(again)
+    assert verify(str(again.certificate_path)).ok
+
+
+def test_what_turns_out_wrong_later_leaves_the_accepted(world: Any) -> None:
+    world.label()
+    review = opened(world)
+    while review.phase == "check":
+        world.answer(review, 1)
+    before = review.status()
+    unseen = {review.population.ids[row] for row in review._looking.found.accepted.tolist()}  # type: ignore[union-attr]
+    image = review.next()
+    assert image is not None
+    items = [one.item for one in image.others if f"{image.image}#{one.item}" in unseen]
+    assert len(items) > 1
+    with pytest.raises(InputError, match="does not stand"):
+        review.look(image.image, [], [(9, None)])
+    review.look(image.image, [], [(items[0], None), (items[1], Correction("tear", (1, 1, 9, 9)))])
+    status = review.status()
+    assert (status.kept, status.accepted, status.wrong_seen) == (before.kept, before.accepted - 2, 2)
+    assert status.with_missed == 0
+    assert status.rate_left < before.rate_left
+    now = {one.item: one for one in world.catalog.annotations.current_objects("things", image=image.image)}
+    assert items[0] not in now
+    assert (now[items[1]].label, now[items[1]].state, now[items[1]].detail) == (
+        "tear",
+        "reviewed",
+        {"box": [1, 1, 9, 9]},
+    )
+    assert review.undo() == image
+    assert review.status().accepted == before.accepted
+    review.look(image.image, [], [(items[0], None)])
+    assert opened(world).status() == review.status()
+    world.answer(review)
+    certificate = review.certificate
+    assert certificate is not None
+    assert certificate.accepted == len(certificate.found.accepted) - 1
+    assert "1 of the boxes that stand were called wrong" in certificate.claim_in_full
+    path = Path(str(review.certificate_path))
+    assert verify(path).problems == ()
+    values = json.loads(path.read_text())
+    for look in values["missed"]["answers"]:
+        look["wrong"] = []
+    path.write_text(json.dumps(values))
+    assert not verify(path).ok
+
+
+def test_too_many_wrong_ones_withdraw_what_was_kept(world: Any) -> None:
+    world.label()
+    review = opened(world)
+    while review.phase == "check":
+        world.answer(review, 1)
+    while review.phase == "missed" and not review.status().withdrawn:
+        card = review.next()
+        if card is None:
+            break
+        review.look(card.image, [], [(one.item or 0, None) for one in card.others])
+    status = review.status()
+    assert status.withdrawn
+    assert (status.kept, status.accepted, status.phase) == (0, 0, "missed")
+    assert "nothing is proven any more" in status.advice
+    review.undo()
+    assert not review.status().withdrawn
+    card = review.next()
+    assert card is not None
+    review.look(card.image, [], [(one.item or 0, None) for one in card.others])
+    certificate = review.stop()
+    assert certificate is not None
+    assert "turned out wrong" in certificate.claim
+    assert len(certificate.kept) == 0
+    assert not [one for one in world.catalog.annotations.current_objects("things") if one.kept]
+    assert verify(str(review.certificate_path)).problems == ()

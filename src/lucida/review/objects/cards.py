@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,16 +19,34 @@ class Shape:
         label: Its class.
         box: Left, top, right, bottom in pixels.
         mask: Its pixels as run lengths, where they are known.
+        item: Its number in the image, where it stands and may be called wrong.
     """
 
     label: str
     box: tuple[float, ...]
     mask: dict[str, Any] | None = None
+    item: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         found: dict[str, Any] = {"label": self.label, "box": list(self.box)}
-        return found if self.mask is None else {**found, "mask": self.mask}
+        more = {"mask": self.mask, "item": self.item}
+        return found | {name: value for name, value in more.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a person says that there is instead; nothing of it is checked yet.
+
+    Attributes:
+        label: The class; None for the one that it has.
+        box: Left, top, right, bottom in pixels, where it was drawn anew.
+        mask: Run lengths, where its pixels were; then the box is the one around them.
+    """
+
+    label: str | None = None
+    box: Sequence[float] | None = None
+    mask: object = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +99,13 @@ class ObjectStatus:
         marked: Objects that were added.
         images_bound: In so many of all images something is missed at most.
         mean_bound: So many objects an image are missed at most.
+        wrong_seen: Objects that were called wrong while whole images were looked at.
+        withdrawn: Whether with these nothing is proven any more of what was kept.
         max_missed: The share of images that is allowed.
         cap: An image counts for so many missed objects at most.
+        stand: Objects that stand if the first stage ends now, or have stood since; where none does, nobody looks
+            for more.
+        needed: Where there are too few objects for a proof to save answers, from how many on it would; else 0.
         missed_curve: (looked, images_bound) after each image.
         advice: What the program would do now, in a sentence; empty when there is nothing to say.
         reason: Why it ended; empty before.
@@ -107,8 +131,12 @@ class ObjectStatus:
     marked: int
     images_bound: int
     mean_bound: float
+    wrong_seen: int
+    withdrawn: bool
     max_missed: float
     cap: int
+    stand: int
+    needed: int = 0
     missed_curve: tuple[tuple[int, int], ...] = ()
     advice: str = ""
     reason: str = ""

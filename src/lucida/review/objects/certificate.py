@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from lucida.errors import CertificateError
 from lucida.evidence.order import ORDER_RULE
 from lucida.review.certificate import Certificate, read_json, versions, write_json
+from lucida.review.log import Log
 from lucida.review.objects.claim import SHARES, claim_in_full, claim_in_short, summary
+from lucida.review.objects.noticed import after_looking
 from lucida.review.objects.units import split
 from lucida.review.population import Population, freeze
 
@@ -31,9 +33,10 @@ FORMAT: Final = "camera-lucida objects certificate 1"
 class ObjectsCertificate:
     """Hold a proven claim about objects in images; the JSON file has the same names as these attributes.
 
-    `found` is the certificate of the boxes or masks (`unit`), with its share of the level; `missed` says what was seen
-    in whole images, and what is bounded by it; None where nobody has looked. `images` is every image of the review,
-    with the number of objects that stand in it.
+    `found` is the certificate of the boxes or masks (`unit`), with its share of the level, as the first stage has
+    left it; `missed` says what was seen in whole images, what is bounded by it, and which objects turned out wrong
+    there; None where nobody has looked. `images` is every image of the review, with the number of objects that stood
+    in it.
     """
 
     claim: str
@@ -60,8 +63,13 @@ class ObjectsCertificate:
 
     @property
     def kept(self) -> Any:
-        """Rows of the boxes that are kept, ascending int64."""
-        return self.found.kept
+        """Rows of the boxes that are kept, ascending int64; none where what turned out wrong has refuted them."""
+        return self.found.kept[:0] if self.missed is not None and self.missed["withdrawn"] else self.found.kept
+
+    @property
+    def accepted(self) -> int:
+        """How many of the kept nobody has answered, in either stage."""
+        return len(self.found.accepted) if self.missed is None else int(self.missed["accepted"])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, without the populations."""
@@ -142,16 +150,8 @@ def standing_objects(found: Certificate) -> dict[str, list[tuple[str, str]]]:
     These are the boxes kept without those called wrong, those that a person confirmed, and those that a person
     corrected. What a person could not decide does not stand.
     """
-    from lucida.review.log import UNDONE, Answer, Log
-
-    population, log = found.population, Log()
+    population, log = found.population, Log.of_lines(found.answers)
     assert population is not None, "a certificate with its population"
-    for values in found.answers:
-        line = Answer(**values)
-        if line.verdict == UNDONE:
-            log.take_back()
-        else:
-            log.add(line)
     kept = set(found.kept.tolist())
     stand: dict[str, list[tuple[str, str]]] = {}
     for row, (id, predicted) in enumerate(zip(population.ids, population.predicted, strict=True)):
@@ -174,7 +174,7 @@ def digest_of_looks(lines: Sequence[Mapping[str, Any]]) -> str:
     return sha256(json.dumps(list(lines), sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
-def describe(looks: Looks, images: Population) -> dict[str, Any]:
+def describe(looks: Looks, images: Population, found: Certificate) -> dict[str, Any]:
     """Return what was seen in whole images, and what is bounded by it."""
     answers = [line.to_json() for line in looks.lines]
     return {
@@ -187,13 +187,18 @@ def describe(looks: Looks, images: Population) -> dict[str, Any]:
         "order_rule": ORDER_RULE,
         "answers": answers,
         "answers_digest": digest_of_looks(answers),
-        **results(looks),
+        **results(looks, found),
     }
 
 
-def results(looks: Looks) -> dict[str, Any]:
+def results(looks: Looks, found: Certificate) -> dict[str, Any]:
     """Return the numbers that follow from the answers on images."""
+    left = after_looking(found, looks)
     return {
+        "wrong": left.wrong,
+        "withdrawn": left.withdrawn,
+        "accepted": len(left.accepted),
+        "rate_left": left.rate_left,
         "looked": len(looks.standing),
         "with_missed": looks.with_missed,
         "marked": looks.marked,
@@ -222,7 +227,7 @@ def write_certificate(
         confidence=confidence,
         shares=dict(SHARES),
         found=found,
-        missed=None if looks is None else describe(looks, images),
+        missed=None if looks is None else describe(looks, images, found),
         seed=found.seed,
         simulation=found.simulation,
         question=question,

@@ -16,22 +16,53 @@ SHARES = {"found": 0.5, "missed": 0.5}
 
 def claim_in_short(certificate: ObjectsCertificate) -> str:
     """State the claim in a user's words."""
-    units, kept, missed = certificate.unit, len(certificate.found.kept), certificate.missed
-    sure = percent(certificate.confidence)
-    found = (
-        f"Of the {kept:,} {units} kept, at most {percent(certificate.found.max_error)} are "
-        f"{'wrong' if not _unsure(certificate) else 'wrong or undecidable'}"
-        if kept
-        else f"No {singular(units)} is kept"
-    )
+    missed, sure, found = certificate.missed, percent(certificate.confidence), _found(certificate)
     if missed is None:
-        return f"{found}, with {sure} confidence; nothing is said of objects that were missed."
+        sure = f", with {sure} confidence" if len(certificate.kept) and not _all_checked(certificate) else ""
+        return f"{found}{sure}; nothing is said of objects that were missed."
+    if missed["withdrawn"] and not _all_checked(certificate):
+        return f"{found}; so nothing is said of objects that were missed."
     return (
         f"{found}. In at most {missed['images_bound']:,} of the {missed['images']:,} images "
         f"({_up(missed['images_bound'] / max(missed['images'], 1))}) an object is missed, and at most "
         f"{_short(missed['mean_bound'])} objects an image are, counted up to {missed['cap']} in each. All of this at "
         f'once, with {sure} confidence; "wrong" and "missed" mean so in the reviewer\'s judgement.'
     )
+
+
+def _found(certificate: ObjectsCertificate) -> str:
+    """Say what is proven of the objects that stand."""
+    units, kept, found = certificate.unit, len(certificate.kept), certificate.found
+    if _all_checked(certificate):
+        return f"All {found.total:,} {units} were checked by a person: {_stand(certificate):,} stand"
+    if kept:
+        each = " in each class" if found.per_class else ""
+        wrong = "wrong or undecidable" if _unsure(certificate) else "wrong"
+        return f"Of the {kept:,} {units} kept, at most {percent(found.max_error)}{each} are {wrong}"
+    if certificate.missed is not None and certificate.missed["withdrawn"]:
+        return (
+            f"No {singular(units)} is kept: while images were looked at, {certificate.missed['wrong']:,} {units} "
+            "turned out wrong, and with that nothing is proven of the others"
+        )
+    return f"No {singular(units)} is kept"
+
+
+def _all_checked(certificate: ObjectsCertificate) -> bool:
+    return len(certificate.found.reviewed) == certificate.found.total
+
+
+def _stand(certificate: ObjectsCertificate) -> int:
+    """Count the objects that stand in the end: those taken away while images were looked at do not."""
+    from lucida.review.objects.certificate import standing_objects
+    from lucida.review.objects.missed import Look
+
+    looks: dict[str, Look] = {}
+    for values in (certificate.missed or {"answers": []})["answers"]:
+        look = Look.of_json(values)
+        looks.pop(look.id, None)
+        looks |= {look.id: look} if look.verdict != "undone" else {}
+    gone = sum(one.label is None for look in looks.values() for one in look.wrong)
+    return sum(map(len, standing_objects(certificate.found).values())) - gone
 
 
 def claim_in_full(certificate: ObjectsCertificate) -> str:
@@ -57,6 +88,14 @@ def claim_in_full(certificate: ObjectsCertificate) -> str:
             f"were missed). In all images together at most {missed['total_bound']:,} are missed, an image counted up "
             f"to {missed['cap']}. What was missed there is added, so what is released is better than that."
         )
+        if missed["wrong"]:
+            parts.append(
+                f"While looking, {missed['wrong']:,} of the {units} that stand were called wrong. They were not "
+                "drawn, so they prove nothing: they are taken away or corrected, and count among the wrong ones that "
+                "the kept set may hold."
+            )
+        if missed["withdrawn"]:
+            parts.append("Together with them the kept set is not proven any more: ALL OF THIS IS WITHDRAWN.")
     if len(certificate.attempts) > 1:
         parts.append(
             f"{len(certificate.attempts)} attempts were made on these same {units}: each claim holds by itself, but "
@@ -73,12 +112,12 @@ def summary(certificate: ObjectsCertificate) -> str:
     lines = [certificate.claim]
     lines.append(
         f"You checked {len(found.reviewed):,} of {found.total:,} {units} and found {found.errors_found:,} wrong; "
-        f"{len(found.accepted):,} are accepted unchecked."
+        f"{certificate.accepted:,} are accepted unchecked."
     )
     if missed is not None:
         lines.append(
             f"You looked at {missed['looked']:,} images and marked {missed['marked']:,} objects in "
-            f"{missed['with_missed']:,} of them."
+            f"{missed['with_missed']:,} of them; {missed['wrong']:,} {units} turned out wrong there."
         )
     if certificate.simulation:
         lines.append("Simulation: the seed was given, so this is no proof.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from lucida.results import run_lengths
 from lucida.review.journal import spoken
-from lucida.review.objects.journal import FOUND, Entry, ObjectJournal, history, standing
-from lucida.review.objects.units import Box, Unit, checked_box, checked_label, statement
+from lucida.review.objects.cards import Correction
+from lucida.review.objects.journal import FOUND, Drawn, Entry, ObjectJournal, history, standing
+from lucida.review.objects.units import Box, Unit, checked_box, checked_label, checked_mask, statement
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
@@ -37,33 +40,48 @@ class Finding:
                 else:
                     session.undo()
         self._known = self._answers_elsewhere()
+        self.masks: dict[str, dict[str, Any]] = {}
+        for entry in journal.of_phase(FOUND):
+            self._note(entry)
 
-    def answer(self, id: str, verdict: Verdict, label: str | None, drawn: Sequence[float] | None) -> None:
+    def answer(
+        self, id: str, verdict: Verdict, label: str | None, drawn: Sequence[float] | None, mask: object = None
+    ) -> None:
         """Write one answer down, then count it; a correction that corrects nothing is "right"."""
-        unit, box = self.units[id], None
-        if verdict == "wrong" and (label is not None or drawn is not None):
-            label = unit.label if label is None else checked_label(label)
-            if drawn is not None:
-                record = self.catalog.images.get(unit.image)
-                box = checked_box(drawn, record.width, record.height)
-                box = None if box == unit.box else box
-            if label == unit.label and box is None:
-                verdict = "right"
-        if verdict != "wrong":
-            label, box = (unit.label if verdict == "right" else None), None
-        self._take(unit, verdict, label, box, reused=False)
+        unit = self.units[id]
+        fixed = correction(self.catalog, unit, Correction(label, drawn, mask)) if verdict == "wrong" else None
+        if fixed is not None and (fixed.label, fixed.box, fixed.mask) == (unit.label, unit.box, unit.mask):
+            verdict, fixed = "right", None
+        label = fixed.label if fixed is not None else unit.label if verdict == "right" else None
+        moved = fixed is not None and (fixed.box, fixed.mask) != (unit.box, unit.mask)
+        place = (fixed.box, fixed.mask) if fixed is not None and moved else (None, None)
+        self._take(unit, verdict, label, *place, reused=False)
         self.carry_over()
 
-    def _take(self, unit: Unit, verdict: Verdict, label: str | None, box: Box | None, *, reused: bool) -> None:
-        entry = self.journal.answer(unit.image, unit.item, verdict, label=label, box=box, reused=reused)
+    def _take(
+        self,
+        unit: Unit,
+        verdict: Verdict,
+        label: str | None,
+        box: Box | None,
+        mask: dict[str, Any] | None,
+        *,
+        reused: bool,
+    ) -> None:
+        entry = self.journal.answer(unit.image, unit.item, verdict, label=label, box=box, mask=mask, reused=reused)
+        self._note(entry)
         self.session.answer(unit.id, verdict, label=self._said(entry))
+
+    def _note(self, entry: Entry) -> None:
+        if entry.mask is not None:
+            self.masks[statement(entry.label or "", entry.box or (), entry.mask)] = entry.mask
 
     def _said(self, entry: Entry) -> str | None:
         """Return the corrected statement of a wrong object; None where it is none, or was not wrong."""
         if entry.verdict != "wrong" or entry.label is None:
             return None
         unit = self.units[_id(entry)]
-        return statement(entry.label, entry.box or unit.box, None if entry.box else unit.mask)
+        return statement(entry.label, entry.box or unit.box, entry.mask if entry.box else unit.mask)
 
     def undo(self) -> str | None:
         """Take back the last answer of a person; returns the id of what it was about."""
@@ -72,6 +90,12 @@ class Finding:
             self.session.undo()
         return _id(taken[-1]) if taken else None
 
+    @property
+    def confirmed(self) -> int:
+        """How many objects a person has confirmed or corrected."""
+        lines = self.session.log.standing.values()
+        return sum(line.verdict == "right" or line.label is not None for line in lines)
+
     def carry_over(self) -> None:
         """Answer what was answered in another review of the same run, so that nobody is asked twice."""
         while self._known:
@@ -79,7 +103,7 @@ class Finding:
             if id is None or id not in self._known:
                 return
             entry = self._known.pop(id)
-            self._take(self.units[id], entry.verdict, entry.label, entry.box, reused=True)
+            self._take(self.units[id], entry.verdict, entry.label, entry.box, entry.mask, reused=True)
 
     def _answers_elsewhere(self) -> dict[str, Entry]:
         others = {
@@ -91,8 +115,55 @@ class Finding:
             return {}
         mine = {_id(entry) for entry in self.journal.entries}
         lines = history(row for row in spoken(self.catalog, self.run.question) if row.run in others)
-        known = {_id(entry): entry for entry in standing(lines) if entry.phase == FOUND}
+        known: dict[str, Entry] = {}
+        for entry in standing(lines):
+            known |= {_id(one): one for one in ([entry] if entry.phase == FOUND else _noticed(entry))}
         return {id: entry for id, entry in known.items() if id in self.units and id not in mine}
+
+
+def correction(catalog: Catalog, unit: Unit, said: Correction) -> Drawn | None:
+    """Return what there is instead of an object, as a person said; None where there is none.
+
+    Args:
+        catalog: Knows the size of the image.
+        unit: The object.
+        said: What the person says.
+
+    Raises:
+        InputError: Class, box or mask is none.
+    """
+    if said == Correction():
+        return None
+    name = unit.label if said.label is None else checked_label(said.label)
+    if said.box is None and said.mask is None:
+        return Drawn(name, unit.box, unit.mask)
+    record = catalog.images.get(unit.image)
+    one = placed(name, said.box, said.mask, record.width, record.height)
+    # Of a mask that stayed as it was, the box is the model's, which need not lie as close.
+    return replace(one, box=unit.box) if one.mask is not None and one.mask == unit.mask else one
+
+
+def placed(label: str, box: Sequence[float] | None, mask: object, width: int, height: int) -> Drawn:
+    """Return an object that a person has drawn in an image of this size; the box of a mask is the one around it.
+
+    Raises:
+        InputError: Box or mask is none.
+    """
+    if mask is None:
+        return Drawn(label, checked_box(box or (), width, height))
+    pixels = checked_mask(mask, width, height)
+    return Drawn(label, run_lengths.extent(pixels)[1], pixels)
+
+
+def _noticed(entry: Entry) -> list[Entry]:
+    """Return what turned out wrong while an image was looked at as answers on these objects."""
+    found = []
+    for one in entry.wrong:
+        label, box, mask = (one.instead.label, one.instead.box, one.instead.mask) if one.instead else (None, None, None)
+        found.append(
+            replace(entry, item=one.item, phase=FOUND, verdict="wrong", label=label, box=box, mask=mask, wrong=())
+        )
+    return found
 
 
 def _id(entry: Entry) -> str:

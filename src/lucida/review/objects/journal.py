@@ -1,15 +1,15 @@
 """A person's answers on objects in the catalog: appended one by one, taken back by a later record, never changed.
 
 What is said of an object is an answer with its number. What is said of a whole image is an answer with number 0; the
-objects that were added there go on with the numbers after those of the run, and stand in the same append, so that a
-kill leaves all of them or none.
+objects that were added there go on with the numbers after those of the run, and those that turned out wrong have the
+numbers they have; all stand in the same append, so that a kill leaves all of them or none.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from lucida.catalog import Annotation
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lucida.review.cards import Verdict
     from lucida.review.objects.units import Box
 
-FOUND, MISSED = "found", "missed"
+FOUND, MISSED, NOTICED = "found", "missed", "noticed"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,25 @@ class Drawn:
 
     label: str
     box: Box
+    mask: dict[str, Any] | None = None
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The place, as a record of the catalog holds it."""
+        return {"box": list(self.box)} | ({} if self.mask is None else {"mask": self.mask})
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """An object that stands and turned out wrong while its whole image was looked at.
+
+    Attributes:
+        item: Number of the object.
+        instead: What there is instead; None where there is no such object.
+    """
+
+    item: int
+    instead: Drawn | None = None
 
 
 @dataclass(frozen=True)
@@ -45,8 +64,10 @@ class Entry:
         verdict: right, wrong or unsure; of an image: right where nothing was missed.
         label: What the object is, where it is wrong as it stood; None where there is none.
         box: Where it is, where it was drawn anew.
+        mask: Its pixels, where they were.
         added: What was missed in the image.
         items: Numbers of the added.
+        wrong: What turned out wrong in the image.
         reused: Whether it was carried over from another review of the same run.
         time: Seconds since the epoch.
     """
@@ -63,18 +84,26 @@ class Entry:
     items: tuple[int, ...]
     reused: bool
     time: float
+    mask: dict[str, Any] | None = None
+    wrong: tuple[Noticed, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of all records of this answer."""
+        return (self.item, *self.items, *(one.item for one in self.wrong))
 
 
 Line = tuple[Literal["answer", "undo"], Entry]
+Row = tuple[int, str | None, dict[str, Any]]  # number of the object, label, detail
 
 
 def history(rows: Iterable[Annotation]) -> list[Line]:
     """Return what was answered and what was taken back, in the order in which it happened."""
     ordered = sorted(rows, key=lambda row: (row.time, row.sequence, row.item))
-    added: dict[tuple[str, str, str, int], list[Annotation]] = {}
+    beside: dict[tuple[str, str, str, int], list[Annotation]] = {}
     for row in ordered:
-        if row.kind == "answer" and row.item and row.detail.get("phase") == MISSED:
-            added.setdefault((row.run, row.image, row.actor, row.sequence), []).append(row)
+        if row.kind == "answer" and row.item and row.detail.get("phase") in (MISSED, NOTICED):
+            beside.setdefault((row.run, row.image, row.actor, row.sequence), []).append(row)
     given: dict[tuple[str, str, int], Entry] = {}
     lines: list[Line] = []
     for row in ordered:
@@ -83,14 +112,15 @@ def history(rows: Iterable[Annotation]) -> list[Line]:
             back = given.pop((row.run, row.actor, int(row.detail["sequence"])), None)
             if back is not None:
                 lines.append(("undo", back))
-        elif row.kind == "answer" and (row.item == 0) == (row.detail.get("phase") == MISSED):
-            given[key] = _entry(row, added.get((row.run, row.image, row.actor, row.sequence), ()))
+        elif row.kind == "answer" and row.detail.get("phase") == (FOUND if row.item else MISSED):
+            given[key] = _entry(row, beside.get((row.run, row.image, row.actor, row.sequence), ()))
             lines.append(("answer", given[key]))
     return lines
 
 
-def _entry(row: Annotation, added: Sequence[Annotation]) -> Entry:
+def _entry(row: Annotation, beside: Sequence[Annotation]) -> Entry:
     detail = row.detail
+    added = [one for one in beside if one.detail["phase"] == MISSED]
     return Entry(
         sequence=row.sequence,
         actor=row.actor,
@@ -100,11 +130,22 @@ def _entry(row: Annotation, added: Sequence[Annotation]) -> Entry:
         verdict=detail["verdict"],
         label=row.label,
         box=tuple(detail["box"]) if "box" in detail else None,
-        added=tuple(Drawn(one.label or "", tuple(one.detail["box"])) for one in added),
+        added=tuple(_drawn(one) for one in added),
         items=tuple(one.item for one in added),
         reused=bool(detail.get("reused")),
         time=row.time,
+        mask=detail.get("mask"),
+        wrong=tuple(
+            Noticed(one.item, None if one.label is None else _drawn(one))
+            for one in beside
+            if one.detail["phase"] == NOTICED
+        ),
     )
+
+
+def _drawn(row: Annotation) -> Drawn:
+    left, top, right, bottom = row.detail["box"]
+    return Drawn(row.label or "", (left, top, right, bottom), row.detail.get("mask"))
 
 
 def standing(lines: Iterable[Line]) -> list[Entry]:
@@ -150,17 +191,23 @@ class ObjectJournal:
         *,
         label: str | None = None,
         box: Box | None = None,
+        mask: dict[str, Any] | None = None,
         reused: bool = False,
     ) -> Entry:
         """Write down what is said of one object."""
         detail: dict[str, Any] = {"verdict": verdict, "phase": FOUND}
         if box is not None:
             detail["box"] = list(box)
+        if mask is not None:
+            detail["mask"] = mask
         if reused:
             detail["reused"] = True
-        return self._write(image, item, label, detail, (), (), reused)
+        entry = Entry(self._next, self.reviewer, image, item, FOUND, verdict, label, box, (), (), reused, 0.0, mask)
+        return self._write(entry, [(item, label, detail)])
 
-    def look(self, image: str, verdict: Verdict, added: Sequence[Drawn], first: int) -> Entry:
+    def look(
+        self, image: str, verdict: Verdict, added: Sequence[Drawn], first: int, wrong: Sequence[Noticed] = ()
+    ) -> Entry:
         """Write down what was missed in one image.
 
         Args:
@@ -168,40 +215,23 @@ class ObjectJournal:
             verdict: right where nothing was missed, wrong where something was, unsure.
             added: What was missed.
             first: Number of the first of them.
+            wrong: What turned out wrong.
         """
         items = tuple(range(first, first + len(added)))
-        return self._write(image, 0, None, {"verdict": verdict, "phase": MISSED}, tuple(added), items, reused=False)
-
-    def _write(
-        self,
-        image: str,
-        item: int,
-        label: str | None,
-        detail: dict[str, Any],
-        added: tuple[Drawn, ...],
-        items: tuple[int, ...],
-        reused: bool,
-    ) -> Entry:
-        now, sequence = time.time(), self._next
-        more = [
-            (number, one.label, {"verdict": "right", "phase": MISSED, "box": list(one.box)})
+        rows: list[Row] = [(0, None, {"verdict": verdict, "phase": MISSED})]
+        rows += [
+            (number, one.label, {"verdict": "right", "phase": MISSED, **one.detail})
             for number, one in zip(items, added, strict=True)
         ]
-        self._append(self.reviewer, image, "answer", [(item, label, detail), *more], now)
-        entry = Entry(
-            sequence,
-            self.reviewer,
-            image,
-            item,
-            detail["phase"],
-            detail["verdict"],
-            label,
-            tuple(detail["box"]) if "box" in detail else None,
-            added,
-            items,
-            reused,
-            now,
-        )
+        for one in wrong:
+            said = {"verdict": "wrong", "phase": NOTICED} | ({} if one.instead is None else one.instead.detail)
+            rows.append((one.item, None if one.instead is None else one.instead.label, said))
+        about = (self._next, self.reviewer, image, 0, MISSED, verdict, None, None)
+        return self._write(Entry(*about, tuple(added), items, False, 0.0, wrong=tuple(wrong)), rows)
+
+    def _write(self, entry: Entry, rows: Sequence[Row]) -> Entry:
+        entry = replace(entry, time=time.time())
+        self._append(entry.actor, entry.image, "answer", rows, entry.time)
         self.entries.append(entry)
         return entry
 
@@ -210,7 +240,7 @@ class ObjectJournal:
         taken: list[Entry] = []
         while self.entries and self.entries[-1].phase == phase:
             entry = self.entries.pop()
-            rows = [(item, None, {"sequence": entry.sequence, "phase": phase}) for item in (entry.item, *entry.items)]
+            rows: list[Row] = [(item, None, {"sequence": entry.sequence, "phase": phase}) for item in entry.numbers]
             self._append(entry.actor, entry.image, "undo", rows, time.time())
             taken.append(entry)
             if not entry.reused:
@@ -222,7 +252,7 @@ class ObjectJournal:
         actor: str,
         image: str,
         kind: Literal["answer", "undo"],
-        rows: Sequence[tuple[int, str | None, dict[str, Any]]],
+        rows: Sequence[Row],
         now: float,
     ) -> None:
         sequence, self._next = self._next, self._next + 1

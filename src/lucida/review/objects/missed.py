@@ -28,6 +28,19 @@ SEEN: tuple[Seen, ...] = ("seen", "unsure", "undone")
 
 
 @dataclass(frozen=True)
+class Struck:
+    """An object that stands in an image and turned out wrong there.
+
+    Attributes:
+        id: Of the object.
+        label: What there is instead, a statement; None where there is no such object.
+    """
+
+    id: str
+    label: str | None = None
+
+
+@dataclass(frozen=True)
 class Look:
     """One line of the log: an image, and what was missed in it.
 
@@ -35,20 +48,23 @@ class Look:
         id: Content id.
         verdict: "seen", "unsure" (counts as if as many were missed as are counted at most), or "undone".
         objects: What was missed, each a statement (`lucida.review.objects.units.statement`).
+        wrong: What turned out wrong; it proves nothing of the images (see `lucida.review.objects.noticed`).
     """
 
     id: str
     verdict: Seen
     objects: tuple[str, ...] = ()
+    wrong: tuple[Struck, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {**asdict(self), "objects": list(self.objects)}
+        return {**asdict(self), "objects": list(self.objects), "wrong": [asdict(one) for one in self.wrong]}
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> Look:
         """Return what `to_json` gave."""
-        return cls(values["id"], values["verdict"], tuple(values["objects"]))
+        wrong = tuple(Struck(**one) for one in values["wrong"])
+        return cls(values["id"], values["verdict"], tuple(values["objects"]), wrong)
 
 
 class Looks:
@@ -104,8 +120,8 @@ class Looks:
         window = self.order[start : start + count + len(self.standing)]
         return [image for image in window if image not in self.standing][:count]
 
-    def answer(self, id: str, objects: Iterable[str] | None) -> None:
-        """Take what was missed in an image, as statements; None for "unsure".
+    def answer(self, id: str, objects: Iterable[str] | None, wrong: Iterable[Struck] = ()) -> None:
+        """Take what was missed in an image, as statements, and what turned out wrong; None for "unsure".
 
         Raises:
             InputError: The image is none of these.
@@ -124,7 +140,7 @@ class Looks:
                 got="a second one",
                 hint="take the first one back",
             )
-        look = Look(id, "unsure") if objects is None else Look(id, "seen", tuple(objects))
+        look = Look(id, "unsure") if objects is None else Look(id, "seen", tuple(objects), tuple(wrong))
         self.lines.append(look)
         self.standing[id] = look
         self._bounds = None
@@ -150,7 +166,7 @@ class Looks:
                 if self.undo() != line.id:
                     raise InputError(f"The answer on {line.id[:12]!r} was taken back, but it was not the last.")
             else:
-                self.answer(line.id, None if line.verdict == "unsure" else line.objects)
+                self.answer(line.id, None if line.verdict == "unsure" else line.objects, line.wrong)
 
     # ---- what is known --------------------------------------------------------------------------------------------
 
@@ -173,6 +189,11 @@ class Looks:
     def marked(self) -> int:
         """Objects that people have added."""
         return sum(len(look.objects) for look in self.standing.values())
+
+    @property
+    def struck(self) -> list[Struck]:
+        """Objects that turned out wrong."""
+        return [one for look in self.standing.values() for one in look.wrong]
 
     @property
     def images_bound(self) -> int:
@@ -210,6 +231,17 @@ class Looks:
             share = upper_mean([count / self.cap for count in counts], level=level, size=size) if size else 0.0
             self._bounds = images, share
         return self._bounds
+
+
+def advise(looks: Looks) -> str:
+    """Say in a sentence that more is missing than asked for, "" where it is not."""
+    looked = len(looks.standing)
+    if looked < 10 or looks.with_missed <= looks.max_missed * looked:
+        return ""
+    return (
+        f"Something was missed in {looks.with_missed:,} of {looked:,} images, more than the"
+        f" {100 * looks.max_missed:g} % asked for: what is proven by now holds whenever you stop."
+    )
 
 
 def looks_needed(max_missed: float, level: float, total: int) -> int:

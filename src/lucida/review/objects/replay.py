@@ -14,6 +14,7 @@ from lucida.review.objects.certificate import (
     digest_of_looks,
     images_of,
     results,
+    standing_objects,
 )
 from lucida.review.objects.claim import SHARES, claim_in_full, claim_in_short
 from lucida.review.objects.missed import SEEN, Look, Looks
@@ -25,6 +26,7 @@ LOOK: Final[dict[str, Any]] = {
     "id": TEXT,
     "verdict": (f"one of {', '.join(SEEN)}", lambda v: isinstance(v, str) and v in SEEN),
     "objects": [TEXT],
+    "wrong": [{"id": TEXT, "label": TEXT_OR_NULL}],
 }
 MISSED: Final[dict[str, Any]] = {
     "images": WHOLE,
@@ -36,6 +38,10 @@ MISSED: Final[dict[str, Any]] = {
     "order_rule": TEXT,
     "answers": [LOOK],
     "answers_digest": TEXT,
+    "wrong": WHOLE,
+    "withdrawn": FLAG,
+    "accepted": WHOLE,
+    "rate_left": NUMBER,
     "looked": WHOLE,
     "with_missed": WHOLE,
     "marked": WHOLE,
@@ -136,6 +142,12 @@ def _check_missed(certificate: ObjectsCertificate, missed: dict[str, Any], image
     except InputError as problem:
         yield problem.what
         return
-    for name, value in results(looks).items():
+    stand = standing_objects(certificate.found)
+    for look in looks.standing.values():
+        odd = {one.id for one in look.wrong} - {id for id, _ in stand.get(look.id, ())}
+        if odd or len({one.id for one in look.wrong}) < len(look.wrong):
+            yield f"what turned out wrong in the image {look.id[:12]!r} did not stand there once"
+            return
+    for name, value in results(looks, certificate.found).items():
         if not math.isclose(missed[name], value, rel_tol=1e-9, abs_tol=1e-12):
             yield f"{name} is stated as {missed[name]}, but the answers give {value}"

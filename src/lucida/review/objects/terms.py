@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from lucida.errors import InputError
+from lucida.review.claim import percent
 from lucida.review.objects.claim import SHARES
 from lucida.review.objects.missed import Looks
 from lucida.review.population import in_range
@@ -37,11 +39,27 @@ class ObjectTerms(Terms):
         Where there are too few objects for a proof to save answers, it asks for all of them: a person wants them right.
         """
         level = SHARES["found"] * (1 - self.confidence)
-        few = len(population) < too_small(self.max_error, level)
+        few = self.needed(len(population)) > 0
         values = asdict(replace(self, confidence=1 - level, worth=ALL if few else self.worth))
         del values["max_missed"], values["cap"]
         rows = (population.ids, population.predicted, population.scores)
         return Session(*rows, **values, seed=seed, drawn=drawn, unit=unit)
+
+    def needed(self, total: int) -> int:
+        """Return from how many objects on a proof saves answers, where these are fewer; 0 where they are enough."""
+        least = too_small(self.max_error, SHARES["found"] * (1 - self.confidence))
+        return math.ceil(least) if total < least else 0
+
+    def too_few(self, total: int, unit: str) -> str:
+        """Say what happens where there are too few objects for a proof to save answers; "" where there are enough."""
+        needed = self.needed(total)
+        if not needed:
+            return ""
+        return (
+            f"Only {total:,} {unit}: a promise that at most {percent(self.max_error)} are wrong saves answers from about"
+            f" {needed:,} on. So you are asked until all of them are checked or proven; each that you confirm or correct"
+            " is kept as your answer."
+        )
 
     def missed(self, images: Sequence[str], *, seed: int | str) -> Looks:
         """Return the evidence of the second stage, with nothing answered yet."""

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lucida.errors import InputError
 from lucida.results import run_lengths
 from lucida.review.population import Population, freeze
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from lucida.catalog import Annotation, Catalog, Run
 
 Box = tuple[float, float, float, float]
+BACKGROUND = "background"  # the class by which segmentation names what is no object: nobody is asked about that
 MARK = "#"  # between an image and the number of an object in it
 SMALLEST = 1.0  # pixels: the side of a box that a person may draw
 LONGEST = 200  # characters of a class
@@ -87,13 +86,13 @@ def gather(catalog: Catalog, source: Run) -> tuple[list[Unit], list[str]]:
 def of_image(catalog: Catalog, source: Run, image: str) -> list[Unit]:
     """Return the objects that a run has drawn in one image."""
     rows = catalog.annotations.rows(image=image, run=source.id, kind="proposal")
-    return [_unit(row) for row in sorted(rows, key=lambda row: row.item) if row.item]
+    return [_unit(row) for row in sorted(rows, key=lambda row: row.item) if row.item and row.label != BACKGROUND]
 
 
 def _gathered(rows: Sequence[Annotation], source: Run) -> tuple[list[Unit], list[str]]:
     images = list(dict.fromkeys(row.image for row in rows if row.item == 0))
     place = {image: i for i, image in enumerate(images)}
-    units = [_unit(row) for row in rows if row.item]
+    units = [_unit(row) for row in rows if row.item and row.label != BACKGROUND]
     if not units:
         raise InputError(
             f"The run {source.id} has found no object in any image.",
@@ -106,7 +105,7 @@ def _gathered(rows: Sequence[Annotation], source: Run) -> tuple[list[Unit], list
 
 def _unit(row: Annotation) -> Unit:
     mask = row.detail.get("mask")
-    box = row.detail.get("box") or (_around(mask) if mask is not None else None)
+    box = row.detail.get("box") or (run_lengths.extent(mask)[1] if mask is not None else None)
     if box is None:
         raise InputError(
             f"The run {row.run} has objects without a place in the image.",
@@ -116,14 +115,6 @@ def _unit(row: Annotation) -> Unit:
         )
     left, top, right, bottom = (float(side) for side in box)
     return Unit(row.image, row.item, row.label or "", row.score or 0.0, (left, top, right, bottom), mask)
-
-
-def _around(mask: dict[str, Any]) -> Box:
-    pixels = run_lengths.decode(mask)
-    down, across = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    if not len(down):
-        return (0.0, 0.0, 0.0, 0.0)
-    return (float(across[0]), float(down[0]), float(across[-1] + 1), float(down[-1] + 1))
 
 
 def population_of(units: Sequence[Unit]) -> Population:
@@ -154,6 +145,27 @@ def checked_box(box: Sequence[float], width: int, height: int) -> Box:
             hint="draw it again",
         )
     return (round(across[0], 2), round(down[0], 2), round(across[1], 2), round(down[1], 2))
+
+
+def checked_mask(mask: object, width: int, height: int) -> dict[str, Any]:
+    """Return a mask that a person has drawn, as `lucida.results.run_lengths.encode` writes it.
+
+    Raises:
+        InputError: It is none, of another size than the image, or empty.
+    """
+    try:
+        found = run_lengths.checked(mask, width, height)
+        got = "no pixel at all"
+    except ValueError as error:
+        found, got = {}, str(error)
+    if not found or not run_lengths.extent(found)[0]:
+        raise InputError(
+            "This is no mask of the image." if not found else "Nothing is left of the mask.",
+            expected=f"run lengths down the columns that fill {width} x {height} pixels, at least one of them set",
+            got=got[:80],
+            hint="draw it again; where there is no such object, say so instead",
+        )
+    return found
 
 
 def checked_label(label: str) -> str:

@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import getpass
-import secrets
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from lucida.catalog import Annotation
 from lucida.errors import InputError
 from lucida.review.certificate import Certificate
 from lucida.review.check import CERTIFICATE, POPULATION
-from lucida.review.journal import spoken
 from lucida.review.kinds import kind_of, unit_of
-from lucida.review.objects.cards import ObjectCard, ObjectStatus, Phase, Shape
-from lucida.review.objects.certificate import (
-    ObjectsCertificate,
-    images_of,
-    standing_objects,
-    write_certificate,
-)
+from lucida.review.objects.beginning import IMAGES, begin, under_way
+from lucida.review.objects.cards import Correction, ObjectCard, ObjectStatus, Phase
+from lucida.review.objects.certificate import ObjectsCertificate
+from lucida.review.objects.deck import Deck
+from lucida.review.objects.ending import finish
 from lucida.review.objects.found import Finding
-from lucida.review.objects.journal import MISSED, Drawn, Entry, ObjectJournal
-from lucida.review.objects.missed import Looks
-from lucida.review.objects.overlap import OVERLAP, overlaps
+from lucida.review.objects.journal import ObjectJournal
+from lucida.review.objects.looking import Looking
+from lucida.review.objects.missed import advise
 from lucida.review.objects.terms import ObjectTerms
-from lucida.review.objects.units import (
-    Unit,
-    checked_box,
-    checked_label,
-    gather,
-    population_of,
-    read_statement,
-    statement,
-)
+from lucida.review.objects.units import Unit, gather
 from lucida.review.picture import browser_image
-from lucida.review.population import Population, freeze
+from lucida.review.population import Population
 from lucida.review.workflow import find_source
 
 if TYPE_CHECKING:
@@ -47,10 +32,7 @@ if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
     from lucida.review.cards import Verdict
 
-IMAGES = "images.parquet"
 SETTLED = "found.json"  # there once the first stage has ended; nothing of it changes from then on
-HINTS = 20  # objects of the model that are offered as what may be missing in an image
-MOST = 1000  # objects that a person may add to one image
 
 
 class ObjectReview:
@@ -85,26 +67,22 @@ class ObjectReview:
                 hint="use lucida.review.Review",
             )
         units, images = gather(catalog, source)
-        self.run = self._begun(seed) or self._begin(units, images, seed)
+        begun = under_way(catalog, source, terms, seed)
+        self.run = begun or begin(catalog, source, terms, units, images, unit=self.unit, seed=seed)
         self.folder = catalog.runs.folder(self.run.id)
         self.population = Population.load(self.folder / POPULATION)
         self.ids = Population.load(self.folder / IMAGES).ids
         frozen = frozenset(self.population.ids)
         self.units = {unit.id: unit for unit in units if unit.id in frozen}
-        self._inside: dict[str, list[Unit]] = {}
-        for unit in self.units.values():
-            self._inside.setdefault(unit.image, []).append(unit)
         self.later = len(images) - len(self.ids)
         parameters = self.run.parameters
         self.seed, self.simulation = parameters["seed"], bool(parameters["simulation"])
         self.journal = ObjectJournal(catalog, self.question, self.run.id, self.reviewer)
         session = terms.found(self.population, seed=self.seed, drawn=not self.simulation, unit=self.unit)
         self._finding = Finding(catalog, self.run, session, self.units, self.journal)
-        self._looks: Looks | None = None
-        self._settled: Certificate | None = None
-        self._standing: dict[str, list[tuple[str, str]]] = {}
+        self._deck = Deck(catalog, self._finding)
+        self._looking: Looking | None = None
         self._final: ObjectsCertificate | None = None
-        self._curve: list[tuple[int, int]] = []
         self._take_up()
 
     @classmethod
@@ -134,48 +112,9 @@ class ObjectReview:
 
     # ---- beginning, and taking up again ---------------------------------------------------------------------------
 
-    def _begun(self, seed: int | None) -> Run | None:
-        wanted = asdict(self.terms)
-        for run in sorted(self.catalog.runs.all(question=self.question), key=lambda r: r.started, reverse=True):
-            same = run.verb == "review" and run.parent == self.source.id
-            same = same and all(run.parameters.get(k) == v for k, v in wanted.items())
-            same = same and run.parameters.get("asked_seed") == seed
-            if same and (self.catalog.runs.folder(run.id) / POPULATION).exists():
-                return run
-        return None
-
-    def _begin(self, units: Sequence[Unit], ids: Sequence[str], seed: int | None) -> Run:
-        population, images = population_of(units), freeze(list(ids), [""] * len(ids), [0.0] * len(ids))
-        parameters: dict[str, Any] = asdict(self.terms) | {
-            # The seed is drawn after the objects and their scores are fixed: nothing could be fitted to it.
-            "seed": secrets.token_hex(16) if seed is None else seed,
-            "asked_seed": seed,
-            "simulation": seed is not None,
-            "digest": population.digest(),
-            "images": images.digest(),
-            "unit": self.unit,
-        }
-        run = self.catalog.runs.start(
-            "review",
-            question=self.question,
-            model=self.source.model,
-            revision=self.source.revision,
-            parameters=parameters,
-            parent=self.source.id,
-        )
-        # The population comes last: once it is there, the review has begun.
-        for frozen, name in ((images, IMAGES), (population, POPULATION)):
-            partial = self.catalog.runs.folder(run.id) / (name + ".partial")
-            frozen.save(partial)
-            partial.replace(partial.with_name(name))
-        return run
-
     def _take_up(self) -> None:
         if (self.folder / SETTLED).exists():
-            self._begin_looking(Certificate.load(self.folder / SETTLED))
-            for kind, entry in self.journal.log:
-                if entry.phase == MISSED:
-                    self._count(kind, entry)
+            self._begin_looking(Certificate.load(self.folder / SETTLED)).take_up(self.journal.log)
         else:
             self._finding.carry_over()
         if self.run.finished is not None and self.path.exists():
@@ -183,22 +122,12 @@ class ObjectReview:
         else:
             self._move_on()
 
-    def _count(self, kind: str, entry: Entry) -> None:
-        assert self._looks is not None
-        if kind == "undo":
-            self._looks.undo()
-        else:
-            said = [statement(one.label, one.box) for one in entry.added]
-            self._looks.answer(entry.image, None if entry.verdict == "unsure" else said)
-        self._curve.append((len(self._looks.standing), self._looks.images_bound))
-
     def _move_on(self) -> None:
         """Settle the first stage, or end the review, where there is nothing more to ask."""
-        if self._looks is None and self._finding.session.next() is None:
+        if self._looking is None and self._finding.session.next() is None:
             self._settle()
-        # Where no object stands, all of them are missing: there is nothing to be measured.
-        if self._looks is not None and (self._looks.reason or not self._standing):
-            self._finish()
+        if self._looking is not None and self._looking.over:
+            self._finish(self._looking)
 
     def _settle(self) -> None:
         """End the first stage: from here on its objects stand as they are."""
@@ -206,17 +135,17 @@ class ObjectReview:
         found.save(self.folder / SETTLED)
         self._begin_looking(found)
 
-    def _begin_looking(self, found: Certificate) -> None:
-        self._settled, self._standing = found, standing_objects(found)
-        self._looks = self.terms.missed(self.ids, seed=self.seed)
-        self._curve = [(0, len(self.ids))]
+    def _begin_looking(self, found: Certificate) -> Looking:
+        looks = self.terms.missed(self.ids, seed=self.seed)
+        self._looking = Looking(self.catalog, self.run, found, looks, self.journal, self._deck)
+        return self._looking
 
     # ---- asking ---------------------------------------------------------------------------------------------------
 
     @property
     def phase(self) -> Phase:
         """Return the phase: check (are the objects right?), missed (what was missed?) or done."""
-        return "done" if self._final is not None else "check" if self._looks is None else "missed"
+        return "done" if self._final is not None else "check" if self._looking is None else "missed"
 
     @property
     def classes(self) -> list[str]:
@@ -229,63 +158,51 @@ class ObjectReview:
         """Return what is asked now, the same until it is answered; None when nothing is left to ask."""
         if self._final is not None:
             return None
-        asked = self._finding.session.next() if self._looks is None else self._looks.next()
+        asked = self._finding.session.next() if self._looking is None else self._looking.looks.next()
         return None if asked is None else self.card_of(asked)
 
     def upcoming(self, k: int) -> list[ObjectCard]:
         """Return up to k cards that come next if nothing changes, so that a page can fetch their images early."""
         if self._final is not None:
             return []
-        if self._looks is not None:
-            return [self.card_of(image) for image in self._looks.peek(k + 1)[1:]]
+        if self._looking is not None:
+            return [self.card_of(image) for image in self._looking.looks.peek(k + 1)[1:]]
         now = self._finding.session.next()
         return [self.card_of(id) for id in self._finding.session.peek(k + 1) if id != now][:k]
 
     def card_of(self, id: str) -> ObjectCard:
         """Return the card of an object, or of an image in the second stage."""
-        unit = self.units[id] if self._looks is None else None
-        image = id if unit is None else unit.image
-        inside = self._inside.get(image, [])
-        hints: tuple[Shape, ...] = ()
-        if unit is not None:
-            others = tuple(_shape(other) for other in inside if other is not unit)
-        else:
-            stand = self._standing.get(image, [])
-            others = tuple(self._standing_shape(name, said) for name, said in stand)
-            names = {name for name, _ in stand}
-            open_ = [one for one in inside if one.id not in names and not self._refused(one.id)]
-            hints = tuple(_shape(one) for one in _likely(open_, [shape.box for shape in others]))
-        record = self.catalog.images.get(image)
-        size, path = (record.width, record.height), self.catalog.images.name(image)
-        return ObjectCard(id, image, path, *size, self.phase, unit, others, hints)
+        if self._looking is None:
+            return self._deck.of_object(id, self.phase)
+        return self._deck.of_image(id, self.phase, self._looking.standing)
 
     def inside(self, image: str) -> list[Unit]:
         """Return the objects under review in one image."""
-        return self._inside.get(image, [])
-
-    def _standing_shape(self, name: str, said: str) -> Shape:
-        values, unit = read_statement(said), self.units[name]
-        return Shape(values["label"], tuple(values["box"]), unit.mask if "mask" in values else None)
-
-    def _refused(self, name: str) -> bool:
-        answer = self._finding.session.log.standing.get(name)
-        return answer is not None and answer.verdict == "wrong"
+        return self._deck.inside(image)
 
     # ---- answering ------------------------------------------------------------------------------------------------
 
-    def answer(self, id: str, verdict: Verdict, label: str | None = None, box: Sequence[float] | None = None) -> None:
+    def answer(
+        self,
+        id: str,
+        verdict: Verdict,
+        label: str | None = None,
+        box: Sequence[float] | None = None,
+        mask: object = None,
+    ) -> None:
         """Take one answer on an object; it is in the catalog before this returns.
 
         Args:
             id: Of the object, as its card says.
             verdict: "right", "wrong" or "unsure".
-            label: What it is instead, where it is wrong; None with `box` for the class it has.
-            box: Where it is instead; both None where there is no such object at all.
+            label: What it is instead, where it is wrong; None with `box` or `mask` for the class it has.
+            box: Where it is instead; label, box and mask None where there is no such object at all.
+            mask: Its pixels instead, as `lucida.results.run_lengths.encode` writes them; the box is the one around it.
 
         Raises:
             InputError: If nothing is asked about objects now, or the answer is none.
         """
-        if self._final is not None or self._looks is not None or id not in self.units:
+        if self._final is not None or self._looking is not None or id not in self.units:
             raise self._not_asked(id)
         if verdict not in ("right", "wrong", "unsure"):
             raise InputError(
@@ -294,35 +211,30 @@ class ObjectReview:
                 got=repr(verdict),
                 hint="answer with one of the three",
             )
-        self._finding.answer(id, verdict, label, box)
+        self._finding.answer(id, verdict, label, box, mask)
         self._move_on()
 
-    def look(self, image: str, missed: Sequence[tuple[str, Sequence[float]]] | None) -> None:
-        """Take what was missed in an image; it is in the catalog before this returns.
+    def look(
+        self,
+        image: str,
+        missed: Sequence[tuple[str, Sequence[float]] | Correction] | None,
+        wrong: Sequence[tuple[int, Correction | None]] = (),
+    ) -> None:
+        """Take what was missed in an image, and what turned out wrong; in the catalog before this returns.
 
         Args:
             image: Content id.
-            missed: Class and box of each object that was missed; empty for none, None where it cannot be decided.
+            missed: Class and place of each object that was missed; empty for none, None where it cannot be decided.
+            wrong: Number of each standing object that is wrong, and what there is instead; None for nothing.
 
         Raises:
-            InputError: If nothing is asked about images now, or a box is none.
+            InputError: If nothing is asked about images now, or a box, a mask or a number is none.
         """
-        if self._final is not None or self._looks is None or image != self._looks.next():
+        if self._final is not None or self._looking is None or image != self._looking.looks.next():
             raise self._not_asked(image)
-        record = self.catalog.images.get(image)
-        if missed is not None and len(missed) > MOST:
-            raise InputError("Too many objects.", expected=f"at most {MOST:,} in an image", got=f"{len(missed):,}")
-        added = [
-            Drawn(checked_label(label), checked_box(box, record.width, record.height)) for label, box in missed or ()
-        ]
-        verdict: Verdict = "unsure" if missed is None else "wrong" if added else "right"
-        self._count("answer", self.journal.look(image, verdict, added, self._free_number(image)))
+        given = [one if isinstance(one, Correction) else Correction(one[0], one[1]) for one in missed or ()]
+        self._looking.answer(image, None if missed is None else given, wrong)
         self._move_on()
-
-    def _free_number(self, image: str) -> int:
-        """Return the number after all that the run, and people in any review, have given to objects of an image."""
-        rows = self.catalog.annotations.rows(image=image, question=self.question)
-        return 1 + max((row.item for row in rows if row.run == self.source.id or row.kind == "answer"), default=0)
 
     def _not_asked(self, id: str) -> InputError:
         return InputError(
@@ -336,13 +248,8 @@ class ObjectReview:
         """Take back the last answer of this stage and return its card; None when there is none."""
         if self._final is not None:
             return None
-        if self._looks is None:
-            id = self._finding.undo()
-            return None if id is None else self.card_of(id)
-        taken = self.journal.undo(MISSED)
-        for entry in taken:
-            self._count("undo", entry)
-        return self.card_of(taken[-1].image) if taken else None
+        id = self._finding.undo() if self._looking is None else self._looking.undo()
+        return None if id is None else self.card_of(id)
 
     def freeze(self) -> None:
         """Do nothing: objects are not taught."""
@@ -351,11 +258,11 @@ class ObjectReview:
         """End this stage; whatever is proven by then is kept. After the first stage, what was missed is asked."""
         if self._final is not None:
             return self._final
-        if self._looks is None:
+        if self._looking is None:
             self._settle()
             self._move_on()
         else:
-            self._finish()
+            self._finish(self._looking)
         return self._final
 
     # ---- the end --------------------------------------------------------------------------------------------------
@@ -375,71 +282,24 @@ class ObjectReview:
         """Where the certificate lies, once the review is over."""
         return str(self.path) if self._final is not None else None
 
-    def _finish(self) -> None:
-        """Keep what is proven: write the certificate, and mark the kept objects in the catalog."""
-        assert self._settled is not None
-        assert self._looks is not None
-        looks = self._looks if self._looks.standing else None
-        certificate = write_certificate(
-            self._settled,
-            looks,
-            images_of(self._settled, self.ids),
-            confidence=self.terms.confidence,
-            question=self.question,
-            context=self._context(),
-            attempts=self._attempts(),
-            ended=self._looks.reason,
+    def _finish(self, looking: Looking) -> None:
+        self._final = finish(
+            self.catalog,
+            self.run,
+            looking.found,
+            looking.looks,
+            images=self.ids,
+            units=self.units,
+            journal=self.journal,
+            later=self.later,
         )
-        certificate.save(self.path)
-        kept = [self.units[self.population.ids[row]] for row in map(int, certificate.found.kept)]
-        self.catalog.annotations.append(
-            Annotation(
-                image=unit.image,
-                question=self.question,
-                run=self.run.id,
-                item=unit.item,
-                kind="certified",
-                label=unit.label,
-                score=unit.score,
-                detail={"source": self.source.id},
-            )
-            for unit in kept
-        )
-        self.catalog.runs.finish(self.run.id)
-        self._final = certificate
-
-    def _context(self) -> dict[str, Any]:
-        run = self.run
-        return {
-            "run": run.id,
-            "labelled_by": self.source.id,
-            "model": self.source.model,
-            "revision": self.source.revision,
-            "reviewers": sorted({entry.actor for entry in self.journal.entries}),
-            "answers_carried_over": sum(entry.reused for entry in self.journal.entries),
-            "images_added_later": self.later,
-            "program": run.program,
-            "frozen": _when(run.started),
-            "written": _when(time.time()),
-        }
-
-    def _attempts(self) -> list[dict[str, Any]]:
-        """Return the ledger: every attempt on these frozen objects, this one included."""
-        ledger = []
-        for run in sorted(self.catalog.runs.all(question=self.question), key=lambda r: r.started):
-            if run.verb == "review" and run.parameters.get("digest") == self.run.parameters["digest"]:
-                kept = [row for row in spoken(self.catalog, self.question, run.id) if row.kind == "answer"]
-                names = ("max_error", "confidence", "max_missed", "simulation")
-                terms = {name: run.parameters.get(name) for name in names}
-                ledger.append({"run": run.id, "started": _when(run.started), **terms, "answers": len(kept)})
-        return ledger
 
     def status(self) -> ObjectStatus:
         """Return where the review stands."""
-        now, looks = self._finding.session.status(), self._looks
-        advice = now.advice if looks is None else _advice(looks)
-        if self.later > 0:
-            advice = f"{self.later:,} images were labelled since the review began: they are not covered. {advice}"
+        now, looking = self._finding.session.status(), self._looking
+        looks = looking.looks if looking is not None else None
+        left = looking.left if looking is not None else None
+        needed = self.terms.needed(len(self.population))
         status = ObjectStatus(
             phase=self.phase,
             question=self.question,
@@ -447,10 +307,10 @@ class ObjectReview:
             reviews=now.reviews,
             errors_found=now.errors_found,
             total=len(self.population),
-            kept=now.kept,
-            accepted=now.accepted,
+            kept=now.kept if left is None else len(left.kept),
+            accepted=now.accepted if left is None else len(left.accepted),
             bound=now.bound,
-            rate_left=now.rate_left,
+            rate_left=now.rate_left if left is None else left.rate_left,
             max_error=self.terms.max_error,
             confidence=self.terms.confidence,
             curve=tuple((p.reviews, p.kept, p.bound) for p in now.history),
@@ -460,42 +320,33 @@ class ObjectReview:
             marked=looks.marked if looks is not None else 0,
             images_bound=looks.images_bound if looks is not None else len(self.ids),
             mean_bound=looks.mean_bound if looks is not None else float(self.terms.cap),
+            wrong_seen=left.wrong if left is not None else 0,
+            withdrawn=left is not None and left.withdrawn,
             max_missed=self.terms.max_missed,
             cap=self.terms.cap,
-            missed_curve=tuple(self._curve),
-            advice=advice.strip(),
+            stand=now.accepted + self._finding.confirmed if looking is None else looking.stand,
+            needed=needed,
+            missed_curve=tuple(looking.curve) if looking is not None else (),
+            advice=self._advice(needed, now.advice),
             reason=now.reason if looks is None else looks.reason,
         )
         return replace(status, done=True) if self._final is not None else status
 
+    def _advice(self, needed: int, first: str) -> str:
+        parts = []
+        if self.later > 0:
+            parts.append(f"{self.later:,} images were labelled since the review began: they are not covered.")
+        if self._looking is None:
+            parts.append(self.terms.too_few(len(self.population), self.unit) if needed else first)
+        else:
+            if self._looking.left.withdrawn:
+                parts.append(
+                    f"With the {self.unit} that you called wrong here, nothing is proven any more of those that were "
+                    "kept: take that back, or use a better model."
+                )
+            parts.append(advise(self._looking.looks))
+        return " ".join(part for part in parts if part)
+
     def image(self, image: str) -> tuple[bytes, str]:
         """Return the bytes of an image and their media type, as a browser can show them."""
         return browser_image(self.catalog, image)
-
-
-def _likely(units: Sequence[Unit], stand: Sequence[Sequence[float]]) -> list[Unit]:
-    """Return the surest of some objects that lie apart from what stands and from each other: few enough to be seen."""
-    chosen: list[Unit] = []
-    for unit in sorted(units, key=lambda unit: -unit.score):
-        taken = [*stand, *(one.box for one in chosen)]
-        if len(chosen) < HINTS and (not taken or overlaps([unit.box], taken).max() < OVERLAP):
-            chosen.append(unit)
-    return chosen
-
-
-def _shape(unit: Unit) -> Shape:
-    return Shape(unit.label, unit.box, unit.mask)
-
-
-def _advice(looks: Looks) -> str:
-    looked = len(looks.standing)
-    if looked < 10 or looks.with_missed <= looks.max_missed * looked:
-        return ""
-    return (
-        f"Something was missed in {looks.with_missed:,} of {looked:,} images, more than the"
-        f" {100 * looks.max_missed:g} % asked for: what is proven by now holds whenever you stop."
-    )
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,5 +1,5 @@
-// Masks as run lengths, packed into text as the COCO API packs them: unpacked, and drawn as a picture.
-// Source: `rleFrString` of the COCO API's maskApi.c; runs go down the columns, the first is of zeros.
+// Masks as run lengths, packed into text as the COCO API packs them: packed, unpacked, and drawn as a picture.
+// Source: `rleFrString` and `rleToString` of the COCO API's maskApi.c; runs go down the columns, the first is of zeros.
 
 function unpack(text) {
   const counts = [];
@@ -19,6 +19,32 @@ function unpack(text) {
   return counts;
 }
 
+// The runs of a mask, whichever way it holds them.
+export const runsOf = ({ counts }) => (typeof counts === "string" ? unpack(counts) : counts);
+
+export function pack(runs) {
+  let text = "";
+  runs.forEach((run, i) => {
+    let value = i > 2 ? run - runs[i - 2] : run;
+    for (let more = true; more; ) {
+      const code = value & 31;
+      value >>= 5;
+      more = value !== (code & 16 ? -1 : 0);
+      text += String.fromCharCode((more ? code | 32 : code) + 48);
+    }
+  });
+  return text;
+}
+
+// Whether a mask holds a point.
+export function holds(mask, x, y) {
+  const [height, width] = mask.size;
+  const at = Math.min(Math.floor(x), width - 1) * height + Math.min(Math.floor(y), height - 1);
+  let place = 0;
+  const run = runsOf(mask).findIndex((length) => (place += length) > at);
+  return run % 2 === 1;
+}
+
 const drawn = new Map(); // of the image that is shown: text -> address of the picture
 
 // The address of a picture of the mask, the colour [r, g, b] where it is and nothing elsewhere.
@@ -32,7 +58,7 @@ export function maskPicture({ size: [height, width], counts }, [r, g, b], opacit
     const pen = canvas.getContext("2d");
     const pixels = pen.createImageData(width, height);
     let place = 0;
-    (typeof counts === "string" ? unpack(counts) : counts).forEach((run, i) => {
+    runsOf({ counts }).forEach((run, i) => {
       for (const end = place + run; place < end; place++) {
         if (i % 2 === 0) continue;
         const to = 4 * ((place % height) * width + Math.floor(place / height));

@@ -1,11 +1,16 @@
 // The review of objects on screen: first one box at a time (is it right?), then whole images (is anything missing?).
 import { h, keyButton } from "/static/dom.js";
-import { Overlay } from "/static/overlay.js";
 import { drawObjectsEnd, drawObjectsPanel } from "/static/objects_panel.js";
+import { Overlay } from "/static/overlay.js";
+import { PaintOverlay, TOOLS } from "/static/painting.js";
 import { Screen } from "/static/screen.js";
 import { number, say } from "/static/words.js";
 
+const TOOL_KEYS = { brush: "B", eraser: "R", polygon: "G", box: "D" };
 const CLOSE = 0.35; // of the stage that an object fills when it is looked at more closely
+
+// Where an object is: its pixels, else its box.
+const place = ({ box, mask }) => (mask ? { mask } : { box });
 
 export class ObjectScreen extends Screen {
   constructor(root, act, ask, view) {
@@ -16,12 +21,38 @@ export class ObjectScreen extends Screen {
     this.card = null;
     this.zoomed = false;
     this.last = ""; // the class of what is drawn next
+    this.masks = view.unit === "masks";
+    this.shape();
+  }
+
+  // Masks are painted, boxes dragged.
+  shape() {
+    this.overlay = this.masks ? new PaintOverlay(() => this.refresh()) : new Overlay(() => this.refresh());
+    this.zoomer.append(...[this.overlay.canvas, this.overlay.svg].filter(Boolean));
+    if (!this.masks) return;
+    this.tools = Object.fromEntries(TOOLS.map((tool) => [tool, this.toolButton(tool)]));
+    const sizes = [["smaller", "[", -1], ["larger", "]", 1]].map(([name, key, step]) =>
+      keyButton({ text: "", name: say(`paint.${name}`), key, onclick: () => this.overlay.resize(step), className: "size" }),
+    );
+    this.wiper = keyButton({ text: say("paint.wipe"), name: say("paint.wipe_hint"), key: "Del", onclick: () => this.take() });
+    const name = say("paint.tools");
+    this.bar = h("div", { class: "tools", role: "group", "aria-label": name }, ...Object.values(this.tools), this.wiper, ...sizes);
+    this.figure.append(this.bar);
+  }
+
+  toolButton(tool) {
+    return keyButton({ text: say(`paint.${tool}`), name: say(`paint.${tool}_hint`), key: TOOL_KEYS[tool], onclick: () => this.use(tool) });
+  }
+
+  use(tool) {
+    if (!this.masks || !this.card) return;
+    this.overlay.use(tool);
+    this.refresh();
   }
 
   stage() {
     const figure = super.stage();
-    this.overlay = new Overlay(() => this.refresh());
-    this.zoomer = h("div", { class: "zoomer" }, this.picture, this.overlay.svg);
+    this.zoomer = h("div", { class: "zoomer" }, this.picture);
     this.hint = h("p", { class: "path hint-note" }, say("objects.hint"));
     figure.prepend(this.zoomer);
     figure.append(this.hint);
@@ -31,7 +62,7 @@ export class ObjectScreen extends Screen {
   answers() {
     this.accept = keyButton({ text: "", key: "⏎", shortcut: "Enter Space", onclick: () => this.confirm(), className: "choice primary" });
     this.absent = keyButton({ text: say("objects.no_object"), name: say("objects.no_object_hint"), key: "X", onclick: () => this.refuse() });
-    this.remove = keyButton({ text: say("objects.remove"), name: say("objects.remove_hint"), key: "Del", onclick: () => this.overlay.drop() });
+    this.remove = keyButton({ text: say("objects.remove"), name: say("objects.remove_hint"), key: "Del", onclick: () => this.take() });
     this.reset = keyButton({ text: say("objects.reset"), key: "Esc", onclick: () => this.restore() });
     this.closer = keyButton({ text: say("objects.zoom"), key: "V", onclick: () => this.zoom() });
     this.choices.forEach((button) => button.classList.add("choice"));
@@ -109,16 +140,14 @@ export class ObjectScreen extends Screen {
   refresh() {
     const { card, overlay } = this;
     if (!card) return;
-    const count = overlay.boxes.length;
+    const count = this.found ? 0 : overlay.added.length + overlay.wrong.length;
     const changed = this.found && overlay.boxes[0].dirty;
+    const word = this.word(count, changed);
     this.title();
-    const word = this.found
-      ? changed ? say("objects.corrected") : say("review.accept")
-      : count ? say("objects.some", { count }) : say("objects.nothing");
     this.accept.querySelector(".text").textContent = word;
     this.accept.setAttribute("aria-label", this.found && !changed ? say("review.accept_label", { label: card.unit.label }) : word);
     this.absent.hidden = !this.found;
-    this.remove.hidden = this.found || !count;
+    this.name(this.remove, ...this.removal());
     this.reset.hidden = !(changed || (!this.found && count));
     this.closer.hidden = !this.found;
     this.hint.hidden = !overlay.hints.length;
@@ -134,10 +163,43 @@ export class ObjectScreen extends Screen {
     });
   }
 
+  // What Enter does.
+  word(count, changed) {
+    if (this.overlay.points?.length) return say("paint.close");
+    if (this.found) return say(!changed ? "review.accept" : this.overlay.boxes[0].empty ? "paint.empty" : "objects.corrected");
+    return count ? say("objects.some", { count }) : say("objects.nothing");
+  }
+
+  // What Delete does, as keys of words; nothing where it does nothing.
+  removal() {
+    const { chosen } = this;
+    if (this.found || !chosen) return [];
+    if (!chosen.stood) return ["objects.remove", "objects.remove_hint"];
+    return chosen.gone ? ["objects.stands_again", "objects.stands_hint"] : ["objects.strike", "objects.strike_hint"];
+  }
+
+  name(button, text, hint) {
+    button.hidden = !text;
+    if (!text) return;
+    button.querySelector(".text").textContent = say(text);
+    button.title = say(hint);
+    button.setAttribute("aria-label", say(hint));
+  }
+
   title() {
     const { unit } = this.card;
     this.heading(unit ? unit.label : "", unit?.score);
-    this.reason.textContent = say(this.found ? "objects.draw_check" : "objects.draw_missed");
+    const { tool } = this.overlay;
+    const drawn = this.found ? "objects.draw_check" : "objects.draw_missed";
+    this.reason.textContent = say(!tool || tool === "box" ? drawn : `paint.how_${tool}${this.found ? "" : "_missed"}`);
+    if (!this.masks) return;
+    const offered = this.overlay.tools();
+    for (const [name, button] of Object.entries(this.tools)) {
+      button.hidden = !offered.includes(name) || offered.length === 1;
+      button.setAttribute("aria-pressed", String(name === tool));
+    }
+    this.bar.classList.toggle("sized", this.overlay.brushes);
+    this.wiper.hidden = !this.found || !this.overlay.paintable;
   }
 
   heading(text, score) {
@@ -160,12 +222,22 @@ export class ObjectScreen extends Screen {
   }
 
   confirm() {
+    const { overlay } = this;
+    if (overlay.close?.()) return;
     if (!this.found) {
-      const objects = this.overlay.boxes.map(({ label, box }) => ({ label, box }));
-      return this.send({ verdict: objects.length ? "wrong" : "right", objects });
+      const objects = overlay.added.map(({ label, ...one }) => ({ label, ...place(one) }));
+      const wrong = overlay.wrong.map(({ item, label, gone, ...one }) => (gone ? { item } : { item, label, ...place(one) }));
+      return this.send({ verdict: objects.length ? "wrong" : "right", objects, wrong });
     }
-    const { label, box, dirty } = this.overlay.boxes[0];
-    this.send(dirty ? { verdict: "wrong", label, box } : { verdict: "right" });
+    const [one] = overlay.boxes;
+    if (one.empty) return;
+    this.send(one.dirty ? { verdict: "wrong", label: one.label, ...place(one) } : { verdict: "right" });
+  }
+
+  // Take the chosen one away; a mask that is asked about is cleared, to be drawn anew.
+  take() {
+    if (this.found) this.overlay.wipe?.();
+    else this.overlay.drop();
   }
 
   refuse() {
@@ -180,14 +252,14 @@ export class ObjectScreen extends Screen {
   // A class was chosen: an answer in the first stage, the class of a box in the second.
   choose(name) {
     if (this.found) {
-      const { box, dirty } = this.overlay.boxes[0];
-      if (!dirty && name === this.card.unit.label) return this.send({ verdict: "right" });
-      return this.send({ verdict: "wrong", label: name, ...(dirty ? { box } : {}) });
+      const [one] = this.overlay.boxes;
+      if (one.empty) return;
+      if (!one.dirty && name === this.card.unit.label) return this.send({ verdict: "right" });
+      return this.send({ verdict: "wrong", label: name, ...(one.dirty ? place(one) : {}) });
     }
     this.last = name;
     if (this.card && !this.card.classes.includes(name)) this.card.classes.push(name);
-    if (this.chosen) this.chosen.label = name;
-    this.overlay.draw();
+    this.overlay.name(this.overlay.selected, name);
     this.refresh();
   }
 
@@ -197,9 +269,7 @@ export class ObjectScreen extends Screen {
 
   // Undo what was drawn last; without anything drawn, the last answer.
   back() {
-    if (this.overlay.boxes.length && !this.found) this.overlay.drop(this.overlay.boxes.length - 1);
-    else if (this.found && this.overlay.boxes[0]?.dirty) this.restore();
-    else this.act({ kind: "undo" });
+    if (!this.overlay.recall()) this.act({ kind: "undo" });
   }
 
   keys(usual) {
@@ -207,13 +277,16 @@ export class ObjectScreen extends Screen {
       Enter: () => (this.card ? this.confirm() : usual.Enter()),
       " ": () => this.card && this.confirm(),
       Backspace: () => this.back(),
-      Delete: () => this.overlay.drop(),
-      Escape: () => (this.root.classList.contains("large") ? this.enlarge(false) : this.restore()),
+      Delete: () => this.take(),
+      Escape: () => this.overlay.cancel?.() || (this.root.classList.contains("large") ? this.enlarge(false) : this.restore()),
       z: () => this.back(),
       u: () => this.send({ verdict: "unsure" }),
       0: () => this.send({ verdict: "unsure" }),
       x: () => (this.found ? this.refuse() : this.overlay.drop()),
       v: () => this.zoom(),
+      "[": () => this.overlay.resize?.(-1),
+      "]": () => this.overlay.resize?.(1),
+      ...Object.fromEntries(TOOLS.map((tool) => [TOOL_KEYS[tool].toLowerCase(), () => this.use(tool)])),
       f: () => {},
       s: () => this.ask.stop(),
     };
@@ -229,7 +302,8 @@ export class ObjectScreen extends Screen {
       [["U", "0"], "keys.unsure"],
       [["Esc"], "boxkeys.reset"],
       check ? [["V"], "boxkeys.zoom"] : null,
-      [["Z", say("keys.backspace")], check ? "keys.undo" : "boxkeys.undo_missed"],
+      ...(this.masks ? this.paintKeys(check) : []),
+      [["Z", say("keys.backspace")], "boxkeys.undo_missed"],
       [["E"], "keys.enlarge"],
       [["S"], "keys.stop"],
       [["P"], "keys.pause"],
@@ -238,14 +312,25 @@ export class ObjectScreen extends Screen {
     return rows.filter(Boolean).map(([keys, name]) => [keys, say(name)]);
   };
 
+  paintKeys(check) {
+    const tools = TOOLS.filter((tool) => !check || tool !== "box");
+    return [
+      ...tools.map((tool) => [[TOOL_KEYS[tool]], `paint.${tool}_hint`]),
+      [["[", "]"], "paint.key_size"],
+      [[say("keys.shift")], "paint.key_shift"],
+      check ? [["Del"], "paint.wipe_hint"] : null,
+    ];
+  }
+
   stopping = ({ phase, status }) => {
     const values = {
-      kept: number(status.kept), total: number(status.total), bound: number(status.images_bound), images: number(status.images),
+      kept: number(status.kept), stand: number(status.stand), total: number(status.total), bound: number(status.images_bound), images: number(status.images),
     };
-    const key = phase === "missed" ? "missed" : "check";
+    // Where nothing stands, nobody looks for more: the dialog says what will be.
+    const key = phase === "missed" ? "missed" : status.stand ? "check" : "end";
     return {
       title: say(`objects.confirm_${key}`), text: say(`objects.confirm_${key}_text`, values),
-      yes: say(`objects.stop_${key}`), sure: status.kept > 0,
+      yes: say(`objects.stop_${key}`), sure: status.stand > 0,
     };
   };
 

@@ -30,16 +30,21 @@ function found({ status, left }, ask) {
   const { kept, total } = status;
   return [
     big(number(kept), say("check.kept", { total: number(total) })),
-    h("p", { class: kept ? "promise" : "soft" }, standing(status)),
-    status.advice ? h("p", { class: "soft" }, status.advice) : null,
+    kept || !status.needed ? h("p", { class: kept ? "promise" : "soft" }, standing(status)) : null,
+    status.needed ? few(status) : status.advice ? h("p", { class: "soft" }, status.advice) : null,
     proven(status),
     facts([
       [number(status.reviews), say("check.reviews")],
       [number(status.errors_found), say("check.errors")],
       [`≤ ${percent(status.max_error)}`, say("check.goal")],
     ]),
-    stop(say("objects.stop_check"), ask, left),
+    stop(say(status.stand ? "objects.stop_check" : "objects.stop_end"), ask, left),
   ];
+}
+
+// Said before the first answer: there is nothing to save, so it is about all of them.
+function few({ total, needed, max_error: error }) {
+  return h("p", { class: "promise few" }, say("objects.few", { total: number(total), needed: number(needed), error: percent(error) }));
 }
 
 function missed({ status, left }, ask) {
@@ -48,11 +53,13 @@ function missed({ status, left }, ask) {
   return [
     big(number(looked), say("objects.looked", { count: looked })),
     h("p", { class: looked ? "promise" : "soft" }, say("objects.so_far", words)),
-    status.advice ? h("p", { class: "soft" }, status.advice) : null,
+    status.advice ? h("p", { class: status.withdrawn ? "promise withdrawn" : "soft" }, status.advice) : null,
     curve(status),
     facts([
       [number(status.with_missed), say("objects.with_missed")],
-      [number(status.marked), say("objects.marked")],
+      status.wrong_seen
+        ? [`${number(status.marked)} · ${number(status.wrong_seen)}`, say("objects.marked_wrong")]
+        : [number(status.marked), say("objects.marked")],
       [`≤ ${percent(status.max_missed)}`, say("objects.goal")],
       [`≤ ${mean(status.mean_bound)}`, say("objects.mean")],
     ]),
@@ -85,11 +92,12 @@ function content(view) {
   if (view.ended === "paused") return away("paused.title", h("p", { class: "claim" }, say("paused.text")));
   const { status } = view;
   const { kept, looked } = status;
+  const all = status.reviews === status.total;
   const words = {
-    kept: number(kept), error: bound(status.bound), bound: number(status.images_bound), images: number(status.images),
+    kept: number(kept), total: number(status.total), stand: number(status.stand), error: bound(status.bound), bound: number(status.images_bound), images: number(status.images),
     mean: mean(status.mean_bound), confidence: percent(status.confidence),
   };
-  const promise = say(`objects.promise${!looked ? "_found" : kept ? "" : "_missed"}`, words);
+  const promise = say(`objects.promise${all ? "_all" : ""}${!looked ? "_found" : kept || all ? "" : "_missed"}`, words);
   const reason = status.reason === "target" ? say("objects.reason_target") : say(`done.reason_${status.reason}`);
   const tiles = [
     [number(status.reviews), say("objects.checked")],
@@ -99,8 +107,8 @@ function content(view) {
   ];
   return [
     stepsOf("done"),
-    h("h1", { tabindex: "-1" }, kept ? say("done.title", { kept: number(kept) }) : say("done.title_none")),
-    h("p", { class: "claim" }, kept || looked ? promise : say("done.none_other")),
+    h("h1", { tabindex: "-1" }, say(all ? "objects.title_all" : kept ? "done.title" : "done.title_none", words)),
+    h("p", { class: "claim" }, kept || looked || all ? promise : say("done.none_other")),
     h("p", { class: "soft" }, reason.startsWith("done.") ? status.reason : reason),
     h("div", { class: "sum" }, facts(tiles), looked ? curve(status) : proven(status)),
     h("h2", {}, say("done.next")),
