@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,39 @@ def test_what_is_written_is_read_back(catalog: Catalog, tmp_path: Path, form: An
     assert result.certificate == "none"
 
 
+@pytest.mark.parametrize("form", ["coco", "yolo", "voc"])
+def test_splits_are_read_back_and_hold_every_image_once(catalog: Catalog, tmp_path: Path, form: Any) -> None:
+    shares = "train=0.6,validation=0.2,test=0.2"
+    result = export(tmp_path / "out", format=form, splits=shares, catalog=tmp_path / "catalog")
+    assert sum(result.splits.values()) == 40
+    assert result.splits == pytest.approx({"train": 24, "validation": 8, "test": 8}, abs=3)
+    samples = READERS[form]().read(tmp_path / "out", "detect").items
+    assert Counter(sample.split for sample in samples) == result.splits
+    assert sum(len(sample.target.labels) for sample in samples) == 60  # type: ignore[union-attr]
+    for split in result.splits:  # the rare class is spread over all of them
+        assert any("a <b> & 细胞" in sample.target.labels for sample in samples if sample.split == split)  # type: ignore[union-attr]
+    if form == "yolo":
+        text = (tmp_path / "out" / "data.yaml").read_text()
+        assert "train: images/train\nval: images/validation\ntest: images/test\n" in text
+    again = export(tmp_path / "out", format=form, catalog=tmp_path / "catalog")  # without, the same folder again
+    assert again.splits == {}
+    assert len(READERS[form]().read(tmp_path / "out", "detect").items) == 40
+
+
+def test_boxes_that_stick_out_are_clipped(catalog: Catalog, tmp_path: Path) -> None:
+    run = catalog.runs.start("label", question="things", model="m", parameters={"task": "detect"})
+    image, other = catalog.images.ids()[:2]
+    rows = [Annotation(one, "things", run.id, detail={"count": 2}) for one in (image, other)]
+    for item, box in enumerate(([-3.5, 20, 30, 70], [61, 2, 75, 9]), 1):
+        rows.append(Annotation(image, "things", run.id, item=item, label="cell", score=0.9, detail={"box": box}))
+    catalog.annotations.append(rows)
+    result = export(tmp_path / "out", catalog=tmp_path / "catalog")
+    body = json.loads((tmp_path / "out" / "instances.json").read_text())
+    boxes = [note["bbox"] for note in body["annotations"] if note["image_id"] == 1]
+    assert boxes == [[0, 20, 30, 40]]
+    assert any("1 objects lie outside" in note for note in result.notes)
+
+
 def test_a_certified_export_holds_what_stands_and_its_certificate(catalog: Catalog, tmp_path: Path) -> None:
     reviewed(catalog)
     result = export(tmp_path / "out", catalog=tmp_path / "catalog")
@@ -136,8 +170,8 @@ def test_what_cannot_be_written_is_refused(catalog: Catalog, tmp_path: Path) -> 
     place = {"catalog": tmp_path / "catalog"}
     with pytest.raises(InputError, match="within images"):
         export(tmp_path / "out", format="imagefolder", **place)
-    with pytest.raises(InputError, match="without splits"):
-        export(tmp_path / "out", splits="train=0.8,test=0.2", **place)
+    with pytest.raises(InputError, match="cannot be read"):
+        export(tmp_path / "out", splits="train=0.8,test=0.9", **place)
     with pytest.raises(InputError, match="No object"):
         export(tmp_path / "out", include="kept", **place)
     assert not (tmp_path / "out").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,15 +22,31 @@ def divide(
     catalog: Catalog, question: str, rows: list[Row], shares: Sequence[splits.Share], seed: int
 ) -> tuple[list[Row], int]:
     """Return the rows with their splits, and how many have a near-identical one beside them."""
+    found, together = spread(catalog, question, {row.image: row.label for row in rows}, shares, seed)
+    return [replace(row, split=found[row.image]) for row in rows], together
+
+
+def spread(
+    catalog: Catalog, question: str, labels: Mapping[str, str], shares: Sequence[splits.Share], seed: int
+) -> tuple[dict[str, str], int]:
+    """Return the split of each image, and how many have a near-identical one beside them.
+
+    Args:
+        catalog: Where the images are.
+        question: The question they answer.
+        labels: The class of each image, which is spread over the splits in proportion.
+        shares: The splits.
+        seed: Another one gives another division.
+    """
     from lucida.data.likeness import see
 
-    ids = [row.image for row in rows]
+    ids = list(labels)
     read = catalog.images.reader(ids)
     groups = see([partial(read, image) for image in ids], vectors=_vectors(catalog, question, ids)).groups
-    found = splits.assign(ids, [row.label for row in rows], groups, shares, seed=seed)
+    found = splits.assign(ids, list(labels.values()), groups, shares, seed=seed)
     sizes = Counter(groups)
     together = sum(size for size in sizes.values() if size > 1)
-    return [replace(row, split=split) for row, split in zip(rows, found, strict=True)], together
+    return dict(zip(ids, found, strict=True)), together
 
 
 def _vectors(catalog: Catalog, question: str, ids: Sequence[str]) -> NDArray[np.float32] | None:

@@ -117,7 +117,8 @@ def export(
 ) -> ExportResult:
     """Write labels, images and the certificate into a folder that others can use.
 
-    Boxes and masks are written as COCO (`instances.json` beside `images/`), YOLO or Pascal VOC.
+    Boxes and masks are written as COCO (`instances.json` beside `images/`; with splits `instances_train.json` beside
+    `images/train/`), YOLO (`data.yaml`) or Pascal VOC (with splits, the lists of `ImageSets/Main`).
 
     `labels.csv` (path,label,score,state,kept) has one row for every labelled image, and `datasheet.md` says where it
     all comes from and what is claimed. `imagefolder` lays the images out in a folder a class, `parquet` packs them
