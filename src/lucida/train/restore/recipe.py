@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lucida.train.trained import Trained
 
 NETWORK: Final = "embedded"
-SHAPES: Final = {4: Shape(4), 3: Shape(3), 2: Shape(2), 1: Shape(1, width=64, blocks=6)}
+SHAPES: Final = {4: Shape(4), 3: Shape(3), 2: Shape(2), 1: Shape(1, width=64, blocks=4)}
 SIDES: Final = {4: 40, 3: 40, 2: 48, 1: 80}  # pixels of the pieces that go in
 PASSES: Final = 16  # as many times more passes than others: every one sees another small piece of an image
 # Errors of luma count more: eyes see them, and figures are of them.
