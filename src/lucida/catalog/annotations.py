@@ -101,14 +101,23 @@ class Annotations:
         details = json.loads(f"[{','.join(row[3] or '{}' for row in found)}]")
         return Proposals([row[0] for row in found], [row[1] or "" for row in found], scores, details)
 
-    def objects(self, question: str) -> list[tuple[str, str]]:
-        """Return image and label of every object that today's runs found within images, in order of adding.
+    def objects(self, question: str, *, state: State | None = None) -> list[tuple[str, str]]:
+        """Return image and label of every object of today within images, in order of adding.
 
-        Objects are what has a number above 0: boxes, masks, lines of text. For each image the latest run speaks.
+        Objects are what has a number above 0: boxes, masks, lines of text. For each image the latest run speaks; where
+        people or a certificate have said anything of a question's objects, it is what `current_objects` says.
 
         Args:
             question: What was asked.
+            state: Only objects in this state.
         """
+        with self._store.read() as connection:
+            if objects.answered(connection, question):
+                # Read whole only then: run lengths of a million masks are long.
+                every = objects.current(connection, question)
+                return [(one.image, one.label) for one in every if state in (None, one.state) and one.label]
+        if state not in (None, "proposed"):
+            return []
         said = (notes.c.question == question, notes.c.kind == "proposal")
         latest = select(notes.c.image, func.max(notes.c.run).label("run")).where(*said).group_by(notes.c.image)
         newest = latest.subquery()

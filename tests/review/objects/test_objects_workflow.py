@@ -378,11 +378,14 @@ def test_what_turns_out_wrong_later_leaves_the_accepted(world: Any) -> None:
     assert status.rate_left < before.rate_left
     now = {one.item: one for one in world.catalog.annotations.current_objects("things", image=image.image)}
     assert items[0] not in now
-    assert (now[items[1]].label, now[items[1]].state, now[items[1]].detail) == (
-        "tear",
-        "reviewed",
-        {"box": [1, 1, 9, 9]},
-    )
+    torn = now[items[1]]
+    assert (torn.label, torn.state, torn.detail) == ("tear", "reviewed", {"box": [1, 1, 9, 9]})
+    # What is searched for is what stands, not what the model has drawn.
+    said = world.catalog.annotations.objects
+    assert sum(one == image.image for one, _ in said("things")) == 3
+    assert (image.image, "tear") in said("things", state="reviewed")
+    assert not said("things", state="accepted")  # until the review has ended
+    assert [hit.image for hit in world.catalog.text.search("tear")] == [image.image]
     assert review.undo() == image
     assert review.status().accepted == before.accepted
     review.look(image.image, [], [(items[0], None)])
