@@ -9,7 +9,8 @@ import pytest
 
 from lucida.errors import LucidaError, ModelError, UnknownName
 from lucida.models import find
-from lucida.models.hub.aliases import ALIASES, alias_of
+from lucida.models.hub import family
+from lucida.models.hub.aliases import ALIASES, alias_of, limits_of
 from lucida.models.hub.family import locate
 from lucida.models.hub.processor import image_needs
 from lucida.models.hub.snapshot import local
@@ -86,6 +87,18 @@ def test_aliases_are_different_and_whole():
     assert all(alias.uri.startswith(("hf:", "timm:", "torchvision:")) for alias in ALIASES)
     assert alias_of("Chinese-CLIP") is alias_of("chinesecliP")
     assert alias_of("clipp") is None
+
+
+@pytest.mark.parametrize("name", ["segformer", "hf:nvidia/segformer-b5-finetuned-ade-640-640", "blip2"])
+def test_what_a_licence_forbids_is_said_before_anything_is_downloaded(no_network, capsys, monkeypatch, name):
+    monkeypatch.setattr(family, "_TOLD", set())
+    for _ in range(2):
+        with pytest.raises(ModelError, match="cannot be downloaded"):
+            find(name)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"The weights of {name} are under the ")
+    assert "research" in line
+    assert limits_of("hf:google/siglip2-base-patch16-224") == ""
 
 
 def test_a_near_alias_is_suggested():

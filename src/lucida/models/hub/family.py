@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lucida.errors import ModelError
-from lucida.models.hub.aliases import ALIASES, Alias, alias_of
+from lucida.models.hub.aliases import ALIASES, Alias, alias_of, limits_of
 from lucida.models.hub.snapshot import UNSTATED, Snapshot, from_hub, local
 
 if TYPE_CHECKING:
     from lucida.models.spec import Spec
 
 HUB, TIMM = "hf:", "timm:"
+_TOLD: set[str] = set()  # names of models whose limits were told by this process
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w.-]+)?")
 
 
@@ -72,11 +74,13 @@ class HubFamily:
             ModelError: It is not to be had, or cannot be used.
             MissingExtra: Converting it needs packages that are not installed.
         """
+        limits = _warn(name)
         snapshot = locate(name)
         for reader in readers():
             if reader.reads(snapshot):
                 spec, known = reader.spec(snapshot), _known(snapshot.name)
-                return replace(spec, licence=known.licence) if known else spec
+                note = f"{spec.note} Its weights are under {limits}.".strip() if limits else spec.note
+                return replace(spec, licence=known.licence if known else spec.licence, note=note)
         raise ModelError(
             f"{snapshot.folder} is no model that is known here.",
             expected='a config.json with "model_type" (transformers) or "architecture" (timm)',
@@ -88,6 +92,16 @@ class HubFamily:
         """Return the licence that the table of aliases states."""
         known = alias_of(name) or _known(name)
         return known.licence if known else UNSTATED
+
+
+def _warn(name: str) -> str:
+    """Tell a person, before anything is downloaded or used, what a licence forbids; return it."""
+    alias = alias_of(name)
+    limits = limits_of(alias.uri if alias else name)
+    if limits and name not in _TOLD:
+        _TOLD.add(name)
+        print(f"The weights of {name} are under {limits}.", file=sys.stderr)
+    return limits
 
 
 def _known(name: str) -> Alias | None:

@@ -27,7 +27,7 @@ dimensions = 512                    # of the embedding; found by running the mod
 classes = "classes.txt"             # one a line; or JSON: names, or {"name": …, "synonyms": […]}
 raw = ["boxes", "scores"]           # detect, segment, anomaly: all outputs that are decoded, in order
 [decode]                            # detect, segment, anomaly: how; see lucida.models.onnx.decoders
-kind = "points"                     # and what that kind takes
+kind = "boxes"                      # boxes | masks | heat | yolo, and what that kind takes
 [text]                              # clip only
 file = "text.onnx"
 tokenizer = "tokenizer.json"
