@@ -40,6 +40,7 @@ class Companions:
         xmp: XMP packet; empty where there is none.
         frames: How many; 1 of a still image.
         loop: How many times an animation is shown, 0 for ever; None where it does not say.
+        lossless: Of a WebP, whether its pixels are stored exactly.
         quality: Of a JPEG, about what its encoder was asked for, 1 to 100; 0 of others.
     """
 
@@ -50,6 +51,7 @@ class Companions:
     xmp: bytes = b""
     frames: int = 1
     loop: int | None = None
+    lossless: bool = False
     quality: int = 0
 
     def exif_for(self, width: int, height: int) -> bytes:
@@ -99,6 +101,7 @@ def companions(data: bytes, limits: Limits) -> Companions:
             _xmp(data) if kind in ("JPEG", "PNG", "WEBP", "TIFF") else b"",
             frames,
             info.get("loop") if isinstance(info.get("loop"), int) else None,
+            kind == "WEBP" and b"VP8L" in data[:256],
             _quality(getattr(opened, "quantization", None)) if kind == "JPEG" else 0,
         )
 

@@ -36,7 +36,8 @@ class Span(NamedTuple):
         last: Of what is read, one behind.
         start: Of what is given.
         stop: Of what is given, one behind.
-        core: Begin and end of what is its own; between that and what is given it fades.
+        core: Begin and end of what is its own.
+        fade: Pixels on both sides of an inner end over which it fades into its neighbour.
     """
 
     first: int
@@ -44,6 +45,7 @@ class Span(NamedTuple):
     start: int
     stop: int
     core: tuple[int, int]
+    fade: int
 
 
 def spans(length: int, side: int, needs: RestoreNeeds) -> list[Span]:
@@ -59,7 +61,7 @@ def spans(length: int, side: int, needs: RestoreNeeds) -> list[Span]:
         stop = min(stop, length)
         first = max(0, start - needs.halo) // grid * grid
         last = min(length, -(-(stop + needs.halo) // grid) * grid)
-        found.append(Span(first, last, start, stop, (core, end)))
+        found.append(Span(first, last, start, stop, (core, end), fade))
     return found
 
 
@@ -69,11 +71,10 @@ def weights(span: Span, scale: int) -> NDArray[np.float32]:
     Where two tiles overlap theirs add up to 1.
     """
     at = np.arange(span.start * scale, span.stop * scale) + 0.5
-    found = np.ones(len(at), np.float32)
+    found = np.ones(len(at), np.float64)
     for edge, inner, sign in ((span.start, span.core[0], 1), (span.stop, span.core[1], -1)):
-        fade = abs(inner - edge) * scale
-        if fade:
-            found = np.minimum(found, np.clip(0.5 + sign * (at - inner * scale) / (2 * fade), 0, 1))
+        if edge != inner:
+            found = np.minimum(found, np.clip(0.5 + sign * (at - inner * scale) / (2 * span.fade * scale), 0, 1))
     return found.astype(np.float32)
 
 

@@ -169,6 +169,8 @@ def save(picture: Pillow.Image, file: IO[bytes], kind: Kind, beside: Companions,
     if kind.name in ("JPEG", "WEBP", "AVIF"):
         options["quality"] = QUALITY
         options["xmp"] = beside.xmp
+    if kind.name == "WEBP":
+        options["lossless"] = beside.lossless
     if kind.name == "JPEG":
         # Colour at full resolution: half of it would undo what the model drew.
         options["subsampling"] = 0
