@@ -50,3 +50,9 @@ def scene(seed: int, side: int = 96) -> Image.Image:
         index = np.arange(side) * cells // side
         total += strength * coarse[index][:, index]
     return Image.fromarray(total.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
+
+
+def inside(boxes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Return boxes (n, 4) cut to an image."""
+    height, width = pixels.shape[:2]
+    return np.clip(boxes, 0, [width, height, width, height])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -124,7 +125,7 @@ class Running(Model):
             outputs = self.run(inputs)
             sizes = [(image.pixels.shape[0], image.pixels.shape[1]) for image in images]
             results = self.decode(outputs, inputs, sizes)
-        return [placed(one, image) for one, image in zip(results, images, strict=True)]
+        return [placed(_inside(one, size), image) for one, size, image in zip(results, sizes, images, strict=True)]
 
     @staticmethod
     def _together(values: Sequence[Any]) -> Any:
@@ -168,6 +169,15 @@ def best_first(
         classes,
         tuple(masks[row] for row in order.tolist()) if masks else (),
     )
+
+
+def _inside(result: Result, size: tuple[int, int]) -> Result:
+    """Cut boxes to the image: these networks draw them around what they think lies beyond its edges, too."""
+    if not isinstance(result, Detections):
+        return result
+    height, width = size
+    edges = np.array([width, height, width, height], np.float32)
+    return replace(result, xyxy=np.clip(result.xyxy, 0, edges))
 
 
 def _shapes(inputs: Mapping[str, Any]) -> list[tuple[int, ...]]:
