@@ -71,6 +71,7 @@ class Quote:
         labels: What the labels have cost, and what the rest would.
         unit: What is reviewed, in the plural.
         images: Images to be looked at for what was missed, if nothing was; None where nobody is asked that.
+        few: Said where there are too few for a proof to save answers.
     """
 
     question: str
@@ -80,6 +81,7 @@ class Quote:
     labels: Spent | None = None
     unit: str = "labels"
     images: int | None = None
+    few: str = ""
 
     @property
     def minutes(self) -> tuple[float, float, float]:
@@ -98,12 +100,14 @@ class Quote:
             **({"labels": asdict(self.labels)} if self.labels else {}),
             **({} if self.unit == "labels" else {"unit": self.unit}),
             **({} if self.images is None else {"images": self.images}),
+            **({"few": self.few} if self.few else {}),
         }
 
     def __str__(self) -> str:
         (low, middle, high), (a, b, c) = self.forecast.reviews, self.forecast.accepted
         basis = f"{self.answers_known} answers" if self.answers_known else "the model's own scores alone"
         lines = [
+            *([self.few] if self.few else []),
             f"Reviews: {low:,} to {high:,}, {middle:,} in the middle:"
             f" {self.minutes[0]:.0f} to {self.minutes[2]:.0f} minutes at {self.seconds_per_answer:.1f} s an answer.",
             f"Accepted without a look: {a:,} to {c:,} of {self.forecast.total:,} {self.unit}, {b:,} in the middle.",
@@ -189,20 +193,25 @@ def quote_objects(catalog: Catalog, question: str | None, terms: ObjectTerms) ->
     rows = [one for one in spoken(catalog, source.question) if one.run in reviews]
     entries = [e for e in standing_objects(history(rows)) if e.phase == FOUND]
     known = [(row[e.image, e.item], e.verdict == "right") for e in entries if (e.image, e.item) in row]
-    level = 1 - terms.confidence
-    return Quote(
-        question=source.question,
-        forecast=forecast(
+    level, total = 1 - terms.confidence, len(units)
+    if terms.needed(total):  # all of them are asked, whatever comes of it
+        guess = Forecast((total, total, total), (0, 0, 0), total, 0)
+    else:
+        guess = forecast(
             [unit.score for unit in units],
             max_error=terms.max_error,
             confidence=1 - SHARES["found"] * level,
             worth=terms.worth,
             max_reviews=terms.max_reviews,
             answers=known,
-        ),
+        )
+    return Quote(
+        question=source.question,
+        forecast=guess,
         seconds_per_answer=seconds_per_answer([e.time for e in entries if not e.reused and e.actor != ANSWERS_FILE]),
         answers_known=len(known),
         labels=spent_on(catalog, label_run(catalog, source)),
+        few=terms.too_few(len(units), unit_of(catalog, source)),
         unit=unit_of(catalog, source),
         images=looks_needed(terms.max_missed, SHARES["missed"] * level, len(images)),
     )

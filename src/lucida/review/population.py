@@ -21,6 +21,7 @@ DIGEST_RULE = (
     "SHA-256 of the ASCII JSON array [ids, predicted, scores], rows sorted by id, separators ',' and ':', "
     "other characters escaped, scores as the shortest decimal that gives the same double"
 )
+DRAWN = ("boxes", "masks")  # units whose rows hold a place beside the class
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,17 @@ class Population:
         ]
         return sha256(json.dumps(columns, separators=(",", ":")).encode("ascii")).hexdigest()
 
-    def split(self, per_class: bool) -> list[tuple[str | None, Ints]]:
+    def split(self, per_class: bool, unit: str = "labels") -> list[tuple[str | None, Ints]]:
         """Give the groups with a promise of their own as (name, rows): everything, or each class, largest first."""
         if not per_class:
             return [(None, np.arange(len(self.ids)))]
-        names, number = np.unique(np.array(self.predicted, dtype=np.object_), return_inverse=True)
+        names, number = np.unique(np.array(self.classes(unit), dtype=np.object_), return_inverse=True)
         parts = [(str(name), np.flatnonzero(number == i)) for i, name in enumerate(names)]
         return sorted(parts, key=lambda part: (-len(part[1]), part[0]))
+
+    def classes(self, unit: str) -> list[str]:
+        """Give the class of each row: what was predicted, or of a box or mask the class that its statement names."""
+        return [json.loads(text)["label"] for text in self.predicted] if unit in DRAWN else list(self.predicted)
 
     def save(self, path: Path) -> None:
         """Write columns id, predicted, score as Parquet, rows in the caller's order."""

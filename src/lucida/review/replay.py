@@ -134,7 +134,7 @@ def replay(certificate: Certificate) -> Verification:
 def _inconsistencies(certificate: Certificate, population: Population) -> Iterator[str]:
     problems = list(_check_frozen(certificate, population))
     yield from problems
-    parts = population.split(certificate.per_class)
+    parts = population.split(certificate.per_class, certificate.unit)
     if [name for name, _ in parts] != [group["name"] for group in certificate.groups]:
         yield "the groups are not those of the population"
         return
@@ -169,7 +169,7 @@ def still_proven(certificate: Certificate, more: Sequence[Answer]) -> bool:
     assert population is not None, "a certificate with its population"
     log, _ = _read_log(certificate, population)
     later, _ = _read_log(certificate, population)
-    parts = population.split(certificate.per_class)
+    parts = population.split(certificate.per_class, certificate.unit)
     for group, (_, rows) in zip(certificate.groups, parts, strict=True):
         inside = {population.ids[row] for row in rows.tolist()}
         stage = [STAGES[0], *(epoch["stage"] for epoch in group["epochs"])][-1]
@@ -214,7 +214,8 @@ def _check_frozen(certificate: Certificate, population: Population) -> Iterator[
 def _read_log(certificate: Certificate, population: Population) -> tuple[Log, list[str]]:
     """Read the answers as they came; the log, and what is impossible in it."""
     log, problems, predicted = Log(), [], dict(zip(population.ids, population.predicted, strict=False))
-    group_of = predicted if certificate.per_class else dict.fromkeys(predicted)
+    classes = population.classes(certificate.unit) if certificate.per_class else [None] * len(population)
+    group_of: dict[str, str | None] = dict(zip(population.ids, classes, strict=False))
     stage_of: dict[str | None, str] = {}
     for number, values in enumerate(certificate.answers):
         line = Answer(**values)

@@ -228,7 +228,7 @@ class Session:
 
     def _make_groups(self) -> list[Group]:
         level, total = 1 - self.confidence, len(self.population)
-        parts = self.population.split(self.per_class)
+        parts = self.population.split(self.per_class, self.unit)
         groups = []
         for name, rows in parts:
             ids = self.population.ids if name is None else [self.population.ids[i] for i in rows.tolist()]

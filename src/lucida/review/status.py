@@ -79,7 +79,8 @@ def advise(
         return f"{do} them all: a promise of {percent(max_error)} pays from about {math.ceil(needed):,} {unit} on."
     if small:
         names = ", ".join(map(repr, small))
-        return f"Label all of {names}: a promise for a class pays from about {math.ceil(needed):,} labels of it on."
+        do = "Label" if unit == "labels" else "Check"
+        return f"{do} all of {names}: a promise for a class pays from about {math.ceil(needed):,} {unit} of it on."
     if missed:
         return f"About {missed[1]:,} more reviews are thought to prove {missed[0]:,} {unit}."
     if nothing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ def review(
         max_error: At most this share of the kept labels may be wrong, between 0 and 1.
         confidence: With this confidence, between 0 and 1.
         question: The question to review; the latest by default.
-        per_class: Prove it for every predicted class.
+        per_class: Prove it for every predicted class; of boxes and masks the wrong ones, not what was missed.
         max_reviews: Check at most so many images, or boxes and then images; teaching is not counted.
         worth: How many reviews one unaccepted image is worth.
         reviewer_error: A bound on the share of wrong labels that the reviewer overlooks.
@@ -210,6 +211,9 @@ def _review_objects(catalog: Catalog, terms: ObjectTerms, how: _How) -> ReviewRe
         from lucida.studio import serve_review
 
         session = ObjectReview.open(catalog, question=how.question, terms=terms, seed=how.seed, reviewer=reviewer)
+        few = terms.too_few(len(session.population), session.unit)
+        if few and session.phase == "check":
+            print(few, file=sys.stderr)
         serve_review(session, port=how.port, open_browser=not how.no_browser)
     if session.certificate is None:
         status = session.status()

@@ -188,6 +188,20 @@ def test_few_objects_are_all_asked(world: Any) -> None:
     assert certificate.missed["images_bound"] == 1  # all were looked at: the number itself
 
 
+def test_few_objects_are_all_asked_though_most_are_wrong(world: Any) -> None:
+    world.images = world.images[:12]
+    world.label()
+    review = opened(world, ObjectTerms(max_error=0.05, max_missed=0.9))
+    while (card := review.next()) is not None and card.unit is not None:
+        review.answer(card.id, "right" if card.unit.item == 1 else "wrong")
+    status = review.status()
+    assert (status.phase, status.reviews, status.kept, status.stand) == ("missed", 48, 0, 12)
+    certificate = review.stop()
+    assert certificate is not None
+    assert "All 48 boxes were checked by a person: 12 stand" in certificate.claim
+    assert verify(str(review.certificate_path)).problems == ()
+
+
 def test_where_no_box_stands_nobody_looks_for_more(world: Any) -> None:
     world.label()
     review = opened(world)
@@ -233,7 +247,7 @@ def test_what_makes_no_sense_is_refused(world: Any) -> None:
     with pytest.raises(InputError, match="no object in any image"):
         opened(world)
     world.label()
-    for terms in (ObjectTerms(max_missed=0), ObjectTerms(cap=0), ObjectTerms(per_class=True), ObjectTerms(max_error=2)):
+    for terms in (ObjectTerms(max_missed=0), ObjectTerms(cap=0), ObjectTerms(max_error=2)):
         with pytest.raises(InputError):
             opened(world, terms)
     with pytest.raises(InputError, match="within images"):
@@ -250,6 +264,23 @@ def test_what_makes_no_sense_is_refused(world: Any) -> None:
         review.look(card.image, [])
     assert review.status().reviews == 0
     assert not world.catalog.annotations.rows(kind="answer")
+
+
+def test_a_promise_for_each_class(world: Any) -> None:
+    world.label()
+    review = opened(world, ObjectTerms(max_error=0.2, max_missed=0.12, per_class=True))
+    world.answer(review)
+    certificate = review.certificate
+    assert certificate is not None
+    assert [group["name"] for group in certificate.found.groups] == ["cell", "disc"]
+    assert [group["level"] for group in certificate.found.groups] == pytest.approx([0.0125, 0.0125])
+    assert all(group["kept"] > 100 for group in certificate.found.groups)
+    assert "at most 20 % in each class are wrong" in certificate.claim
+    kept = [review.units[review.population.ids[row]] for row in certificate.kept.tolist()]
+    for name in ("cell", "disc"):
+        wrong = [(unit.image, unit.item) in world.wrong for unit in kept if unit.label == name]
+        assert sum(wrong) <= 0.2 * len(wrong)
+    assert verify(str(review.certificate_path)).problems == ()
 
 
 def test_any_edit_of_what_enters_the_claim_is_found(world: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lucida.results import run_lengths
@@ -27,11 +28,20 @@ class Finding:
         session: The evidence, with nothing answered yet.
         units: All objects under review, by their id.
         journal: The answers of the run.
+        all: Go on asking where nothing more can be proven, until every object is answered.
     """
 
     def __init__(
-        self, catalog: Catalog, run: Run, session: Session, units: dict[str, Unit], journal: ObjectJournal
+        self,
+        catalog: Catalog,
+        run: Run,
+        session: Session,
+        units: dict[str, Unit],
+        journal: ObjectJournal,
+        *,
+        all: bool = False,
     ) -> None:
+        self._all = all
         self.catalog, self.run, self.session, self.units, self.journal = catalog, run, session, units, journal
         for kind, entry in journal.log:
             if entry.phase == FOUND:
@@ -43,6 +53,21 @@ class Finding:
         self.masks: dict[str, dict[str, Any]] = {}
         for entry in journal.of_phase(FOUND):
             self._note(entry)
+
+    def next(self) -> str | None:
+        """Return the object to ask for; None when the stage has ended."""
+        upcoming = self.peek(1)
+        return upcoming[0] if upcoming else None
+
+    def peek(self, count: int) -> list[str]:
+        """List the objects that come next if nothing is proven meanwhile."""
+        found = self.session.peek(count)
+        status = self.session.status() if self._all and not found else None
+        if status is None or status.reason not in ("no-gain", "exhausted"):
+            return found
+        # What is asked beyond the order proves nothing less: evidence reads the answered beginning of the order only.
+        answered = self.session.log.standing
+        return list(islice((id for id in self.session.population.ids if id not in answered), count))
 
     def answer(
         self, id: str, verdict: Verdict, label: str | None, drawn: Sequence[float] | None, mask: object = None
@@ -99,7 +124,7 @@ class Finding:
     def carry_over(self) -> None:
         """Answer what was answered in another review of the same run, so that nobody is asked twice."""
         while self._known:
-            id = self.session.next()
+            id = self.next()
             if id is None or id not in self._known:
                 return
             entry = self._known.pop(id)

@@ -56,9 +56,9 @@ class ObjectTerms(Terms):
         if not needed:
             return ""
         return (
-            f"Only {total:,} {unit}: a promise that at most {percent(self.max_error)} are wrong saves answers from about"
-            f" {needed:,} on. So you are asked until all of them are checked or proven; each that you confirm or correct"
-            " is kept as your answer."
+            f"Only {total:,} {unit}: a promise that at most {percent(self.max_error)} are wrong saves answers from"
+            f" about {needed:,} on. So you are asked until all of them are checked or proven; each that you confirm or"
+            " correct is kept as your answer."
         )
 
     def missed(self, images: Sequence[str], *, seed: int | str) -> Looks:
@@ -76,11 +76,4 @@ class ObjectTerms(Terms):
                 expected="a whole number from 1 on",
                 got=repr(self.cap),
                 hint="10 is usual",
-            )
-        if self.per_class:
-            raise InputError(
-                "A promise for each class is not there for objects yet.",
-                expected="a promise for all objects together",
-                got="per_class",
-                hint="leave --per-class out; label again with the --classes you care about for a promise on these",
             )

@@ -79,7 +79,8 @@ class ObjectReview:
         self.seed, self.simulation = parameters["seed"], bool(parameters["simulation"])
         self.journal = ObjectJournal(catalog, self.question, self.run.id, self.reviewer)
         session = terms.found(self.population, seed=self.seed, drawn=not self.simulation, unit=self.unit)
-        self._finding = Finding(catalog, self.run, session, self.units, self.journal)
+        few = terms.needed(len(self.population)) > 0
+        self._finding = Finding(catalog, self.run, session, self.units, self.journal, all=few)
         self._deck = Deck(catalog, self._finding)
         self._looking: Looking | None = None
         self._final: ObjectsCertificate | None = None
@@ -124,7 +125,7 @@ class ObjectReview:
 
     def _move_on(self) -> None:
         """Settle the first stage, or end the review, where there is nothing more to ask."""
-        if self._looking is None and self._finding.session.next() is None:
+        if self._looking is None and self._finding.next() is None:
             self._settle()
         if self._looking is not None and self._looking.over:
             self._finish(self._looking)
@@ -158,7 +159,7 @@ class ObjectReview:
         """Return what is asked now, the same until it is answered; None when nothing is left to ask."""
         if self._final is not None:
             return None
-        asked = self._finding.session.next() if self._looking is None else self._looking.looks.next()
+        asked = self._finding.next() if self._looking is None else self._looking.looks.next()
         return None if asked is None else self.card_of(asked)
 
     def upcoming(self, k: int) -> list[ObjectCard]:
@@ -167,8 +168,8 @@ class ObjectReview:
             return []
         if self._looking is not None:
             return [self.card_of(image) for image in self._looking.looks.peek(k + 1)[1:]]
-        now = self._finding.session.next()
-        return [self.card_of(id) for id in self._finding.session.peek(k + 1) if id != now][:k]
+        now = self._finding.next()
+        return [self.card_of(id) for id in self._finding.peek(k + 1) if id != now][:k]
 
     def card_of(self, id: str) -> ObjectCard:
         """Return the card of an object, or of an image in the second stage."""
