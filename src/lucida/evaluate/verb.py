@@ -12,6 +12,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.evaluate.evaluation import Evaluation
+    from lucida.evaluate.pairs import PairsEvaluation
 
 
 def evaluate(
@@ -23,9 +24,15 @@ def evaluate(
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32",
     seed: int = 0,
+    reference: Path | None = None,
+    border: int = 0,
+    lpips: bool = False,
     catalog: Path | None = None,
-) -> Evaluation:
+) -> Evaluation | PairsEvaluation:
     """Say how good a model is on labelled images: figures with intervals, parts, mistakes, and an HTML report.
+
+    With --reference, say how near the restored images under --data are to those of the same name there: PSNR and SSIM
+    on luma, as the papers measure them.
 
     Args:
         model: A training run, or any model that names something: "onnx:PATH", "embedded", one of the hub. The latest
@@ -37,6 +44,9 @@ def evaluate(
         output: Write a report: one HTML file that needs nothing else.
         precision: Of the model.
         seed: Of the intervals.
+        reference: A folder of what restored images should be.
+        border: Pixels cut off each side before restored images are compared; papers cut off as many as the scale.
+        lpips: Also measure LPIPS of restored images, where its weights are at hand.
         catalog: Folder of the catalog; LUCIDA_CATALOG or ./lucida-catalog by default.
 
     Raises:
@@ -49,6 +59,8 @@ def evaluate(
     from lucida.evaluate.predict import task_of
     from lucida.models.registry import find
 
+    if reference is not None:
+        return _pairs(model, data, reference, border, lpips, seed)
     with ExitStack() as stack:
         opened = open_catalog(stack, catalog, needed=not model)
         home = opened.models if opened else None
@@ -66,6 +78,20 @@ def evaluate(
 
     path = write_page(output, page(evaluation, judged))
     return replace(evaluation, report=str(path))
+
+
+def _pairs(model: str, data: Path | None, reference: Path, border: int, lpips: bool, seed: int) -> PairsEvaluation:
+    from lucida.errors import InputError
+    from lucida.evaluate.pairs import evaluate_pairs
+
+    if data is None or model:
+        raise InputError(
+            "Restored images are compared with references, and nothing else.",
+            expected="--data RESTORED --reference FOLDER, and no model",
+            got=f"the model {model}" if model else "no --data",
+            hint="lucida evaluate --data restored/ --reference originals/ --border 4",
+        )
+    return evaluate_pairs(data, reference, border=border, lpips=lpips, seed=seed)
 
 
 def open_catalog(stack: ExitStack, path: Path | None, *, needed: bool) -> Catalog | None:
