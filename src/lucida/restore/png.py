@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 COLOURS: Final = {1: 0, 2: 4, 3: 2, 4: 6}  # type by number of channels
-LEVEL: Final = 6
+LEVEL: Final = 4  # a fourteenth larger than at 6, in less than half the time
 CHUNK: Final = 2**20
 ROWS: Final = 64  # filtered at a time
 

@@ -228,8 +228,8 @@ class Restorer:
         if not enlarged or not 0 < beside.quality < POOR:
             return []
         return [
-            f"A JPEG of about quality {beside.quality}, whose blocks show more when it is enlarged: --model embedded-real has"
-            " learned to leave them out."
+            f"A JPEG of about quality {beside.quality}, whose blocks show more when it is enlarged: --model"
+            " embedded-real has learned to leave them out."
         ]
 
 
