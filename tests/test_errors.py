@@ -15,6 +15,12 @@ def test_empty_parts_leave_no_line():
     assert str(LucidaError("It broke.", hint="glue")).splitlines() == ["It broke.", "  try: glue"]
 
 
+def test_a_line_for_lists_says_what_came_and_what_was_expected():
+    error = InputError("It has too many pixels.", expected="at most 9", got="4 x 4", hint="less")
+    assert error.line() == "It has too many pixels (4 x 4; expected at most 9)."
+    assert LucidaError("It broke.", hint="glue").line() == "It broke."
+
+
 def test_every_error_is_caught_by_the_root_and_stands_in_the_tree():
     classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, Exception)]
     assert len(classes) > 5

@@ -40,6 +40,12 @@ class LucidaError(Exception):
         parts = (("expected", self.expected), ("got", self.got), ("try", self.hint))
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in parts if text)])
 
+    def line(self) -> str:
+        """Return what happened, what came and what was expected in one line, for lists of many."""
+        parts = [self.got if self.got not in self.what else "", f"expected {self.expected}" if self.expected else ""]
+        more = "; ".join(part for part in parts if part)
+        return f"{self.what.rstrip('.')} ({more})." if more else self.what
+
     def to_json(self) -> dict[str, str]:
         """Return the four parts under their names, and the class of the error."""
         return {

@@ -109,7 +109,7 @@ def _see(catalog: Catalog, seer: Seer, ids: Sequence[str]) -> list[tuple[str, Se
         try:
             files.append((image, read(image)))
         except ImageError as error:
-            failed[image] = Seen(problem=error.what)
+            failed[image] = Seen(problem=error.line())
     said = dict(zip((image for image, _ in files), seer.see([data for _, data in files]), strict=True)) if files else {}
     return [(image, failed.get(image) or said[image]) for image in ids]
 

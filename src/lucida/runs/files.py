@@ -98,7 +98,7 @@ def look_at(
                 files.append(load(item))
             except ImageError as error:
                 files.append(None)
-                failed[row] = error.what
+                failed[row] = error.line()
         said = iter(see([data for data in files if data is not None]))
         return [
             LookedAt(name(item), data, Seen(problem=failed[row]) if data is None else next(said))

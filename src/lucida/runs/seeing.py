@@ -212,7 +212,7 @@ class Seer:
                 image = decoding()
                 self.spec.needs.check_image(image)
             except ImageError as error:
-                found[row] = Seen(problem=error.what)
+                found[row] = Seen(problem=error.line())
                 continue
             rows.append(row)
             decoded.append(image)
@@ -255,7 +255,7 @@ class Seer:
                 image = decode(data)
                 self.spec.needs.check_image(image)
             except ImageError as error:
-                return Seen(problem=f"Image {number}: {error.what}")
+                return Seen(problem=f"Image {number}: {error.line()}")
             sizes.append((image.pixels.shape[1], image.pixels.shape[0]))
         return replace(talk_about(self.say, self.wish, images, about), size=sizes[0] if sizes else (0, 0))
 
