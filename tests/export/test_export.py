@@ -19,6 +19,7 @@ from lucida.catalog import Annotation, Catalog, add
 from lucida.errors import CertificateError, ImageError, InputError, LucidaError, UnknownName
 from lucida.export import export
 from lucida.images import content_id
+from pictures import scene
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -72,6 +73,31 @@ def test_the_files_are_copies_and_not_links(labelled: Any) -> None:
     for path in images(Path("out")).values():
         assert not (Path("out") / path).is_symlink()
         assert (Path("out") / path).stat().st_nlink == 1
+
+
+def test_metadata_are_taken_out_and_pixels_stay(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = Image.Exif()
+    told[0x010F], told[0x8825] = "A camera", {1: "N", 2: (48.0, 51.0, 29.6)}
+    Path("photos").mkdir()
+    for i, name in enumerate(("a.jpg", "b.png", "c.webp", "d.gif")):
+        scene(i).save(Path("photos") / name, exif=told)
+    add([Path("photos")])
+    with Catalog.open() as catalog:
+        run = catalog.runs.start("label", question="kind", model="embedded", revision="1", parameters={})
+        rows = [Annotation(image=i, question="kind", run=run.id, label="x", score=0.5) for i in catalog.images.ids()]
+        catalog.annotations.append(rows)
+        catalog.runs.finish(run.id)
+    export(Path("out"))
+    assert Image.open("out/x/a.jpg").getexif()
+    bare = export(Path("out"), strip_metadata=True)
+    assert {path.name for path in Path("out/x").iterdir()} == {"a.jpg", "b.png", "c.webp"}
+    for path in Path("out/x").iterdir():
+        assert not Image.open(path).getexif()
+        assert b"A camera" not in path.read_bytes()
+        assert Image.open(path).tobytes() == Image.open(Path("photos") / path.name).tobytes()
+    assert [row["path"] for row in bare.skipped] == ["photos/d.gif"]
+    assert "cannot be taken out" in bare.skipped[0]["reason"]
 
 
 # ---- after a review -----------------------------------------------------------------------------------------------

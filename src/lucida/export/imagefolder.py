@@ -32,7 +32,12 @@ def layout(rows: Iterable[Row], folders: dict[str, str]) -> dict[str, str]:
 
 
 def write(
-    folder: Folder, paths: dict[str, str], read: Callable[[str], bytes | None], step: Callable[[], None]
+    folder: Folder,
+    paths: dict[str, str],
+    read: Callable[[str], bytes | None],
+    step: Callable[[], None],
+    *,
+    changed: bool = False,
 ) -> list[str]:
     """Copy every image to its path; one that is there already is not read again. Return the paths written.
 
@@ -41,10 +46,11 @@ def write(
         paths: Content id -> path in the folder.
         read: Gives the bytes of an image, or None when they are gone.
         step: Called after each image.
+        changed: What `read` gives are not the bytes of the catalog, so that none is there already.
     """
     written = []
     for image, path in paths.items():
-        if folder.holds(path, image):
+        if not changed and folder.holds(path, image):
             written.append(path)
         elif (data := read(image)) is not None:
             folder.write(path, data)

@@ -33,6 +33,7 @@ class Ask:
     splits: str | None = None
     seed: int = 0
     overwrite: bool = False
+    strip: bool = False
 
 
 def run(catalog: Catalog, ask: Ask) -> ExportResult:

@@ -79,9 +79,9 @@ def write(catalog: Catalog, ask: Ask, question: str, standing: Proof) -> ExportR
     texts[DATASHEET] = _datasheet(question, standing, include, form, chosen, len(pictures))
     folder.begin({*texts, *certificate, *paths.values()})
     folder.withdraw(proof.FILE, unless=certificate.get(proof.FILE))
-    reading = Reading(catalog, catalog.images.names(list(paths)))
+    reading = Reading(catalog, catalog.images.names(list(paths)), strip=ask.strip)
     with track("Writing images", len(paths)) as step:
-        written = imagefolder.write(folder, paths, reading, step)
+        written = imagefolder.write(folder, paths, reading, step, changed=ask.strip)
     if not written:
         raise ImageError(
             "None of the images could be read.",

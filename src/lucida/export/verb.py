@@ -113,6 +113,7 @@ def export(
     splits: str | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    strip_metadata: bool = False,
     catalog: Path | None = None,
 ) -> ExportResult:
     """Write labels, images and the certificate into a folder that others can use.
@@ -134,6 +135,8 @@ def export(
         splits: Names and shares, such as train=0.8,validation=0.1,test=0.1. Near-identical images stay together.
         seed: Another number gives another division into splits.
         overwrite: Write into a folder that holds other files, too; files of the same name are replaced.
+        strip_metadata: Take place, time, device and names (EXIF with GPS, XMP, IPTC, comments) out of the images;
+            their pixels stay. `lucida screen --policy privacy -o` hides faces and number plates as well.
         catalog: The catalog's folder.
 
     Raises:
@@ -143,6 +146,6 @@ def export(
     from lucida.catalog import Catalog
     from lucida.export.job import Ask, run
 
-    ask = Ask(Path(out), format, question, include, splits, seed, overwrite)
+    ask = Ask(Path(out), format, question, include, splits, seed, overwrite, strip_metadata)
     with Catalog.open(catalog) as opened:
         return run(opened, ask)

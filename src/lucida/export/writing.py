@@ -32,6 +32,7 @@ class Reading:
     catalog: Catalog
     paths: dict[str, str]
     skipped: dict[str, str] = field(default_factory=dict)
+    strip: bool = False
 
     def __call__(self, image: str) -> bytes | None:
         """Return the bytes of an image; None when no place holds them any more."""
@@ -45,7 +46,23 @@ class Reading:
         if content_id(data) != image:
             self.skipped[image] = "The file has changed since it was added."
             return None
-        return data
+        return self._stripped(image, data) if self.strip else data
+
+    def _stripped(self, image: str, data: bytes) -> bytes | None:
+        from lucida.images import recognise
+        from lucida.images.metadata import strip
+
+        kind = recognise(data)
+        if kind == "BMP":  # holds nothing but the picture
+            return data
+        if kind not in ("JPEG", "PNG", "WEBP"):
+            self.skipped[image] = f"What a {kind} file tells beside the picture cannot be taken out of it."
+            return None
+        try:
+            return strip(data)
+        except ImageError as error:
+            self.skipped[image] = error.what
+            return None
 
     def list(self) -> list[dict[str, str]]:
         """Return path and reason of each image that could not be read."""
@@ -88,7 +105,7 @@ class Writing:
         self.classes = sorted({row.label for row in self.labels.rows})
         self.certificate = {name: read_certificate(path) for name, path in self.labels.proof.files().items()}
         self.folders = names.class_folders(self.classes, reserved=(*_OWN, *self.certificate))
-        self.read = Reading(self.catalog, {row.image: row.path for row in self.labels.rows})
+        self.read = Reading(self.catalog, {row.image: row.path for row in self.labels.rows}, strip=self.ask.strip)
         self.mean_bytes = selection.mean_bytes(self.catalog, self.labels.chosen)
         self.paths = imagefolder.layout(self.labels.chosen, self.folders) if self.ask.format == "imagefolder" else {}
         self.shards = parquet.shards(self.labels.chosen, self.mean_bytes) if self.ask.format == "parquet" else {}
@@ -128,7 +145,7 @@ class Writing:
             return []
         with track("Writing images", len(self.labels.chosen)) as step:
             if self.ask.format == "imagefolder":
-                return imagefolder.write(self.folder, self.paths, self.read, step)
+                return imagefolder.write(self.folder, self.paths, self.read, step, changed=self.ask.strip)
             counts = {
                 name: parquet.write(self.folder, name, rows, self.classes, self.read, step)
                 for name, rows in self.shards.items()
