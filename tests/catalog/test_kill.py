@@ -21,7 +21,7 @@ from lucida.images import content_id
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 
 FILES = 1200
-KILLS = 8
+KILLS = 5
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def world(rng: np.random.Generator, size: int, better: float) -> tuple[Session, 
 
 def test_false_verdicts_are_rare_though_the_check_reads_confident_images_first() -> None:
     """Look after every tenth answer of a whole check; the pooled counts alone would call B better most of the time."""
-    rng, false, naive, runs = np.random.default_rng(5), 0, 0, 60
+    rng, false, naive, runs = np.random.default_rng(5), 0, 0, 24
     for _ in range(runs):
         session, values, differing, truth = world(rng, 1500, 0.9)
         assert truth == 0

@@ -13,7 +13,7 @@ from lucida.review.journal import history, spoken, standing
 from pictures import write_pictures
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
-KILLS = 7
+KILLS = 4
 
 
 @pytest.fixture(scope="module")
