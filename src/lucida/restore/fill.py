@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lucida.models.spec import Model
 
+SOFT: Final = 32  # of 255, from which a mask covers: the soft edges of a brush are meant as well, noise of JPEG is not
 AROUND: Final = 0.5  # of a hole's sides that is looked at on each side of it
 
 
@@ -39,7 +40,7 @@ def read_mask(path: Path, name: str, width: int, height: int) -> NDArray[np.bool
     """
     file = _named(path, name) if path.is_dir() else path
     shown = decode(file)
-    white: NDArray[np.bool_] = shown.rgb8().max(axis=2) > 127
+    white: NDArray[np.bool_] = shown.rgb8().max(axis=2) >= SOFT
     if white.shape != (height, width):
         raise InputError(
             f"The mask {file} has another size than the image {name}.",
