@@ -5,14 +5,19 @@ from __future__ import annotations
 import gc
 import http.server
 import io
+import itertools
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lucida.errors import InputError
 from lucida.video import Frame, Live, Reading, Waits, read, read_sampling, source_of
@@ -195,21 +200,19 @@ def test_a_rate_that_is_none_is_refused(text: str) -> None:
         read_sampling(text)
 
 
-def test_a_stream_over_the_wire_is_opened_again(tmp_path: Path) -> None:
-    """A server of this machine sends a stream twice, breaking off each time, and then is gone."""
-    part = io.BytesIO()
-    write_video(part, noise(20), kind="mpegts")
-    left = [part.getvalue()] * 2
+@contextmanager
+def sending(answers: list[bytes], kind: str) -> Iterator[Source]:
+    """Send each of these answers once from a server of this machine, the last first; it is gone then."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if not left:
+            if not answers:
                 self.send_error(404)
                 return
             self.send_response(200)
-            self.send_header("Content-Type", "video/mp2t")
+            self.send_header("Content-Type", kind)
             self.end_headers()
-            self.wfile.write(left.pop())
+            self.wfile.write(answers.pop())
 
         def log_message(self, *_: object) -> None:
             pass
@@ -217,15 +220,37 @@ def test_a_stream_over_the_wire_is_opened_again(tmp_path: Path) -> None:
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        found = source_of(f"http://127.0.0.1:{server.server_port}/live.ts")
+        found = source_of(f"http://127.0.0.1:{server.server_port}/live")
         assert found is not None
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_stream_over_the_wire_is_opened_again() -> None:
+    part = io.BytesIO()
+    write_video(part, noise(20), kind="mpegts")
+    with sending([part.getvalue()] * 2, "video/mp2t") as found:
         with Live(lambda: Reading(found), read_sampling("all"), Waits(attempts=2, first=0)) as live:
             frames = list(live)
         assert sum(1 + frame.dropped for frame in frames) == 40
         assert "given up after 2 attempts" in live.problem
-    finally:
-        server.shutdown()
-        server.server_close()
+
+
+def test_frames_without_time_stamps_have_the_time_when_they_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera that sends one JPEG after the other; libav would say that 25 come each second."""
+    parts = []
+    for pixels in noise(6):
+        body = io.BytesIO()
+        Image.fromarray(pixels).save(body, "JPEG")
+        head = f"--b\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body.getvalue())}\r\n\r\n"
+        parts.append(head.encode() + body.getvalue() + b"\r\n")
+    ticks = itertools.count(100, 3)
+    monkeypatch.setattr("lucida.video.reading.time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    with sending([b"".join(parts)], "multipart/x-mixed-replace; boundary=b") as found, Reading(found) as reading:
+        assert reading.live
+        assert [frame.time for frame in reading][:5] == [0, 3, 6, 9, 12]
 
 
 def test_who_is_late_decodes_less(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,8 @@ PATIENCE: Final = 10.0  # seconds that a stream may be silent
 BROKEN: Final = 500  # packets in a row that cannot be decoded
 SHORT: Final = 1.0  # seconds that a video may end before its header says so
 USUAL_RATE: Final = 25.0  # frames a second where no time stamps are kept
+# Cameras that send one JPEG after the other: libav makes time stamps up as if they came at its usual rate.
+UNSTAMPED: Final = ("mpjpeg", "mjpeg", "image2pipe", "jpeg_pipe")
 
 
 def package() -> ModuleType:
@@ -128,7 +131,8 @@ class Reading:
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield all frames in order of their time; what breaks off is said in `problem`."""
-        clock = _Clock(self._stream, self.rate or USUAL_RATE)
+        made_up = self.live and self._container.format.name in UNSTAMPED
+        clock = _Arrivals() if made_up else _Clock(self._stream, self.rate or USUAL_RATE)
         number = 0
         for decoded in self._decoded():
             # Seen from the picture as it is stored, against the clock.
@@ -198,6 +202,20 @@ class _Clock:
             self._shift = self.last + self._step - stamp
         self.last = stamp + self._shift
         return float(self.last)
+
+
+class _Arrivals:
+    """Tells when each frame came, in seconds since the first."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self.last = 0.0
+
+    def __call__(self, decoded: Any) -> float:
+        now = time.monotonic()
+        self._first = now if self._first is None else self._first
+        self.last = max(now - self._first, self.last)
+        return self.last
 
 
 def _check_file(path: Path, name: str) -> None:
