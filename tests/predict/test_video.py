@@ -274,7 +274,9 @@ def test_one_answer_is_about_the_whole_video(server: ChatServer, clip: Path) -> 
 def test_the_frames_of_a_question_are_drawn_with_the_answer(server: ChatServer, clip: Path, tmp_path: Path) -> None:
     server.in_turn(said("They cross."))
     options = {"question": ["What happens?"], "rate": "1", "save": tmp_path / "out"}
-    (one,) = predict(clip, model=f"api:m@{server.url}", **options).results
+    found = predict(clip, model=f"api:m@{server.url}", **options)
+    (one,) = found.results
+    assert "drawn in" in str(found)
     assert one.saved == tmp_path / "out" / f"{clip.stem}.png"
     with Picture.open(one.saved) as drawn, Picture.open(io.BytesIO(first_image(server))) as frame:
         assert drawn.width == 2 * frame.width  # three frames, two beside each other

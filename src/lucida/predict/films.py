@@ -279,6 +279,7 @@ def _ask(film: Film, keep: Keep, file: Path | None) -> Done:
         return Done(watched, {watched.name: seen.problem}, seen.usage)
     if file is not None and isinstance(seen.result, Text):
         draw_answer(shown, film.seer.wish.questions, seen.result).save(file)
+        watched.saved = file.as_posix()
     keep(Predicted(watched.name, film.seer.wish.task, seen.result, seen.size, saved=file))
     return Done(watched, {}, seen.usage)
 

@@ -117,9 +117,10 @@ def unknown_price(spec: Spec, limit: float) -> InputError:
 
 def too_small(limit: float, at_most: float) -> InputError:
     """Return the error for a limit that lets nothing be asked."""
+    enough = float(f"{max(0.01, 100 * at_most):.2g}")
     return InputError(
         "The limit of cost is less than one image may cost.",
         expected=f"at least ${at_most:.4f}",
         got=f"--max-cost {limit:g}",
-        hint=f"--max-cost {max(0.01, 100 * at_most):.2g}",
+        hint=f"--max-cost {enough:g}",
     )

@@ -23,12 +23,14 @@ def judge(judging: Judging, read: Callable[[str], str] = input) -> Claim:
     """
     catalog = judging.catalog
     print("Is each of these what you looked for? y or n; q ends it, and the same command goes on.", file=sys.stderr)
+    said = judging.claim().results
     while (image := judging.next()) is not None:
         given = _answer(f"[{len(judging.answers) + 1}] {catalog.images.name(image)} ", read)
         if given is None:
             break
         claim = judging.answer(image, given)
-        if claim.results:
+        if claim.results != said:
+            said = claim.results
             print(f"    {claim}", file=sys.stderr)
     return judging.claim()
 
