@@ -109,11 +109,11 @@ def converse(write: Callable[[Talk], Written], talk: Talk) -> Said:
     asked = worded(talk)
     usage, said = Usage(), Said()
     for _ in range(REPAIRS + 1):
-        if talk.stopped:
+        if talk.stopped():
             return Said(problem=STOPPED, usage=usage)
         written = write(asked)
         usage += written.usage
-        if talk.stopped:
+        if talk.stopped():
             return Said(problem=STOPPED, usage=usage)
         said = Said(problem=written.problem) if written.problem else read_said(written, talk)
         if not said.problem or written.hopeless:

@@ -120,7 +120,6 @@ class Talk:
     longest: int = 300
     stop: Event | None = field(default=None, repr=False, compare=False)
 
-    @property
     def stopped(self) -> bool:
         """Whether the answer is not wanted any more."""
         return self.stop is not None and self.stop.is_set()

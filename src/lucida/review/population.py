@@ -10,8 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from lucida.errors import CertificateError, InputError
@@ -59,6 +57,9 @@ class Population:
 
     def save(self, path: Path) -> None:
         """Write columns id, predicted, score as Parquet, rows in the caller's order."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         table = pa.table({"id": list(self.ids), "predicted": list(self.predicted), "score": self.scores})
         pq.write_table(table, path, compression="zstd")
 
@@ -69,6 +70,9 @@ class Population:
         Raises:
             CertificateError: the file is missing, no Parquet, lacks a column, or holds an empty cell.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         try:
             table = pq.read_table(path, columns=["id", "predicted", "score"])
             ids, predicted = table["id"].to_pylist(), table["predicted"].to_pylist()

@@ -84,7 +84,7 @@ class Captioner(Model):
             inputs["pixel_values"] = inputs["pixel_values"].to(self._model.dtype)
             limit = int(getattr(self._model.config.text_config, "max_position_embeddings", 0) or 0)
             found = continued(self._model, self._processor.tokenizer, inputs, talk, name=self.spec.name, limit=limit)
-        if talk.stopped:
+        if talk.stopped():
             return Said(problem=STOPPED)
         if found.problem:
             return Said(problem=found.problem)

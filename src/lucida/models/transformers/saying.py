@@ -53,7 +53,7 @@ def continued(model: Any, tokenizer: Any, inputs: Any, talk: Talk, *, name: str,
         return_dict_in_generate=True,
         output_logits=True,
         # Asked after every token.
-        stopping_criteria=[lambda tokens, _: tokens.new_full(tokens.shape[:1], talk.stopped, dtype=bool)],
+        stopping_criteria=[lambda tokens, _: tokens.new_full(tokens.shape[:1], talk.stopped(), dtype=bool)],
     )
     # The talk itself comes first in what a decoder gives back; the written tokens are the last, one a step.
     new = made.sequences[0, -len(made.logits) :].tolist()
