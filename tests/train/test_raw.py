@@ -126,6 +126,7 @@ def test_an_evaluation_says_when_pixels_lie_elsewhere(home: Path):
     assert any("60 x 30 m apart in these images, 20 x 10 m in those that it learned from" in note for note in notes)
 
 
+@pytest.mark.usefixtures("unexported")
 def test_rgb_can_be_asked_for(home: Path):
     done = train("classify", data=home / "data", channels="rgb", **{**TINY, "epochs": 1})
     needs = read_card(Path(done.folder) / "model" / "model.toml").needs
@@ -241,6 +242,7 @@ def test_an_oddity_of_one_channel_is_found(tmp_path: Path):
     recipes.rebuild(replace(again, config={**config, "task": "anomaly"})).load_state_dict(recipe.model.state_dict())
 
 
+@pytest.mark.usefixtures("unexported")
 def test_an_encoder_without_labels_and_a_classifier_from_it(home: Path):
     small = {**TINY, "model": "vit_tiny_patch16_224", "epochs": 1}
     first = train("pretrain", data=home / "data", **small)
@@ -251,6 +253,7 @@ def test_an_encoder_without_labels_and_a_classifier_from_it(home: Path):
     assert Trained.open(Path(second.folder)).network().trunk.patch_embed.proj.in_channels == 6
 
 
+@pytest.mark.usefixtures("unexported")
 def test_a_run_of_photos_lends_its_weights_to_one_of_six_channels(home: Path):
     first = train("classify", data=home / "data", channels="rgb", **{**TINY, "epochs": 1})
     second = train("classify", data=home / "data", start=first.run, **{**TINY, "epochs": 1})
@@ -303,6 +306,7 @@ def test_every_detector_takes_other_channels(name: str):
     assert (scores.shape[2], boxes.shape[2]) == (2, 4)
 
 
+@pytest.mark.usefixtures("unexported")
 def test_photos_are_trained_on_as_before(home: Path):
     from pictures import write_pictures
 
@@ -336,6 +340,7 @@ def test_images_that_differ_in_channels_are_refused_before_anything_is_trained(h
     assert "images with 6 channels of more than 8 bits, 1 images with 5 channels" in caught.value.got
 
 
+@pytest.mark.usefixtures("unexported")
 def test_a_browser_page_is_refused(home: Path):
     from lucida.compress.edge.folder import write_edge
 

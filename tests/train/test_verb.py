@@ -20,6 +20,7 @@ from lucida.label.verb import label  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
 from lucida.train.loop import BEST  # noqa: E402
 from lucida.train.trained import Trained  # noqa: E402
+from lucida.train.job import TrainResult  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 from pictures import KINDS, write_pictures  # noqa: E402
@@ -28,16 +29,35 @@ pytestmark = pytest.mark.torch
 TINY = {"model": "test_resnet", "size": 32, "epochs": 6, "batch": 12, "rate": 5e-3, "workers": 0}
 
 
+def pictures(home: Path) -> Path:
+    write_pictures(home / "data" / "train", 12, by_class=True)
+    write_pictures(home / "data" / "validation", 6, first_seed=500, by_class=True)
+    return home
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_pictures(tmp_path / "data" / "train", 12, by_class=True)
-    write_pictures(tmp_path / "data" / "validation", 6, first_seed=500, by_class=True)
-    return tmp_path
+    return pictures(tmp_path)
 
 
-def test_a_run_learns_and_is_a_model_without_torch(home: Path):
-    done = train("classify", data=home / "data", **TINY)
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> tuple[Path, TrainResult]:
+    """A home with a finished run, for tests that do it no harm."""
+    home = pictures(tmp_path_factory.mktemp("learned"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        return home, train("classify", data=home / "data", **TINY)
+
+
+@pytest.fixture
+def finished(learned: tuple[Path, TrainResult], monkeypatch) -> tuple[Path, TrainResult]:
+    monkeypatch.chdir(learned[0])
+    return learned
+
+
+def test_a_run_learns_and_is_a_model_without_torch(finished: tuple[Path, TrainResult]):
+    home, done = finished
     assert done.metrics["accuracy"] > 0.6
     assert done.images <= 36  # those that look like others of the validation part are left out
     assert done.validation == 18
@@ -50,8 +70,8 @@ def test_a_run_learns_and_is_a_model_without_torch(home: Path):
     assert right == pytest.approx(done.metrics["accuracy"], abs=1e-6)
 
 
-def test_the_catalog_is_labelled_by_a_run(home: Path):
-    done = train("classify", data=home / "data", **TINY)
+def test_the_catalog_is_labelled_by_a_run(finished: tuple[Path, TrainResult]):
+    home, done = finished
     write_pictures(home / "photos", 3, first_seed=900)
     add([home / "photos"])
     labelled = label(model=done.run)
@@ -59,8 +79,8 @@ def test_the_catalog_is_labelled_by_a_run(home: Path):
     assert set(labelled.classes) == set(KINDS)
 
 
-def test_the_same_call_again_gives_the_same_run_at_once(home: Path):
-    first = train("classify", data=home / "data", **TINY)
+def test_the_same_call_again_gives_the_same_run_at_once(finished: tuple[Path, TrainResult]):
+    home, first = finished
     weights = (Path(first.folder) / BEST).stat().st_mtime_ns
     assert train("classify", data=home / "data", **TINY) == first
     assert (Path(first.folder) / BEST).stat().st_mtime_ns == weights
@@ -80,8 +100,9 @@ def test_killed_anywhere_it_goes_on_to_the_same_weights(home: Path):
     assert {k: whole["metrics"][k] for k in whole["metrics"]} == again["metrics"]
 
 
-def test_a_probe_leaves_the_trunk_as_it_was(home: Path):
-    first = train("classify", data=home / "data", **TINY)
+@pytest.mark.usefixtures("unexported")
+def test_a_probe_leaves_the_trunk_as_it_was(finished: tuple[Path, TrainResult]):
+    home, first = finished
     start = checkpoint.load(Path(first.folder) / BEST)[0]["network"]
     probe = train("classify", data=home / "data", **{**TINY, "epochs": 2}, start=first.run, tune="probe")
     after = checkpoint.load(Path(probe.folder) / BEST)[0]["network"]
@@ -100,8 +121,8 @@ def test_lora_is_folded_into_what_is_exported(home: Path, model: str):
     assert "lora" not in (Path(done.folder) / "model" / "model.onnx").read_bytes().decode("latin1")
 
 
-def test_the_network_of_a_run_is_built_again(home: Path):
-    done = train("classify", data=home / "data", **TINY)
+def test_the_network_of_a_run_is_built_again(finished: tuple[Path, TrainResult]):
+    home, done = finished
     network = Trained.open(Path(done.folder)).network()
     spec = find(done.run, home / "lucida-catalog" / "models")
     batch = np.random.default_rng(0).standard_normal((2, *spec.needs.shape)).astype(np.float32)
@@ -147,6 +168,7 @@ def test_one_class_only_is_refused(home: Path):
         train("classify", data=home / "data", **TINY)
 
 
+@pytest.mark.usefixtures("unexported")
 def test_a_class_with_one_image_is_said(home: Path):
     rare = sorted((home / "data" / "train" / "disc").glob("*.png"))
     for file in rare[1:]:
@@ -162,6 +184,7 @@ def test_a_test_part_is_never_trained_on(home: Path):
         train("classify", data=home / "data", **TINY)
 
 
+@pytest.mark.usefixtures("unexported")
 def test_a_broken_image_is_counted_not_fatal(home: Path):
     file = next((home / "data" / "train" / "disc").glob("*.png"))
     file.write_bytes(file.read_bytes()[:60])
@@ -188,8 +211,8 @@ def test_what_cannot_be_is_refused(home: Path, options, error, words):
     assert words in caught.value.message()
 
 
-def test_a_checkpoint_of_another_architecture_is_refused(home: Path):
-    first = train("classify", data=home / "data", **TINY)
+def test_a_checkpoint_of_another_architecture_is_refused(finished: tuple[Path, TrainResult]):
+    home, first = finished
     with pytest.raises(InputError, match="another network"):
         train("classify", data=home / "data", **{**TINY, "model": "test_byobnet"}, start=first.run)
 
