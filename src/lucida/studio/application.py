@@ -17,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from lucida.errors import LucidaError
-from lucida.studio import compare_page, frame, look_page, review_page, search_page, train_page
+from lucida.studio import compare_page, frame, look_page, restore_page, review_page, search_page, train_page
 from lucida.studio.desk import Act, Desk
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lucida.studio.looking import Looking
     from lucida.studio.protocol import Differences
+    from lucida.studio.restoring import Restoring
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
@@ -48,6 +49,7 @@ class Site:
         training: The training runs of the catalog; None where only a review or differences are shown.
         searching: Searches of the catalog; None where only a review or differences are shown.
         looking: Looks at its images one by one; None where only a review or differences are shown.
+        restoring: Restores images; None where only a review or differences are shown.
     """
 
     desk: Desk | None
@@ -56,6 +58,7 @@ class Site:
     training: Training | None = None
     searching: Searching | None = None
     looking: Looking | None = None
+    restoring: Restoring | None = None
 
     @property
     def only_differences(self) -> bool:
@@ -140,7 +143,7 @@ def application() -> FastAPI:
     """Return the application; built at the first call, which imports the web framework."""
     from nicegui import ui
 
-    from lucida.studio import look_routes, search_routes
+    from lucida.studio import look_routes, restore_routes, search_routes
     from lucida.studio.train_routes import add_routes
 
     app = FastAPI(title="Camera Lucida", docs_url=None, redoc_url=None, openapi_url=None)
@@ -149,6 +152,7 @@ def application() -> FastAPI:
     add_routes(app, lambda: current().training, IMAGE_HEADERS)
     search_routes.add_routes(app, lambda: current().searching, IMAGE_HEADERS)
     look_routes.add_routes(app, lambda: current().looking)
+    restore_routes.add_routes(app, lambda: current().restoring, IMAGE_HEADERS)
     app.mount("/static", _Revalidated(directory=frame.STATIC), name="studio-static")
     for page in frame.PAGES.values():
         _serve(page, ui.page)
@@ -265,6 +269,7 @@ __all__ = [
     "current",
     "look_page",
     "open_site",
+    "restore_page",
     "review_page",
     "search_page",
     "train_page",

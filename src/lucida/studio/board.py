@@ -39,3 +39,7 @@ class Finder(ui.element, component="static/finder.js"):
 
 class Viewer(ui.element, component="static/viewer.js"):
     """Draw one image and what was said of it, in the browser."""
+
+
+class Mender(ui.element, component="static/mender.js"):
+    """Draw an image before and after it was restored, in the browser."""

@@ -45,6 +45,7 @@ class Page:
         icon: Inner part of a 24 x 24 SVG, drawn with the text's colour.
         build: Builds the page's content; called within the frame, once a visit.
         available: Whether there is such a page for what is served.
+        sheets: Style sheets of other pages that it is drawn with, before its own.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Page:
     icon: str
     build: Callable[[Visit], Awaitable[None]]
     available: Callable[[Site], bool] = lambda site: True
+    sheets: tuple[str, ...] = ()
 
 
 PAGES: dict[str, Page] = {}
@@ -92,7 +94,7 @@ def visit(site: Site, request: Request) -> Visit:
 
 def head(page: Page, here: Visit) -> str:
     """Return what goes into the page's head: theme and language are set before anything is drawn."""
-    sheets = [name for name in ("studio", page.name) if (STATIC / f"{name}.css").exists()]
+    sheets = [name for name in ("studio", *page.sheets, page.name) if (STATIC / f"{name}.css").exists()]
     links = "".join(f'<link rel="stylesheet" href="/static/{name}.css">' for name in sheets)
     root = "document.documentElement"
     return (

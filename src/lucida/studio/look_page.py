@@ -19,7 +19,10 @@ async def build(visit: Visit) -> None:
 
     looking = visit.site.looking
     assert looking is not None, "this page is there for a catalog only"
-    view = {"models": await asyncio.to_thread(looking.asking.offers)}
+    view = {
+        "models": await asyncio.to_thread(looking.asking.offers),
+        "restore": visit.site.restoring is not None,
+    }
     ui.add_body_html(data("lucida-words", browser_words(visit.words, SECTIONS)) + data("lucida-look", view))
     Viewer()
 

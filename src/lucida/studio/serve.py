@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lucida.studio.desk import Desk
     from lucida.studio.looking import Looking
     from lucida.studio.protocol import Differences, ObjectReview, Review
+    from lucida.studio.restoring import Restoring
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
@@ -93,6 +94,7 @@ def serve_studio(
     differences: Differences | None = None,
     searching: Searching | None = None,
     looking: Looking | None = None,
+    restoring: Restoring | None = None,
     until: threading.Event | None = None,
 ) -> None:
     """Serve the pages of a catalog until they are stopped with Ctrl-C.
@@ -106,13 +108,14 @@ def serve_studio(
         differences: Where two label runs differ: a page of its own.
         searching: Searches of the catalog: a page of its own, the first.
         looking: Looks at its images one by one: a page of its own.
+        restoring: Restores images: a page of its own; closing it is the caller's.
         until: Serve only until this is set, for a program that goes on afterwards.
 
     Raises:
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
     with _alone():
-        _serve(None, differences, training, host, port, open_browser, on_url, until, searching, looking)
+        _serve(None, differences, training, host, port, open_browser, on_url, until, searching, looking, restoring)
 
 
 @contextlib.contextmanager
@@ -141,6 +144,7 @@ def _serve(
     until: threading.Event | None = None,
     searching: Searching | None = None,
     looking: Looking | None = None,
+    restoring: Restoring | None = None,
 ) -> None:
     listener = _listen(host, port)
     # The web framework is imported here: most of a second that nobody else has to wait.
@@ -167,7 +171,7 @@ def _serve(
     server = PageServer(gate, ready=ready, until=until)
     if desk is not None:
         desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
-    open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), differences, training, searching, looking))
+    open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), differences, training, searching, looking, restoring))
     try:
         # The server takes Ctrl-C, finishes what is under way, and raises it again.
         with contextlib.suppress(KeyboardInterrupt):

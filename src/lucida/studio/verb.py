@@ -284,7 +284,7 @@ def compare(
 def studio(
     *, model: str = "embedded", port: int = 0, no_browser: bool = False, catalog: Path | None = None
 ) -> StudioClosed:
-    """Open the pages of a catalog: search, its images and what was said of them, training, where label runs differ.
+    """Open the pages of a catalog: search, its images, restoring, training, where label runs differ.
 
     A training that is under way is followed while it goes. To teach and check labels, call `lucida review`: it opens
     a page of its own, whose promise is part of the call.
@@ -306,10 +306,11 @@ def studio(
     from lucida.studio import serve_studio
     from lucida.studio.asking import Asking
     from lucida.studio.looking import Looking
+    from lucida.studio.restoring import Restoring
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
-    with Catalog.open(catalog) as opened:
+    with Catalog.open(catalog) as opened, Restoring(opened) as restoring:
         training, latest = Training(opened), opened.runs.latest(verb="label")
         differences = differences_of(opened, latest.question) if latest is not None else None
         tasks = find(model, opened.models).tasks
@@ -322,5 +323,6 @@ def studio(
             differences=differences,
             searching=searching,
             looking=looking,
+            restoring=restoring,
         )
         return StudioClosed(opened.path, len(training.runs()))

@@ -56,10 +56,15 @@ export class Stage {
     this.place();
   }
 
+  // Times as large as it fits, at least.
+  get least() {
+    return 1;
+  }
+
   zoom(by, x, y) {
     const frame = this.element.getBoundingClientRect();
     const [dx, dy] = [(x ?? frame.left + frame.width / 2) - frame.left - frame.width / 2, (y ?? frame.top + frame.height / 2) - frame.top - frame.height / 2];
-    const scale = Math.max(1, Math.min(MOST, this.scale * by));
+    const scale = Math.max(this.least, Math.min(MOST, this.scale * by));
     // What lies under the pointer stays there.
     this.x = dx - ((dx - this.x) * scale) / this.scale;
     this.y = dy - ((dy - this.y) * scale) / this.scale;

@@ -1,0 +1,55 @@
+"""The mask that a person has painted, as the image that restoring takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from PIL import Image as Pillow
+
+from lucida.errors import InputError
+from lucida.results import run_lengths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST: Final = 40_000_000  # pixels that are painted on; of larger images a smaller grid is
+
+
+def write_mask(mask: dict[str, Any], path: Path, width: int, height: int) -> None:
+    """Write a mask as an image of the size of another, white where it is.
+
+    Args:
+        mask: Run lengths on a grid of the image's form, of its size or smaller.
+        path: A PNG.
+        width: Of the image.
+        height: Of the image.
+
+    Raises:
+        InputError: It is damaged, of another form, or covers nothing or everything.
+    """
+    down, across = (int(side) for side in mask["size"])
+    if not (0 < across <= width and 0 < down <= height and across * down <= MOST) or (
+        abs(across - width * down / height) > 1 and abs(down - height * across / width) > 1
+    ):
+        raise InputError(
+            "The mask has another form than the image.",
+            expected=f"a grid of the form of {width:,} x {height:,}",
+            got=f"{across:,} x {down:,}",
+        )
+    try:
+        painted = run_lengths.decode(mask)
+    except (ValueError, IndexError, OverflowError) as error:
+        raise InputError("The mask cannot be read.", expected="packed run lengths", got=str(error)) from error
+    if painted.all() or not painted.any():
+        raise InputError(
+            f"The mask covers {'everything' if painted.all() else 'nothing'}.",
+            expected="a part of the image that is to be filled",
+            got=f"{int(painted.sum()):,} of {painted.size:,} pixels",
+            hint="erase what should stay" if painted.all() else "paint over what is to be removed",
+        )
+    white = Pillow.fromarray(np.where(painted, np.uint8(255), np.uint8(0)))
+    if white.size != (width, height):
+        white = white.resize((width, height), Pillow.Resampling.NEAREST)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    white.save(path, "PNG", compress_level=1)

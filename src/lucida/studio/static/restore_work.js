@@ -1,0 +1,85 @@
+// A job while it runs, and in words what came of it.
+import { h } from "/static/dom.js";
+import { fourParts } from "/static/look.js";
+import { number, percent, say } from "/static/words.js";
+
+const SURE = 0.04; // share done from which it is said how long it will take
+
+export class Work {
+  // cancel(), onward(result): what the buttons do.
+  constructor(cancel, onward) {
+    this.onward = onward;
+    this.bar = h("progress", { max: "1", "aria-label": say("restore.progress") });
+    this.status = h("p", { class: "soft", role: "status" });
+    this.working = h("div", { class: "working", tabindex: "-1", hidden: true }, this.bar, this.status, h("button", { type: "button", class: "plain cancel", onclick: cancel }, say("restore.cancel")));
+    this.outcome = h("div", { class: "outcome", "aria-live": "polite" });
+    this.element = h("section", { class: "work" }, this.working, this.outcome);
+  }
+
+  clear() {
+    this.working.hidden = true;
+    this.outcome.replaceChildren();
+  }
+
+  begin() {
+    this.clear();
+    this.follow({ state: "waiting", share: 0, seconds: 0, place: 0 });
+    this.working.hidden = false;
+    this.working.focus({ preventScroll: true });
+  }
+
+  follow({ state, share, seconds, place }) {
+    this.working.hidden = false;
+    if (share) this.bar.value = share;
+    else this.bar.removeAttribute("value");
+    const left = share > SURE && seconds > 1 ? Math.ceil((seconds * (1 - share)) / share) : null;
+    const waits = place ? say("restore.waits", { place: number(place) }) : say("restore.begins");
+    const goes = left === null ? say("restore.goes", { share: percent(share, 0) }) : say("restore.left", { share: percent(share, 0), seconds: number(left) });
+    this.status.textContent = state === "working" ? goes : waits;
+  }
+
+  lost(what) {
+    this.status.textContent = what;
+  }
+
+  fail(error) {
+    this.clear();
+    this.outcome.append(fourParts(error));
+  }
+
+  cancelled() {
+    this.clear();
+    this.outcome.append(h("p", { class: "soft" }, say("restore.cancelled")));
+  }
+
+  done(result) {
+    this.clear();
+    const file = h("a", { class: "primary download", href: `/api/restore/file/${result.token}`, download: result.name }, say("restore.download"));
+    const onward = h("button", { type: "button", class: "plain", onclick: () => this.onward(result), title: say("restore.onward_hint") }, say("restore.onward"));
+    this.outcome.append(
+      h("h2", {}, say("restore.done")),
+      h("ul", { class: "did" }, ...did(result).map((text) => h("li", {}, text))),
+      ...result.notes.map((note) => h("p", { class: "soft note", lang: "en" }, note)),
+      h("p", { class: "soft" }, [say("restore.seconds", { seconds: number(Math.max(0.1, Math.round(10 * result.seconds) / 10)) }), result.engine, size(result.bytes)].filter(Boolean).join(" · ")),
+      h("div", { class: "buttons" }, onward, file),
+      h("p", { class: "soft file" }, result.name),
+    );
+  }
+}
+
+// What was done, a sentence each.
+function did({ stages, noise, factor, before, width, height, frames }) {
+  const by = (task) => [...new Set(stages.filter((stage) => stage.task === task).map(({ model }) => model))].join(", ");
+  const pixels = (w, h) => say("restore.size", { width: number(w), height: number(h) });
+  const level = noise ? say("restore.did_denoise", { level: number(noise), model: by("denoise") }) : noise === 0 ? say("restore.did_denoise_all", { model: by("denoise") }) : null;
+  return [
+    by("fill") && say("restore.did_fill", { model: by("fill") }),
+    by("denoise") && level,
+    by("upscale") && say("restore.did_upscale", { factor: number(factor), before: pixels(...before), after: pixels(width, height), model: by("upscale") }),
+    frames > 1 && say("restore.did_frames", { frames: number(frames) }),
+  ].filter(Boolean);
+}
+
+export function size(bytes) {
+  return bytes < 1e6 ? say("restore.kilobytes", { size: number(Math.ceil(bytes / 1000)) }) : say("restore.megabytes", { size: number(Math.round(bytes / 1e5) / 10) });
+}
