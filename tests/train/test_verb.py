@@ -18,9 +18,9 @@ from lucida.errors import InputError, ModelError, UnknownName  # noqa: E402
 from lucida.images import decode  # noqa: E402
 from lucida.label.verb import label  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
+from lucida.train.job import TrainResult  # noqa: E402
 from lucida.train.loop import BEST  # noqa: E402
 from lucida.train.trained import Trained  # noqa: E402
-from lucida.train.job import TrainResult  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 from pictures import KINDS, write_pictures  # noqa: E402
