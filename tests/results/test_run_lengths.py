@@ -55,7 +55,7 @@ def test_what_a_browser_sends_is_tidied_or_refused() -> None:
     assert checked({"size": [2, 3], "counts": [0, 0, 6]}, 3, 2) == encode(np.zeros((2, 3), bool))
     assert checked(encode(np.ones((2, 3), bool)), 3, 2) == encode(np.ones((2, 3), bool))
     for size, counts in (([3, 2], [6]), ([2, 3], [5]), ([2, 3], [7, -1]), ([2, 3], "é"), ([2, 3], ["x"]), ("23", [6])):
-        with pytest.raises(ValueError, match="run lengths|size"):
+        with pytest.raises(ValueError, match=r"run lengths|size"):
             checked({"size": size, "counts": counts}, 3, 2)
     with pytest.raises(ValueError, match="size"):
         checked("132", 3, 2)
