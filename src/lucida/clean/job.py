@@ -42,7 +42,7 @@ def find(samples: Samples, vectors: Vectors, *, mislabels: Mislabels = "auto") -
     looked = look_at([sample.read for sample in samples])
     wanted, notes = _wanted(samples, mislabels)
     seen = vectors() if len(samples) else np.zeros((0, 0), np.float32)
-    groups = looked.groups(seen)
+    groups = looked.groups(seen, samples.decided)
     found = [*_unreadable(samples, looked), *_measured(samples, looked), *likes(samples.items, looked.ids, groups)]
     if wanted:
         found += _wrong_labels(samples, looked, seen, groups)

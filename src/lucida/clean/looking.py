@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lucida.clean.measures import MEASURES, SIDE, measure
-from lucida.data.duplicates import Looks, group
+from lucida.data.decisions import Decisions
+from lucida.data.duplicates import group
+from lucida.data.looks import Looks
 from lucida.errors import ImageError
 from lucida.images import content_id, decode, probe
 from lucida.models.threads import available_cores
@@ -38,9 +40,10 @@ class Looked:
     figures: NDArray[np.float64] = field(repr=False)
     failed: dict[int, str]
 
-    def groups(self, vectors: NDArray[np.float32] | None) -> list[int]:
-        """Return the group of each image: near-identical ones share a number."""
-        return group(self.looks, vectors=vectors)
+    def groups(self, vectors: NDArray[np.float32] | None, decided: Decisions) -> list[int]:
+        """Return the group of each image: near-identical ones share a number, as people decided where they did."""
+        same, different = decided.rows(self.ids)
+        return group(self.looks, vectors=vectors, same=same, different=different)
 
 
 def look_at(readers: Sequence[Callable[[], bytes]]) -> Looked:

@@ -17,15 +17,16 @@ from lucida.catalog import Annotation
 from lucida.clean.finding import Finding
 from lucida.clean.job import worst_of_each
 from lucida.clean.vectors import ENCODER
+from lucida.data.decisions import CLEAN, DOUBLED, FINE
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
+    from lucida.data.decisions import Decisions
 
-QUESTION: Final = "clean"
-FINE: Final = "fine"
+QUESTION: Final = CLEAN
 
 
-def send(catalog: Catalog, findings: Sequence[Finding], question: str | None) -> dict[str, int]:
+def send(catalog: Catalog, findings: Sequence[Finding], question: str | None, decided: Decisions) -> dict[str, int]:
     """Write findings down as proposals for review and return how many images each question asks about.
 
     The same findings again are the same run.
@@ -34,19 +35,24 @@ def send(catalog: Catalog, findings: Sequence[Finding], question: str | None) ->
         catalog: An open catalog.
         findings: What was found, the worst first.
         question: The question whose labels were looked at; None where there was none.
+        decided: Pairs that people have decided on; they are not asked about again.
     """
     labels = [one for one in findings if one.kind == "wrong label" and one.image]
-    poor = worst_of_each([one for one in findings if one.kind != "wrong label"])
+    poor = [one for one in findings if one.kind != "wrong label"]
+    open_ = worst_of_each([one for one in poor if not (one.kind in DOUBLED and decided.known(one.image, one.like))])
     sent = {}
-    if poor:
-        sent[QUESTION] = _write(catalog, QUESTION, poor, [*dict.fromkeys(one.kind for one in poor), FINE])
+    if open_:
+        # What is settled stays part of what was found, so that an answer alone makes no new run.
+        found = worst_of_each(poor)
+        classes = [*dict.fromkeys(str(one.kind) for one in found), FINE]
+        sent[QUESTION] = _write(catalog, QUESTION, found, classes, open_)
     if labels and question is not None:
         classes = sorted({name for one in labels for name, _ in one.ranked})
-        sent[f"{QUESTION}:{question}"] = _write(catalog, f"{QUESTION}:{question}", labels, classes)
+        sent[f"{QUESTION}:{question}"] = _write(catalog, f"{QUESTION}:{question}", labels, classes, labels)
     return sent
 
 
-def _write(catalog: Catalog, question: str, findings: list[Finding], classes: list[str]) -> int:
+def _write(catalog: Catalog, question: str, findings: list[Finding], classes: list[str], asked: list[Finding]) -> int:
     from lucida.models.registry import find
 
     body = json.dumps([one.to_json() for one in findings], sort_keys=True)
@@ -65,9 +71,9 @@ def _write(catalog: Catalog, question: str, findings: list[Finding], classes: li
     )
     if run.finished is None:
         now = time.time()
-        catalog.annotations.append(_proposal(one, question, run.id, now) for one in findings)
+        catalog.annotations.append(_proposal(one, question, run.id, now) for one in asked)
         catalog.runs.finish(run.id)
-    return len(findings)
+    return len(asked)
 
 
 def _proposal(one: Finding, question: str, run: str, now: float) -> Annotation:

@@ -6,7 +6,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lucida.catalog import Catalog
+    from lucida.clean.deciding import Decided
     from lucida.clean.finding import Finding
     from lucida.data import Samples
+
+
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,17 @@ def clean(
     proposed: bool = False,
     mislabels: Literal["auto", "yes", "no"] = "auto",
     out: Path | None = None,
+    same: Names = None,
+    different: Names = None,
+    forget: Names = None,
     catalog: Path | None = None,
-) -> CleanResult:
+) -> CleanResult | Decided:
     """Find images that are doubled, poor or probably wrongly labelled, each with its reason; nothing is deleted.
 
     Findings in the catalog go to review: `lucida review --question clean` asks whether an image is blurred, doubled or
     fine, and `lucida review --question clean:QUESTION` asks again for labels that are in doubt. What is answered there
-    becomes the answer to the question itself with the next `lucida clean`.
+    becomes the answer to the question itself with the next `lucida clean`. Whether two images are the same picture is
+    asked once; what was said counts in cleaning, in the splits of training and export, and in search.
 
     Args:
         data: Labelled images in a folder or file instead of the catalog: a folder a class, COCO, YOLO, VOC, Parquet.
@@ -93,10 +103,13 @@ def clean(
         proposed: Look at the labels that models proposed and nobody confirmed, as well.
         mislabels: Look for wrong labels; "auto" does where cleanlab is installed.
         out: Also write findings.csv and a page, findings.html, that shows the images, into this folder.
+        same: Only remember that these images of the catalog are the same picture: --same a.jpg b.jpg.
+        different: Only remember that these images are different pictures, however alike.
+        forget: Only take back what was said of these images.
         catalog: Folder of the catalog; LUCIDA_CATALOG or ./lucida-catalog by default.
 
     Raises:
-        InputError: There are no images.
+        InputError: There are no images, or none of this name.
         MissingExtra: Wrong labels are to be looked for, and cleanlab is not installed.
     """
     from lucida.catalog import Catalog
@@ -104,6 +117,11 @@ def clean(
     if data is not None:
         return _of_data(Path(data), task, mislabels, out)
     with Catalog.open(catalog) as opened:
+        for names, said in ((same, True), (different, False), (forget, None)):
+            if names is not None:
+                from lucida.clean.deciding import decide_all
+
+                return decide_all(opened, names, said)
         return _of_catalog(opened, question, proposed, mislabels, out)
 
 
@@ -146,7 +164,7 @@ def _of_catalog(
     found, notes = find(samples, lambda: _vectors(catalog, ids), mislabels=mislabels)
     # The catalog's own id also stands for an image whose file is gone.
     found = [replace(one, image=ids[one.row]) for one in found]
-    sent = send(catalog, found, asked)
+    sent = send(catalog, found, asked, samples.decided)
     files = _write(out, found, samples)
     return CleanResult("the catalog", len(samples), tuple(found), time.time() - began, sent, taken, files, tuple(notes))
 
@@ -167,6 +185,7 @@ def _samples(catalog: Catalog, question: str | None, proposed: bool) -> tuple[Sa
     from functools import partial
 
     from lucida.data import Sample, Samples
+    from lucida.data.decisions import decisions
     from lucida.errors import InputError
 
     ids = catalog.images.ids()
@@ -184,7 +203,8 @@ def _samples(catalog: Catalog, question: str | None, proposed: bool) -> tuple[Sa
         labels = {one.image: one.label for one in today if one.label}
     names, read = catalog.images.names(ids), catalog.images.reader(ids)
     items = tuple(Sample(names[image], partial(read, image), labels.get(image)) for image in ids)
-    return Samples("classify", tuple(sorted(set(labels.values()))), items, "the catalog"), ids
+    classes = tuple(sorted(set(labels.values())))
+    return Samples("classify", classes, items, "the catalog", decided=decisions(catalog)), ids
 
 
 def _vectors(catalog: Catalog, ids: Sequence[str]) -> NDArray[np.float32]:

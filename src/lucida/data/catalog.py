@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lucida.data.decisions import decisions
 from lucida.data.sample import Sample, Samples, Soft
 from lucida.errors import InputError, UnknownName
 
@@ -54,6 +55,7 @@ def read_answers(
         tuple(_samples(catalog, ids, labels, slices)),
         f"the answers to {name!r}",
         (f"{split[0]} ({', '.join(split[1:])})." if split[1:] else f"{split[0]}.", *notes),
+        decisions(catalog),
     )
 
 
@@ -77,7 +79,8 @@ def read_proposals(catalog: Catalog, run: str) -> Samples:
             opinions[image] = Soft({**others, label: score}) if score == score else Soft({label: 1.0})
     every = [name for opinion in opinions.values() for name in opinion.probabilities]
     samples = _samples(catalog, list(opinions), opinions, {})
-    return Samples("classify", _order(catalog, known.question, every), tuple(samples), f"the proposals of {run}")
+    classes, origin = _order(catalog, known.question, every), f"the proposals of {run}"
+    return Samples("classify", classes, tuple(samples), origin, decided=decisions(catalog))
 
 
 def read_unlabelled(catalog: Catalog) -> Samples:
@@ -92,7 +95,8 @@ def read_unlabelled(catalog: Catalog) -> Samples:
     ids = catalog.images.ids()
     if not ids:
         raise InputError("The catalog has no images.", expected="images to learn from", got="none", hint="lucida add")
-    return Samples("classify", (), tuple(_samples(catalog, ids, {}, {})), "all images of the catalog")
+    items = tuple(_samples(catalog, ids, {}, {}))
+    return Samples("classify", (), items, "all images of the catalog", decided=decisions(catalog))
 
 
 def _samples(

@@ -26,7 +26,7 @@ HELD: Final = (TEST, VALIDATION)  # the stricter first: what is like a test imag
 
 def see_samples(samples: Samples) -> Seen:
     """Look at all images once, so that `divide` and `training_part` need not do so each."""
-    return see([sample.read for sample in samples])
+    return see([sample.read for sample in samples], decided=samples.decided)
 
 
 def divide(samples: Samples, shares: Sequence[Share] = SHARES, *, seed: int = 0, seen: Seen | None = None) -> Samples:

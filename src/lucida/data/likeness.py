@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lucida.data.duplicates import Looks, group
+from lucida.data.alignment import SIDE
+from lucida.data.decisions import Decisions
+from lucida.data.duplicates import group
+from lucida.data.looks import Looks
 from lucida.errors import ImageError
 from lucida.progress import track
 
@@ -28,22 +31,26 @@ class Seen:
         ids: Content id of each; "" where it cannot be read.
         looks: What each looks like.
         vectors: (n, d) float32 embeddings of the embedded encoder, which find more near-identical ones; or None.
+        decided: What people said of pairs of these images.
     """
 
     ids: tuple[str, ...]
     looks: Looks = field(repr=False)
     vectors: NDArray[np.float32] | None = field(default=None, repr=False)
+    decided: Decisions = field(default_factory=Decisions, repr=False)
 
     @cached_property
     def groups(self) -> list[int]:
         """The group of each image: near-identical images share a number."""
-        return group(self.looks, vectors=self.vectors)
+        same, different = self.decided.rows(self.ids)
+        return group(self.looks, vectors=self.vectors, same=same, different=different)
 
 
 def see(
     readers: Sequence[Callable[[], bytes]],
     *,
     vectors: NDArray[np.float32] | None = None,
+    decided: Decisions | None = None,
     about: str = "Finding near-identical images",
 ) -> Seen:
     """Read and decode images, as small as their format allows; one that cannot be decoded is near to nothing.
@@ -51,6 +58,7 @@ def see(
     Args:
         readers: What returns the bytes of each image.
         vectors: (n, d) float32 embeddings of the embedded encoder, zeros for images without one.
+        decided: What people said of pairs of these images.
         about: What the progress bar says.
     """
     from lucida.images import content_id, decode
@@ -62,7 +70,7 @@ def see(
         try:
             data = readers[row]()
             ids[row] = content_id(data) if data else ""
-            looks.put(row, decode(data, cover=32))
+            looks.put(row, decode(data, cover=SIDE))
         except ImageError:
             return  # whoever uses the image reports it
 
@@ -70,4 +78,4 @@ def see(
         for start in range(0, len(readers), _AHEAD):
             for _ in pool.map(look, range(start, min(start + _AHEAD, len(readers)))):
                 step()
-    return Seen(tuple(ids), looks, vectors)
+    return Seen(tuple(ids), looks, vectors, decided or Decisions())

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from lucida.data.decisions import Decisions
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -111,6 +113,7 @@ class Samples:
         items: The images.
         origin: Where they come from: a path, or the question of a catalog.
         notes: What a person should know: what was left out, and why, a sentence each.
+        decided: What people said of pairs of these images: the same picture, or not.
     """
 
     task: Task
@@ -118,6 +121,7 @@ class Samples:
     items: tuple[Sample, ...] = field(repr=False)
     origin: str
     notes: tuple[str, ...] = ()
+    decided: Decisions = field(default_factory=Decisions, repr=False)
 
     def __len__(self) -> int:
         return len(self.items)

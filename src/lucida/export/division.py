@@ -38,11 +38,13 @@ def spread(
         shares: The splits.
         seed: Another one gives another division.
     """
+    from lucida.data.decisions import decisions
     from lucida.data.likeness import see
 
     ids = list(labels)
     read = catalog.images.reader(ids)
-    groups = see([partial(read, image) for image in ids], vectors=_vectors(catalog, question, ids)).groups
+    readers, vectors = [partial(read, image) for image in ids], _vectors(catalog, question, ids)
+    groups = see(readers, vectors=vectors, decided=decisions(catalog)).groups
     found = splits.assign(ids, list(labels.values()), groups, shares, seed=seed)
     sizes = Counter(groups)
     together = sum(size for size in sizes.values() if size > 1)

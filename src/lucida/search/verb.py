@@ -30,6 +30,7 @@ def search(
     glob: str = "",
     by: Literal["all", "vectors", "text"] = "all",
     top: int = 20,
+    distinct: bool = False,
     judge: bool = False,
     share: float = 0.9,
     model: str = "embedded",
@@ -53,6 +54,7 @@ def search(
         glob: Pattern of paths or file names, such as "*/summer/*.jpg".
         by: "vectors" (what is seen), "text" (what is written), or both.
         top: How many results.
+        distinct: Of near-identical images show only the best.
         judge: Ask in the shell about a few results, and say where relevance ends, with 95 % confidence; the results are
             then those up to there. Answers are kept. `lucida studio` asks with pictures.
         share: With `judge`: at least this share of the results up to there is relevant.
@@ -68,6 +70,7 @@ def search(
         ModelError: The model cannot do what is asked.
     """
     from lucida.catalog import Catalog
+    from lucida.search.distinct import AHEAD, without_likes
     from lucida.search.searcher import DEPTH, Searcher
     from lucida.search.writing import write_results
 
@@ -77,9 +80,12 @@ def search(
             where=where or (), state=state or "", glob=glob, by=by,
         )  # fmt: skip
         searcher = Searcher(opened, model, precision=precision)
-        result = searcher.search(query, max(top, DEPTH) if judge else top)
+        result = searcher.search(query, max(top, DEPTH) if judge else top * AHEAD if distinct else top)
         if judge and result.hits:
             result = _judged(opened, result, share, top)
+        if distinct:
+            hits = without_likes(opened, result.hits)
+            result = replace(result, hits=hits if judge else hits[:top])
         if out is None:
             return result
         files = write_results(out.expanduser(), result.hits, opened.images.reader([hit.image for hit in result.hits]))
