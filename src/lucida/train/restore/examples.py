@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EDGE: Final = 1024  # shorter side of training images: larger photos are soft and noisy in their pixels
 MARGIN: Final = 8  # pixels of the small image around a piece: what lies beyond must not be made up
 SHRUNK: Final = 0.5  # share of pieces from the image made smaller, which is cleaner and has more detail
+USUAL: Final = 55.0  # standard deviation in grey levels up to which noise is met often
 JUDGED: Final = 20  # validation images at most
 LARGEST: Final = 480  # side of them in pixels at most
 NOISES: Final = (15, 25, 50)  # grey levels that denoisers are judged at
@@ -92,12 +93,20 @@ class Training:
 def make_example(good: NDArray[np.uint8], kind: Kind, random: np.random.Generator) -> Example:
     """Return a square of a good image, uint8 (span, span, 3), with what is made of it."""
     if kind.scale == 1:
-        sigma = float(random.uniform(0, NOISIEST)) if random.random() < 0.95 else 0.0
+        sigma = level(random)
         noisy, clean = with_noise(good, random, sigma)
         return as_planes(noisy), as_planes(clean), sigma / 255
     bad = DEGRADATIONS[kind.degradation](good, kind.scale, random)
     small, large = slice(MARGIN, -MARGIN), slice(MARGIN * kind.scale, -MARGIN * kind.scale)
     return on_unit(bad[small, small]), on_unit(good[large, large]), 0.0
+
+
+def level(random: np.random.Generator) -> float:
+    """Return how much noise there is, in grey levels: seldom none, seldom very much."""
+    chance = random.random()
+    if chance < 0.05:
+        return 0.0
+    return float(random.uniform(0, USUAL) if chance < 0.85 else random.uniform(USUAL, NOISIEST))
 
 
 class Validation:

@@ -83,7 +83,9 @@ class RestoreRecipe(Recipe):
 
     def loss(self, network: nn.Module, batch: Any) -> dict[str, Tensor]:
         bad, good, noise = batch
-        return {"loss": charbonnier(self._restored(network, bad, noise), good)}
+        # Little noise leaves small errors, which would count for nothing beside those of much noise.
+        weight = (30 / (255 * noise + 5)).sqrt() if self.kind.scale == 1 else 1.0
+        return {"loss": charbonnier(self._restored(network, bad, noise), good, weight)}
 
     def _restored(self, network: nn.Module, bad: Tensor, noise: Tensor) -> Tensor:
         found: Tensor = network(bad, noise) if self.kind.scale == 1 else network(bad)
@@ -142,12 +144,12 @@ def shape_of(model: str, scale: int) -> Shape:
     return SHAPES[scale]
 
 
-def charbonnier(found: Tensor, good: Tensor) -> Tensor:
-    """Return the mean error of luma and of colour, round near 0.
+def charbonnier(found: Tensor, good: Tensor, weight: Tensor | float = 1.0) -> Tensor:
+    """Return the mean error of luma and of colour, round near 0, each image's times its weight (n, 1, 1, 1).
 
     Source: Charbonnier et al. 1994; Lai et al. 2017, LapSRN.
     """
-    off = found.float() - good
+    off = (found.float() - good) * weight
     colours = torch.tensor(COLOURS, device=off.device)
     weights = torch.tensor(WEIGHTS, device=off.device).view(1, 3, 1, 1)
     with torch.autocast(off.device.type, enabled=False):
