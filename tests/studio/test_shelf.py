@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from lucida.errors import UnknownName
-from lucida.studio.shelf import Kept, Shelf, clean_name
+from lucida.studio.shelf import HELD, Kept, Shelf, clean_name
 
 
 def put(shelf: Shelf, name: str, size: int = 10) -> str:
@@ -25,12 +28,25 @@ def test_the_oldest_that_nobody_works_with_goes_first() -> None:
         shelf.get(old)
     # One that is larger than all of the room is kept, alone with what is held.
     large = put(shelf, "large.png", 500)
-    assert {path.name for path in shelf.folder.iterdir()} == {held, large}
+    assert {path.name for path in shelf.folder.iterdir()} == {held, large, HELD}
     shelf.release(held)
     put(shelf, "5.png")
     assert not (shelf.folder / held).exists()
     shelf.close()
     assert not shelf.folder.exists()
+
+
+def test_what_a_killed_program_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fcntl")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    other = Shelf()
+    left = tmp_path / "lucida-restore-left"
+    left.mkdir()
+    for name in (HELD, "photo.png"):
+        (left / name).write_bytes(b"x")
+    Shelf().close()
+    assert list(tmp_path.iterdir()) == [other.folder]
+    other.close()
 
 
 @pytest.mark.parametrize(

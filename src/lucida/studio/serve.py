@@ -108,7 +108,7 @@ def serve_studio(
         differences: Where two label runs differ: a page of its own.
         searching: Searches of the catalog: a page of its own, the first.
         looking: Looks at its images one by one: a page of its own.
-        restoring: Restores images: a page of its own; closing it is the caller's.
+        restoring: Restores images: a page of its own; it is closed in the end.
         until: Serve only until this is set, for a program that goes on afterwards.
 
     Raises:
@@ -168,7 +168,8 @@ def _serve(
         if on_url is not None:
             on_url(url)
 
-    server = PageServer(gate, ready=ready, until=until)
+    over = restoring.close if restoring is not None else lambda: None
+    server = PageServer(gate, ready=ready, until=until, over=over)
     if desk is not None:
         desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
     open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), differences, training, searching, looking, restoring))

@@ -21,9 +21,17 @@ class PageServer(uvicorn.Server):
         app: The application.
         ready: Called in a thread of its own once requests are answered (opening a browser may take a while).
         until: Ends the server when it is set, from any thread.
+        over: Called when no more requests come. A signal that ends the program leaves no time for anything later.
     """
 
-    def __init__(self, app: ASGIApp, *, ready: Callable[[], None], until: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        ready: Callable[[], None],
+        until: threading.Event | None = None,
+        over: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -34,7 +42,7 @@ class PageServer(uvicorn.Server):
                 timeout_graceful_shutdown=2,
             )
         )
-        self._ready, self._until = ready, until
+        self._ready, self._until, self._over = ready, until, over
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.TimerHandle | None = None
 
@@ -44,6 +52,11 @@ class PageServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         if self.started:
             threading.Thread(target=self._ready, name="ready", daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more requests."""
+        await super().shutdown(sockets=sockets)
+        await asyncio.to_thread(self._over)
 
     async def on_tick(self, counter: int) -> bool:
         """Say whether to end; called ten times a second."""

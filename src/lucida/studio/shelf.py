@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import tempfile
@@ -9,13 +10,15 @@ import threading
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from lucida.errors import UnknownName
 
 MOST_FILES: Final = 24
 MOST_BYTES: Final = 4 * 2**30
 LONGEST: Final = 200  # bytes of a file's name
+PREFIX: Final = "lucida-restore-"
+HELD: Final = ".held"  # a file that is locked for as long as somebody works in its folder
 # What some system does not let stand in a name.
 _REFUSED: Final = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
 
@@ -63,8 +66,11 @@ class Shelf:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._held: Counter[str] = Counter()
         self._lock = threading.Lock()
+        _sweep()
         # Removed at the latest when the interpreter ends.
-        self._folder = tempfile.TemporaryDirectory(prefix="lucida-restore-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
+        self._lock_file = (self.folder / HELD).open("wb")
+        _locked(self._lock_file)
 
     @property
     def folder(self) -> Path:
@@ -123,7 +129,27 @@ class Shelf:
         """Remove all files."""
         with self._lock:
             self._kept.clear()
+        self._lock_file.close()
         self._folder.cleanup()
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Lock a file; False where another program holds it, or where it cannot be told."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _sweep() -> None:
+    """Remove what programs have left that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError), (folder / HELD).open("r+b") as file:
+            if _locked(file):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def clean_name(name: str) -> str:

@@ -54,15 +54,13 @@ export class Work {
 
   done(result) {
     this.clear();
-    const file = h("a", { class: "primary download", href: `/api/restore/file/${result.token}`, download: result.name }, say("restore.download"));
+    const file = h("a", { class: "primary download", href: `/api/restore/file/${result.token}`, download: result.name, title: result.name }, say("restore.download"));
     const onward = h("button", { type: "button", class: "plain", onclick: () => this.onward(result), title: say("restore.onward_hint") }, say("restore.onward"));
     this.outcome.append(
-      h("h2", {}, say("restore.done")),
+      h("div", { class: "buttons" }, h("h2", {}, say("restore.done")), onward, file),
       h("ul", { class: "did" }, ...did(result).map((text) => h("li", {}, text))),
       ...result.notes.map((note) => h("p", { class: "soft note", lang: "en" }, note)),
       h("p", { class: "soft" }, [say("restore.seconds", { seconds: number(Math.max(0.1, Math.round(10 * result.seconds) / 10)) }), result.engine, size(result.bytes)].filter(Boolean).join(" · ")),
-      h("div", { class: "buttons" }, onward, file),
-      h("p", { class: "soft file" }, result.name),
     );
   }
 }
