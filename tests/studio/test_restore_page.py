@@ -270,6 +270,12 @@ def test_a_large_image_is_shown_reduced_and_its_parts_in_full(
     assert (part == np.asarray(PICTURE)[7:, 11:31]).all()
     reduced = pixels(client, taken["token"], "part", left=0, top=0, width=60, height=40, most=30)
     assert reduced.shape == (20, 30, 3)
+    # What a browser does not know is sent as something that it knows.
+    out = io.BytesIO()
+    PICTURE.save(out, "TIFF")
+    monkeypatch.setattr(showing, "WHOLE", 10_000)
+    scan = upload(client, out.getvalue(), "scan.tif").json()["token"]
+    assert (pixels(client, scan, "picture") == np.asarray(PICTURE)).all()
     outside = {"left": 60, "top": 0, "width": 5, "height": 5}
     assert client.get(f"/api/restore/part/{taken['token']}", params=outside).status_code == 415
 

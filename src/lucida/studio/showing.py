@@ -36,18 +36,17 @@ OPEN: Final = 2  # images whose pixels lie on the disk: before and after
 
 
 def is_whole(kept: Kept) -> bool:
-    """Tell whether a browser is given the file itself."""
-    small = kept.width * kept.height <= WHOLE and kept.bytes <= WHOLE_BYTES
-    return small and kept.kind in BROWSERS and kept.mode != "CMYK"
+    """Tell whether a browser is given all pixels."""
+    return kept.width * kept.height <= WHOLE
 
 
 def picture(kept: Kept) -> tuple[bytes, str]:
-    """Return an image as a browser shows it, and its media type: the file itself, or a smaller copy.
+    """Return an image as a browser shows it, and its media type: the file itself, a copy, or a smaller one.
 
     Raises:
         ImageError: It is too large even for that, or damaged.
     """
-    if is_whole(kept):
+    if is_whole(kept) and kept.bytes <= WHOLE_BYTES and kept.kind in BROWSERS and kept.mode != "CMYK":
         return kept.path.read_bytes(), BROWSERS[kept.kind]
     if kept.kind != "JPEG" and kept.width * kept.height > MOST:
         # A JPEG is decoded small; all others would have to be held whole.
@@ -57,11 +56,15 @@ def picture(kept: Kept) -> tuple[bytes, str]:
             got=f"{kept.width:,} x {kept.height:,} pixels",
             hint="download it: it is written whole",
         )
-    shown = decode(kept.path, cover=SIDE, limits=_limits(kept))
-    reduced = Pillow.fromarray(shown.rgb8())
+    out, profile = io.BytesIO(), _profile(kept.path) or None
+    if is_whole(kept):
+        Pillow.fromarray(decode(kept.path, limits=_limits(kept)).rgb8()).save(
+            out, "PNG", compress_level=1, icc_profile=profile
+        )
+        return out.getvalue(), "image/png"
+    reduced = Pillow.fromarray(decode(kept.path, cover=SIDE, limits=_limits(kept)).rgb8())
     reduced.thumbnail((SIDE, SIDE), reducing_gap=3.0)
-    out = io.BytesIO()
-    reduced.save(out, "JPEG", quality=92, subsampling=0, icc_profile=_profile(kept.path) or None)
+    reduced.save(out, "JPEG", quality=92, subsampling=0, icc_profile=profile)
     return out.getvalue(), "image/jpeg"
 
 
