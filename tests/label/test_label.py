@@ -216,7 +216,7 @@ def test_by_words(place):
     rows = proposals(place, result.run).values()
     assert {row.label for row in rows} <= set(result.classes)
     assert all(0 < row.score <= 1 for row in rows)
-    assert any("Labels by words are weak" in note for note in result.notes)
+    assert any("knows words well only among" in note for note in result.notes)
     again = label(classes="dress,hat,shoes", question="thing", catalog=place.catalog)
     assert (again.run, again.new) == (result.run, 0)
 
