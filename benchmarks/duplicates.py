@@ -135,7 +135,8 @@ def choose(photos: Sequence[bytes]) -> None:
 def print_agreement(name: str, greys: np.ndarray, rows: np.ndarray, mirror: bool) -> None:
     """Print quantiles of the agreement of pairs."""
     fit = align(greys[rows[:, 0]], greys[rows[:, 1]][:, :, :: -1 if mirror else 1])
-    shown = np.quantile(fit.agreement, [0, 0.01, 0.05, 0.5, 0.95, 0.99, 1]) if len(rows) else []
+    shares = [0, 0.01, 0.05, 0.5, 0.95, 0.99, 1]
+    shown: list[float] = np.quantile(fit.agreement, shares).tolist() if len(rows) else []
     print(f"| {name} | {len(rows)} | {', '.join(f'{value:.2f}' for value in shown)} |")
 
 
