@@ -11,9 +11,13 @@ import pytest
 from PIL import Image
 
 from lucida import cli
+from lucida.catalog import add
 from lucida.errors import InputError, UnknownName
+from lucida.images import decode
+from lucida.label.verb import label
+from lucida.models import find
 from lucida.predict.verb import predict
-from lucida.results import Classification, Detections
+from lucida.results import Classification, Detections, Embedding
 from lucida.runs.asking import read_wish
 from pictures import picture
 
@@ -32,6 +36,21 @@ def test_images_are_named_by_the_words_that_are_asked_for(photos: Path) -> None:
     assert all(isinstance(one.result, Classification) and one.size == (64, 64) for one in found.results)
     assert {one.result.to_json()["label"] for one in found.results} <= {"dog", "car"}
     assert (found.model, found.task, found.images) == ("embedded", "classify", 3)
+
+
+def test_vectors_are_those_that_a_search_compares(photos: Path) -> None:
+    spec = find("embedded")
+    found = predict(photos, task="embed")
+    for one in found.results:
+        assert isinstance(one.result, Embedding)
+        prepared = spec.needs.prepare(decode(Path(one.path).read_bytes()))[None]
+        expected = spec.load("fp32").embed(prepared)[0]
+        cosine = one.result.vector @ expected / np.linalg.norm(one.result.vector) / np.linalg.norm(expected)
+        assert cosine > 0.99  # the precision that is usual here
+        assert one.result.key == spec.key
+    add([photos], catalog=(catalog := photos.parent / "vectors"))
+    with pytest.raises(InputError, match="no statements"):
+        label(task="embed", catalog=catalog)
 
 
 def test_objects_are_drawn_and_written(photos: Path, tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ def run_seeing(catalog: Catalog, seer: Seer, *, question: str) -> LabelResult:
     """
     began = time.monotonic()
     spec = seer.spec
+    if seer.wish.task == "embed":
+        raise InputError(
+            "Vectors are no statements about images.",
+            expected="a task that says something",
+            got="embed",
+            hint="lucida search makes the vectors of a catalog and keeps them; lucida predict --task embed shows them",
+        )
     if not catalog.images.count():
         raise InputError("The catalog holds no image.", expected="images", got="none", hint="lucida add FOLDER")
     parameters = parameters_of(

@@ -152,8 +152,8 @@ def predict(
     Args:
         paths: Images: files, folders, patterns, archives. Videos: files, addresses such as rtsp://HOST/PATH, or the
             number of a camera: 0.
-        task: "classify", "tag", "detect", "segment", "outline", "anomaly", "read", "caption", "answer" or "describe";
-            what the model is for, where it is left out.
+        task: "classify", "tag", "detect", "segment", "outline", "anomaly", "read", "caption", "answer", "describe" or
+            "embed"; what the model is for, where it is left out.
         model: The model, by any name that `lucida models` takes, or a training run.
         classes: What to look for or to tell apart: "bolt,crack".
         question: What to ask; given several times, each is asked with what was said before.

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from lucida.results import Classification, Description, Detections, Oddness, Reading, Segmentation, Tags, Text
+from lucida.results import (
+    Classification,
+    Description,
+    Detections,
+    Embedding,
+    Oddness,
+    Reading,
+    Segmentation,
+    Tags,
+    Text,
+)
 
 if TYPE_CHECKING:
     from lucida.results import Result
@@ -36,6 +46,9 @@ def in_words(result: Result) -> str:
             return "\n".join([*(f"{q} {a}" for q, a in result.before), result.text + reason])
         case Description():
             return f"{result.title}: {result.alternative} [{', '.join(result.keywords)}]"
+        case Embedding():
+            shown = ", ".join(f"{value:.3f}" for value in result.vector[:4].tolist())
+            return f"{len(result.vector)} numbers of {result.key}: {shown}, … (--json has all)"
         case _:
             return str(result.to_json())
 

@@ -34,6 +34,7 @@ __all__ = [
 
 # What a run of each task says of an image.
 RESULTS: Final[dict[str, type[Result]]] = {
+    "embed": Embedding,
     "classify": Classification,
     "tag": Tags,
     "detect": Detections,

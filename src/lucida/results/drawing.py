@@ -13,6 +13,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from lucida.results.classes import Classification, Tags
+from lucida.results.embedding import Embedding
 from lucida.results.objects import Detections, Oddness, Segmentation
 from lucida.results.screening import Screening
 from lucida.results.text import Description, Reading, Text
@@ -225,4 +226,5 @@ _DRAWN: Final[dict[type, Callable[[Any, NDArray[np.uint8]], PIL.Image.Image]]] =
     Reading: _read,
     Description: _described,
     Screening: _screened,
+    Embedding: lambda result, pixels: PIL.Image.fromarray(pixels),  # there is nothing to see of it
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lucida.models.spec import Spec
 
 # Models that need no network, for tasks where there is one that is no mere example.
-OFFLINE: Final = {"classify": "embedded", "tag": "embedded", "read": "rapidocr"}
+OFFLINE: Final = {"classify": "embedded", "tag": "embedded", "embed": "embedded", "read": "rapidocr"}
 _HINTS: Final = {
     "detect": "--model rtdetr or owlv2 (hub), onnx:YOLO.onnx, a run of lucida train detect, blood-cells (an example)",
     "segment": "--model segformer or maskrcnn (hub), a run of lucida train segment, tile-defects (an example)",

@@ -14,7 +14,7 @@ from lucida.images import decode
 from lucida.models.chat import Said, Talk, Turn, Usage
 from lucida.models.json_schema import check_schema
 from lucida.models.logits import sigmoid, softmax
-from lucida.results import Classification, Detections, Tags, Text
+from lucida.results import Classification, Detections, Embedding, Tags, Text
 from lucida.runs.describing import describe
 from lucida.runs.spending import NOT_ASKED, Budget
 
@@ -337,6 +337,16 @@ def _by_logits(seer: Seer) -> Act:
     return act
 
 
+def _by_vector(seer: Seer) -> Act:
+    spec = seer.spec
+
+    def act(_: Sequence[bytes], images: Sequence[Image]) -> list[Seen]:
+        vectors = seer.model.embed(np.stack([spec.needs.prepare(image) for image in images]))
+        return [Seen(Embedding(vector, spec.key)) for vector in vectors]
+
+    return act
+
+
 def _by_talk(seer: Seer) -> Act:
     def act(files: Sequence[bytes], _: Sequence[Image]) -> list[Seen]:
         return [talk_about(seer.say, seer.wish, [data]) for data in files]
@@ -388,4 +398,5 @@ TASKS: Final[dict[str, _Way]] = {
     "answer": _Way(("answer",), _by_talk),
     "describe": _Way(("ask", "caption"), _by_description),
     "outline": _Way(("outline",), _by_outline),
+    "embed": _Way(("encode",), _by_vector),
 }
