@@ -61,6 +61,8 @@ def test_a_run_learns_and_is_a_model_without_torch(finished: tuple[Path, TrainRe
     assert done.metrics["accuracy"] > 0.6
     assert done.images <= 36  # those that look like others of the validation part are left out
     assert done.validation == 18
+    # Exporters note where the code lies.
+    assert b".py" not in (Path(done.folder) / "model" / "model.onnx").read_bytes()
     spec = find(done.run, home / "lucida-catalog" / "models")
     assert spec.gives.classes == tuple(sorted(KINDS))
     files = sorted((home / "data" / "validation").rglob("*.png"))

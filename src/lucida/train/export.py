@@ -21,7 +21,7 @@ from lucida.models.onnx.card import write_card
 from lucida.models.precision import made_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lucida.models.needs import ImageNeeds
     from lucida.train.classify import ClassifyRecipe
@@ -92,6 +92,7 @@ def write_onnx(module: nn.Module, needs: ImageNeeds, outputs: Sequence[str], pat
     truth = [value.numpy() for value in (found if isinstance(found, tuple) else (found,))]
     # One file: what a card's digest covers is the weights as well.
     export_onnx(module, (sample,), ("image",), outputs, path, whole=True)
+    rewrite(path, forget_origin)
     got = open_session(path, "fp32")({"image": sample.numpy()}, outputs)
     for name, expected, value in zip(outputs, truth, got, strict=True):
         largest = float(np.abs(expected).max()) or 1.0
@@ -122,13 +123,35 @@ def store_small(path: Path) -> None:
     Raises:
         MissingExtra: The package `onnx` is not installed.
     """
+    from lucida.models.embedded.storage import shrink
+
+    rewrite(path, forget_origin, shrink)
+    path.with_name(f"{path.name}.data").unlink(missing_ok=True)
+
+
+def forget_origin(model: Any) -> None:
+    """Drop from an `onnx.ModelProto` what the exporter notes of itself: stack traces hold paths of this machine."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        del part.metadata_props[:]
+        part.doc_string = ""
+
+
+def rewrite(path: Path, *changes: Callable[[Any], None]) -> None:
+    """Change an ONNX file in place.
+
+    Args:
+        path: The file, with its weights.
+        changes: Called with the `onnx.ModelProto`, one after the other.
+
+    Raises:
+        MissingExtra: The package `onnx` is not installed.
+    """
     try:
         import onnx
     except ImportError as error:
         raise MissingExtra("onnx", "train", "Exporting a model") from error
-    from lucida.models.embedded.storage import shrink
-
     model = onnx.load(path)
-    shrink(model)
+    for change in changes:
+        change(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
-    path.with_name(f"{path.name}.data").unlink(missing_ok=True)

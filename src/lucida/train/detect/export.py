@@ -19,7 +19,7 @@ from lucida.models.onnx.boxes import intersection_over_union
 from lucida.models.onnx.card import write_card
 from lucida.models.precision import made_sample
 from lucida.models.quiet import quiet
-from lucida.train.export import CLOSE, folded, store_small
+from lucida.train.export import CLOSE, folded, forget_origin, rewrite, store_small
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,7 @@ def export_detector(recipe: DetectRecipe, folder: Path) -> None:
         truth = [value.numpy() for value in network(images)]
     write = export_single if single else partial(export_onnx, whole=True)
     write(network, (images,), ("image",), OUTPUTS, folder / "model.onnx")
+    rewrite(folder / "model.onnx", forget_origin)
     found = open_session(folder / "model.onnx", "fp32")({"image": images.numpy()}, OUTPUTS)
     check_same(truth, found, picks=recipe.architecture.picks)
     if recipe.architecture.small:

@@ -13,7 +13,7 @@ import torch
 from lucida.errors import ModelError
 from lucida.models.engine import open_session
 from lucida.models.quiet import quiet
-from lucida.train.export import folded, store_small
+from lucida.train.export import folded, forget_origin, store_small
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,11 +90,9 @@ def _tidy(path: Path) -> None:
     import onnx
 
     model = onnx.load(path)
-    model.producer_name, model.producer_version, model.doc_string = "lucida train restorer", "", ""
+    model.producer_name, model.producer_version = "lucida train restorer", ""
     model.graph.name = "restorer"
-    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
-        del part.metadata_props[:]
-        part.doc_string = ""
+    forget_origin(model)
     del model.graph.value_info[:]
     for tensor in [tensor for tensor in model.graph.initializer if tensor.name == "base"]:
         # What is a constant of the graph is not stored in half precision.
