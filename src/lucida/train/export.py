@@ -125,7 +125,7 @@ def store_small(path: Path) -> None:
     """
     from lucida.models.embedded.storage import shrink
 
-    rewrite(path, forget_origin, shrink)
+    rewrite(path, shrink)
     path.with_name(f"{path.name}.data").unlink(missing_ok=True)
 
 
@@ -137,12 +137,12 @@ def forget_origin(model: Any) -> None:
         part.doc_string = ""
 
 
-def rewrite(path: Path, *changes: Callable[[Any], None]) -> None:
+def rewrite(path: Path, change: Callable[[Any], None]) -> None:
     """Change an ONNX file in place.
 
     Args:
         path: The file, with its weights.
-        changes: Called with the `onnx.ModelProto`, one after the other.
+        change: Called with the `onnx.ModelProto`.
 
     Raises:
         MissingExtra: The package `onnx` is not installed.
@@ -152,6 +152,5 @@ def rewrite(path: Path, *changes: Callable[[Any], None]) -> None:
     except ImportError as error:
         raise MissingExtra("onnx", "train", "Exporting a model") from error
     model = onnx.load(path)
-    for change in changes:
-        change(model)
+    change(model)
     path.write_bytes(model.SerializeToString(deterministic=True))

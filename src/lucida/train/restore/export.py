@@ -13,7 +13,7 @@ import torch
 from lucida.errors import ModelError
 from lucida.models.engine import open_session
 from lucida.models.quiet import quiet
-from lucida.train.export import folded, forget_origin, store_small
+from lucida.train.export import folded, forget_origin, rewrite, store_small
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,14 +82,13 @@ def _write(network: Restorer, path: Path) -> None:
             network, inputs, path, input_names=["image", "noise"][: len(inputs)], output_names=["restored"],
             dynamic_shapes=shapes, dynamo=True, external_data=False, verbose=False,
         )  # fmt: skip
-    _tidy(path)
+    rewrite(path, _tidy)
 
 
-def _tidy(path: Path) -> None:
+def _tidy(model: Any) -> None:
     """Keep bicubic enlargement exact, and drop stack traces, which hold the paths of the machine that exported."""
     import onnx
 
-    model = onnx.load(path)
     model.producer_name, model.producer_version = "lucida train restorer", ""
     model.graph.name = "restorer"
     forget_origin(model)
@@ -98,7 +97,6 @@ def _tidy(path: Path) -> None:
         # What is a constant of the graph is not stored in half precision.
         model.graph.initializer.remove(tensor)
         model.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["base"], name="base", value=tensor))
-    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _sample(shape: Shape, count: int, height: int, width: int) -> tuple[torch.Tensor, ...]:
