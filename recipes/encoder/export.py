@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from lucida.models.embedded.network import Described, Encoder, fold_batch_norm
 from lucida.models.embedded.storage import shrink
+from lucida.train.export import forget_origin
 from recipes.encoder.classes import class_rows
 from recipes.encoder.data import Pixels, load_parquet
 from recipes.encoder.inference import fit
@@ -102,7 +103,10 @@ def to_onnx(network: nn.Module, side: int = 64) -> onnx.ModelProto:
     assert program is not None
     model: onnx.ModelProto = program.model_proto
     name_axes(model)
+    model.producer_name, model.producer_version = "recipes/encoder", ""
+    model.graph.name = "encoder"
     forget_origin(model)
+    del model.graph.value_info[:]  # holds symbols that were renamed
     return model
 
 
@@ -111,18 +115,6 @@ def name_axes(model: onnx.ModelProto) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     for output in model.graph.output:
         output.type.tensor_type.shape.dim[0].dim_param = "batch"
-
-
-def forget_origin(model: onnx.ModelProto) -> None:
-    """Drop stack traces and shape notes: they hold the builder's paths and symbols that were renamed."""
-    model.producer_name, model.producer_version, model.doc_string = "recipes/encoder", "", ""
-    model.graph.name = "encoder"
-    del model.metadata_props[:]
-    del model.graph.metadata_props[:]
-    del model.graph.value_info[:]
-    for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
-        part.doc_string = ""
-        del part.metadata_props[:]
 
 
 def replace(path: Path, data: bytes) -> None:
