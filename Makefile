@@ -32,7 +32,7 @@ check: test
 	$(PYTHON) -m venv .venv-torch
 	.venv-torch/bin/python -m pip install --quiet --upgrade pip
 	.venv-torch/bin/python -m pip install --quiet $(TORCH)
-	.venv-torch/bin/python -m pip install --quiet --editable ".[clean,demo,geo,medical,restore,test,train]" "transformers[serving]"
+	.venv-torch/bin/python -m pip install --quiet --editable ".[clean,demo,generate,geo,medical,restore,test,train]" "transformers[serving]"
 	touch $@
 
 clean:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lucida.images import Image
     from lucida.models.chat import Prompt, Reply, Said, Talk, Usage
+    from lucida.models.generator import GenerateNeeds, GenerationRequest, Picture
     from lucida.models.needs import ImageNeeds
     from lucida.models.openai_api.options import ApiOptions
     from lucida.models.restorer import RestoreNeeds
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 Task = Literal[
     "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read",
-    "faces", "upscale", "denoise", "fill",
+    "faces", "upscale", "denoise", "fill", "generate",
 ]  # fmt: skip
 Output = Literal["embedding", "logits"]
 
@@ -102,7 +103,7 @@ class Spec:
             "segment" (a class for every pixel, or objects with their pixels), "anomaly" (how odd an image is, and
             where), "outline" (the object at a point or in a box), "caption" (what an image shows, in words), "answer"
             (any question, in words), "read" (the text in an image), "faces" (vectors of faces that were cut out),
-            "upscale", "denoise" and "fill" (a better image).
+            "upscale", "denoise" and "fill" (a better image), "generate" (pictures of what is asked for).
         needs: What it needs of an image.
         gives: What it gives.
         licence: Licence of its weights.
@@ -113,6 +114,8 @@ class Spec:
         configure: Returns the spec of the same model asked in another way; None where there is only one way.
         look_for: Returns the spec of the same model that finds these things, in any words; None where it finds its
             own classes alone.
+        restores: What it needs of a piece of an image, of a model that restores.
+        generates: What it can do, of a model that draws.
         aim: Returns the spec of the same model that does one of its tasks, where `predict` has to know which.
         build: Makes the running model of this spec, a precision, and what to try it on (or None).
     """
@@ -133,6 +136,7 @@ class Spec:
     look_for: Callable[[Sequence[str]], Spec] | None = field(repr=False, compare=False, default=None)
     aim: Callable[[Task], Spec] | None = field(repr=False, compare=False, default=None)
     restores: RestoreNeeds | None = None
+    generates: GenerateNeeds | None = None
     build: Callable[[Spec, Precision, Trial | None], Model] = field(
         repr=False, compare=False, default=lambda spec, precision, trial: Model(spec)
     )
@@ -252,6 +256,31 @@ class Model:
             MemoryError: There is no memory for it; smaller pieces may still do.
         """
         raise self.spec.cannot("upscale", "restore images")
+
+    def generate(
+        self, request: GenerationRequest, seeds: Sequence[int], step: Callable[[float], None] | None = None
+    ) -> list[Picture]:
+        """Draw a picture for each seed: the same ones whether drawn alone or together.
+
+        Args:
+            request: What is to be drawn, made ready: `lucida.generate.ready` gives images one size that the model
+                can draw, which is also `request.size`, and has steps and guidance checked.
+            seeds: Whole numbers from 0 to 2^63 - 1.
+            step: Called with the share that is done, 0..1; what it raises stops the work and goes through.
+
+        Raises:
+            ModelError: The model cannot, or drew values that are no numbers.
+            InputError: The request cannot be.
+            MemoryError: There is no memory for so many; fewer may still do.
+        """
+        raise self.spec.cannot("generate", "draw")
+
+    def remarks(self, request: GenerationRequest) -> tuple[str, ...]:
+        """Return what a person should know of how a request is taken, a sentence each.
+
+        That is what of the prompt is not read, or which class is drawn for it.
+        """
+        return ()
 
     def ask(self, prompt: Prompt, images: Sequence[bytes]) -> list[Reply]:
         """Answer a question about each of a few images, at most `together`.
