@@ -1,24 +1,22 @@
-"""One address, many threads: send a request, wait where it is busy, learn what it does not understand."""
+"""A talk over the network: send it, wait where the server is busy, learn what it does not understand."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lucida.errors import MissingExtra
-from lucida.models.chat import STOPPED, Usage
+from lucida.models.chat import Usage
 from lucida.models.openai_api import failures
 from lucida.models.openai_api.completion import Choice, read_completion
+from lucida.models.openai_api.connection import Connection, wait_of
 from lucida.models.openai_api.cost import usage_of
 from lucida.models.openai_api.dialect import Dialect
 from lucida.models.openai_api.failures import Failure, Next
-from lucida.models.openai_api.stoppable import StoppedError, create
+from lucida.models.openai_api.stoppable import create
 
 if TYPE_CHECKING:
     from lucida.models.openai_api.address import Address
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from lucida.models.openai_api.providers import Price
     from lucida.models.openai_api.wording import Message
 
-TIMEOUT, LOCAL_TIMEOUT = 120.0, 600.0  # seconds; a model on a laptop takes its time
-FIRST_WAIT, LAST_WAIT = 1.0, 60.0  # seconds; doubled at each attempt
-FIRST_ATTEMPTS = 2
 MOST_PLAINER = 12  # times that one request is put more plainly: servers may contradict themselves
 
 
@@ -71,11 +66,8 @@ class Outcome:
     hopeless: bool = False
 
 
-class Server:
-    """A client of one address; safe to be called from several threads.
-
-    The client's own attempts are switched off: it would wait on a used-up quota as on a busy server, and hide requests
-    that may have to be paid.
+class Server(Connection):
+    """What is asked of one address in words; safe to be called from several threads.
 
     Args:
         address: Whom to ask.
@@ -97,39 +89,15 @@ class Server:
         sleep: Callable[[float], object] = time.sleep,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        try:
-            import openai
-        except ImportError as error:
-            raise MissingExtra("openai", "vlm", f"Asking {address.model!r}") from error
-        self._key = os.environ.get(address.key, "").strip() if address.key else ""
-        if address.needs_key and not self._key:
-            raise failures.missing_key(address)
-        self.address, self._options, self._price = address, options, price
-        self._sleep, self._stopped = sleep, stopped
-        self._openai = openai
-        # Images for this machine must not take the way over a proxy.
-        direct = openai.DefaultHttpxClient(trust_env=False) if address.local else None
-        self._settings: dict[str, Any] = {
-            "api_key": self._key or "none",
-            "base_url": address.url,
-            "timeout": options.timeout or (LOCAL_TIMEOUT if address.local else TIMEOUT),
-            "max_retries": 0,
-        }
-        self._client = self._private(openai.OpenAI(**self._settings, http_client=direct))
+        super().__init__(address, options, sleep, stopped)
+        self._price = price
         self._dialect = Dialect.of(address)
         self._lock = threading.Lock()
-        self._reached = False
 
     @property
     def dialect(self) -> Dialect:
         """What the server is known to understand by now."""
         return self._dialect
-
-    def _private(self, client: Any) -> Any:
-        if self.address.provider.name != "openai":
-            # Read from the environment for OpenAI; nobody else is to know them.
-            client.organization = client.project = None
-        return client
 
     def complete(self, asked: Asking, *, longest: int, answers: int = 1, heat: float = 0.0) -> Outcome:
         """Send one request, and again for as long as nothing of it can have been answered.
@@ -163,54 +131,27 @@ class Server:
             if found.next is not Next.WAIT:
                 return Outcome(problem=f"The server refused it: {found.what}", hopeless=True)
             tried += 1
-            if not found.sent and tried >= self._attempts:
-                return self._gave_up(found, tried)
-            (asked.stop.wait if asked.stop else self._sleep)(_wait(tried, found.wait))
+            if not found.sent and tried >= self.attempts:
+                self.gave_up(found, tried)
+                # A server that breaks at one image may answer about the next.
+                return Outcome(problem=f"The server failed {tried} times: {found.what}", hopeless=True)
+            (asked.stop.wait if asked.stop else self._sleep)(wait_of(tried, found.wait))
             if (self._stopped() or (asked.stop and asked.stop.is_set())) and not found.sent:
                 return Outcome(problem=f"Stopped after {tried} attempts: {found.what}", hopeless=True)
             if found.sent:
                 return Outcome(usage=guess, problem=found.what)
 
-    @property
-    def _attempts(self) -> int:
-        """How often to try: a server that never answered is not busy but off, and nobody waits a minute for that."""
-        return self._options.attempts if self._reached else min(FIRST_ATTEMPTS, self._options.attempts)
-
-    def models(self) -> list[str]:
-        """Return the models that the server lists; none where it lists none."""
-        try:
-            return sorted(model.id for model in self._client.models.list())[:1000]
-        except Exception:
-            return []
-
     def _send(
         self, asked: Asking, parameters: dict[str, Any]
     ) -> tuple[tuple[Choice, ...], tuple[int, int] | None] | Failure:
-        openai = self._openai
         request = {"model": self.address.model, "messages": list(asked.messages), **parameters}
-        try:
-            raw = self._post(request, asked.stop)
-            self._reached = True
-            return self._read(raw.content, raw.headers.get("content-type", ""))
-        except StoppedError:
-            return Failure(Next.STOP, STOPPED)
-        except openai.APITimeoutError as error:
-            return Failure(Next.WAIT, "no answer in time", sent=not _never_sent(error))
-        except openai.APIConnectionError as error:
-            cause = failures.scrub(f"{type(error.__cause__).__name__}: {error.__cause__}", [self._key])
-            return Failure(Next.WAIT, f"the connection failed ({cause})", sent=not _never_sent(error))
-        except openai.APIStatusError as error:
-            self._reached = True
-            return failures.status_failure(error, self.address, self._key, asked.classes, self.models)
-        except openai.OpenAIError as error:
-            return Failure(Next.WAIT, failures.scrub(str(error), [self._key]), sent=True)
+        raw = self.reach(lambda: self._post(request, asked.stop), asked.classes)
+        return raw if isinstance(raw, Failure) else self._read(raw.content, raw.headers.get("content-type", ""))
 
     def _post(self, request: dict[str, Any], stop: threading.Event | None) -> Any:
         if stop is None:
-            return self._client.chat.completions.with_raw_response.create(**request)
-        return create(
-            self._openai, self._private, self._settings, direct=self.address.local, stop=stop, request=request
-        )
+            return self.client.chat.completions.with_raw_response.create(**request)
+        return create(self.openai, self.private, self.settings, direct=self.address.local, stop=stop, request=request)
 
     def _read(self, content: bytes, kind: str) -> tuple[tuple[Choice, ...], tuple[int, int] | None] | Failure:
         if "html" in kind or content.lstrip()[:1] == b"<":
@@ -218,16 +159,8 @@ class Server:
         try:
             return read_completion(json.loads(content))
         except (ValueError, RecursionError) as error:
-            said = failures.scrub(str(error), [self._key])
+            said = failures.scrub(str(error), [self.key])
             return Failure(Next.WAIT, f"the server's answer could not be read ({said})", sent=True)
-
-    def _gave_up(self, failure: Failure, attempts: int) -> Outcome:
-        if failure.what.startswith("status 429"):
-            raise failures.too_busy(self.address, failure.what, attempts)
-        if not failure.what.startswith("status"):
-            raise failures.unreachable(self.address, failure.what, attempts)
-        # A server that breaks at one image may answer about the next.
-        return Outcome(problem=f"The server failed {attempts} times: {failure.what}", hopeless=True)
 
     def _plainer(self, used: Dialect, said: str) -> tuple[Dialect, bool]:
         """Return the dialect to try next, and whether it is only a trial: the refusal named nothing that we know."""
@@ -248,14 +181,3 @@ class Server:
         if tokens is None:
             return None
         return usage_of(self._price, *tokens)
-
-
-def _never_sent(error: Exception) -> bool:
-    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
-
-
-def _wait(tried: int, asked: float | None) -> float:
-    """Return how long to wait: as asked and a little more, else doubled each time, less a random part."""
-    if asked is not None:
-        return asked * (1 + 0.1 * random.random())
-    return min(LAST_WAIT, FIRST_WAIT * 2.0 ** min(tried - 1, 10)) * (0.5 + 0.5 * random.random())
