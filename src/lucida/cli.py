@@ -46,6 +46,7 @@ VERBS = (
     Verb("explain", "lucida.explain.verb:explain", "Show where a model looked, and what it was reminded of."),
     Verb("compress", "lucida.compress.verb:compress", "Make a trained model smaller and faster; prove what it costs."),
     Verb("predict", "lucida.predict.verb:predict", "Ask any model about images, videos, streams and cameras."),
+    Verb("generate", "lucida.generate.verb:generate", "Draw pictures from words, images, masks, edges, sketches."),
     Verb("restore", "lucida.restore.verb:restore", "Make images larger, take out noise, fill what a mask covers."),
     Verb("screen", "lucida.screen.verb:screen", "Screen images by a policy in plain words, and hide what it says."),
     Verb("faces", "lucida.faces.verb:faces", "Group the faces of your own album, by consent, and erase it again."),
