@@ -22,7 +22,7 @@ from lucida.images import LIMITS
 from lucida.models.restorers import family
 from lucida.restore import Restorer, Wish
 from lucida.results import run_lengths
-from lucida.studio import restore_jobs, serve_studio, showing
+from lucida.studio import jobs, serve_studio, showing
 from lucida.studio.application import Site, application, open_site
 from lucida.studio.gate import Gate
 from lucida.studio.looking import Looking
@@ -229,7 +229,7 @@ def test_what_cannot_be_done_is_said_before_it_begins(client: TestClient) -> Non
 
 def test_one_image_at_a_time_and_a_few_that_wait(client: TestClient, stuck: Stuck) -> None:
     source = upload(client, png()).json()["token"]
-    first, *waiting = (start(client, source=source, upscale=2).json()["job"] for _ in range(1 + restore_jobs.QUEUED))
+    first, *waiting = (start(client, source=source, upscale=2).json()["job"] for _ in range(1 + jobs.QUEUED))
     assert stuck.began.wait(60)
     # The first may not have been taken from the queue when the last came.
     full = start(client, source=source, upscale=2).json()
@@ -253,7 +253,7 @@ def test_a_job_that_nobody_asks_for_ends(
 ) -> None:
     job = start(client, upscale=2).json()["job"]
     assert stuck.began.wait(60)
-    monkeypatch.setattr(restore_jobs, "UNWATCHED", -1.0)
+    monkeypatch.setattr(restoring.jobs, "unwatched", -1.0)
     assert stuck.ended.wait(60)
     assert over(client, job)["state"] == "cancelled"
 

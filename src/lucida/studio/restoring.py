@@ -5,25 +5,30 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
 from lucida.errors import LucidaError, UnknownName
-from lucida.images import LIMITS, Header, check
-from lucida.images.admission import check_bytes
-from lucida.images.companions import companions
+from lucida.images import LIMITS
+from lucida.studio.jobs import Job, Jobs, Trade
 from lucida.studio.masking import write_mask
-from lucida.studio.restore_jobs import Jobs
 from lucida.studio.shelf import Kept, Shelf
-from lucida.studio.showing import Parts, is_whole
+from lucida.studio.showing import Parts
+from lucida.studio.tray import Tray, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lucida.catalog import Catalog
     from lucida.restore import Restored, Restorer
 
 LOADED: Final = 2  # wishes whose models stay loaded
+TRADE: Final = Trade(
+    "restore",
+    "images",
+    failed="The image could not be restored.",
+    expected="a model that runs on this machine",
+    hint="another model, or a smaller image",
+    again="restore the image again",
+)
 
 
 class Asked(TypedDict):
@@ -47,7 +52,7 @@ class Restoring:
     def __init__(self, catalog: Catalog | None = None, shelf: Shelf | None = None) -> None:
         self.catalog = catalog
         self.shelf = shelf or Shelf()
-        self.parts, self.jobs = Parts(self.shelf), Jobs(self.shelf)
+        self.tray, self.parts, self.jobs = Tray(catalog, self.shelf), Parts(self.shelf), Jobs(TRADE)
         self._masks = self.shelf.folder / "masks"
         self._restorers: OrderedDict[tuple[Any, ...], Restorer] = OrderedDict()
         self._lock = threading.Lock()
@@ -71,42 +76,6 @@ class Restoring:
         models = [{"name": c.name, "tasks": c.tasks, "scales": c.scales, "note": c.note} for c in choices()]
         return {"models": models, "usual": USUAL, "bytes": LIMITS.bytes}
 
-    def admit(self, size: int) -> None:
-        """Refuse an image by its number of bytes, before any of them has come.
-
-        Raises:
-            ImageError: It is too large.
-        """
-        check_bytes(size, LIMITS)
-
-    def add(self, token: str, path: Path) -> dict[str, Any]:
-        """Take an image that was written where the shelf said.
-
-        Raises:
-            ImageError: It is damaged, too large, or none.
-        """
-        try:
-            data = path.read_bytes()
-            header = check(data, LIMITS)
-            frames = companions(data, LIMITS).frames
-        except LucidaError:
-            self.shelf.forget(token)
-            raise
-        return _shown(self.shelf.keep(_kept(token, path, header, frames)))
-
-    def open(self, image: str) -> dict[str, Any]:
-        """Take an image of the catalog.
-
-        Raises:
-            LucidaError: There is no such image, or it cannot be read any more.
-        """
-        if self.catalog is None:
-            raise UnknownName("image", image, [])
-        data = self.catalog.images.read(image)
-        token, path = self.shelf.place(self.catalog.images.name(image))
-        path.write_bytes(data)
-        return self.add(token, path)
-
     def start(self, asked: Asked) -> dict[str, Any]:
         """Begin to restore an image, or let it wait for its turn.
 
@@ -124,14 +93,16 @@ class Restoring:
             mask = self._masks / f"{name}.png"
             write_mask(asked["mask"], mask, source.width, source.height)
 
-        def work(step: Callable[[float], None]) -> dict[str, Any]:
-            return self._restore(source, restorer, name, step)
-
-        try:
-            return self.jobs.add(source, work, mask)
-        except LucidaError:
+        def over() -> None:
+            self.shelf.release(source.token)
             if mask is not None:
                 mask.unlink(missing_ok=True)
+
+        self.shelf.hold(source.token)
+        try:
+            return self.jobs.add(lambda job: self._restore(source, restorer, name, job), source, over)
+        except LucidaError:
+            over()
             raise
 
     def job(self, id: str) -> dict[str, Any]:
@@ -140,13 +111,13 @@ class Restoring:
         Raises:
             UnknownName: It is not known any more.
         """
-        return self.jobs.view(id) | {"source": _shown(self.jobs.source(id))}
+        return self.jobs.view(id) | {"source": shown(self.jobs.about(id))}
 
-    def _restore(self, source: Kept, restorer: Restorer, name: str, step: Callable[[float], None]) -> dict[str, Any]:
+    def _restore(self, source: Kept, restorer: Restorer, name: str, job: Job) -> dict[str, Any]:
         token, target = self.shelf.place(result_name(source))
         try:
-            done = restorer.file(source.path, target, step, name=name)
-            step(1.0)
+            done = restorer.file(source.path, target, job.step, name=name)
+            job.step(1.0)
         except BaseException:
             self.shelf.forget(token)
             raise
@@ -183,10 +154,6 @@ def result_name(source: Kept) -> str:
     return f"{name.stem.removesuffix(SUFFIX)}{SUFFIX}{name.suffix if fits else '.png'}"
 
 
-def _kept(token: str, path: Path, header: Header, frames: int) -> Kept:
-    return Kept(token, path, header.width, header.height, header.format, header.mode, path.stat().st_size, frames)
-
-
 def _result(token: str, done: Restored) -> Kept:
     from lucida.restore.writing import kind_of
 
@@ -197,7 +164,7 @@ def _result(token: str, done: Restored) -> Kept:
 def _told(kept: Kept, done: Restored, restorer: Restorer) -> dict[str, Any]:
     """Return what became of an image, for the page to say in words."""
     stages = [{"task": stage.task, "model": stage.spec.name} for stage in restorer.plan.stages]
-    return _shown(kept) | {
+    return shown(kept) | {
         "factor": restorer.plan.factor,
         "before": done.size,
         "noise": done.noise,
@@ -205,17 +172,4 @@ def _told(kept: Kept, done: Restored, restorer: Restorer) -> dict[str, Any]:
         "notes": list(dict.fromkeys([*restorer.plan.notes, *done.notes])),
         "seconds": round(done.seconds, 2),
         "engine": done.engine,
-    }
-
-
-def _shown(kept: Kept) -> dict[str, Any]:
-    return {
-        "token": kept.token,
-        "name": kept.name,
-        "width": kept.width,
-        "height": kept.height,
-        "format": kept.kind,
-        "bytes": kept.bytes,
-        "frames": kept.frames,
-        "whole": is_whole(kept),
     }

@@ -14,8 +14,10 @@ const NEAR = 10; // pixels of the screen around the first point of a polygon tha
 const STRENGTH = 0.45;
 
 export class PaintOverlay extends Overlay {
-  constructor(changed) {
+  // ink: { colour, strength } of what is painted.
+  constructor(changed, ink = { colour: WARM, strength: STRENGTH }) {
     super(changed);
+    this.ink = ink;
     this.exact = true; // what is under the pointer is asked of the pixels
     this.canvas = h("canvas", { class: "paint" });
     this.radius = 12;
@@ -116,7 +118,7 @@ export class PaintOverlay extends Overlay {
 
   // Bring a part of the pixels onto the canvas.
   paint(part) {
-    this.pixels.draw(this.canvas.getContext("2d"), part, WARM, STRENGTH);
+    this.pixels.draw(this.canvas.getContext("2d"), part, this.ink.colour, this.ink.strength);
   }
 
   // Choose what a stroke is about: the one that it begins in, or the chosen one; a brush beside all begins a new one.

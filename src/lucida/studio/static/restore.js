@@ -2,8 +2,8 @@
 import { anyOpen, showKeys } from "/static/dialogs.js";
 import { h } from "/static/dom.js";
 import { fourParts, get } from "/static/look.js";
-import { Brushes } from "/static/restore_brushes.js";
-import { openedFrom, upload } from "/static/restore_open.js";
+import { openedFrom, upload } from "/static/opening.js";
+import { Filling } from "/static/restore_fill.js";
 import { Compare } from "/static/restore_stage.js";
 import { Wishes } from "/static/restore_wish.js";
 import { size, Work } from "/static/restore_work.js";
@@ -26,7 +26,7 @@ class RestorePage {
     this.job = null;
     this.file = h("input", { type: "file", accept: "image/*,.heic,.heif,.avif,.tif,.tiff", hidden: true, onchange: () => this.open([...this.file.files]) });
     this.stage = new Compare(() => this.refresh());
-    this.brushes = new Brushes(this.stage, () => this.refresh());
+    this.filling = new Filling(this.stage, () => this.refresh());
     this.run = h("button", { type: "button", class: "primary go-now", onclick: () => this.start() }, say("restore.run"));
     this.wishes = new Wishes(view, () => this.refresh());
     this.work = new Work(() => this.cancel(), (result) => this.take(result));
@@ -38,11 +38,11 @@ class RestorePage {
       h("button", { type: "button", class: "primary", onclick: () => this.file.click() }, say("restore.choose")),
       h("p", { class: "soft" }, say("restore.ways")),
     );
-    this.stage.element.append(this.drop, this.brushes.bar);
+    this.stage.element.append(this.drop, this.filling.bar);
     root.replaceChildren(
       h("h1", { class: "unseen" }, say("restore.title")),
       h("div", { class: "main" }, this.toolbar(), this.message, this.stage.element),
-      h("aside", { class: "side", "aria-label": say("restore.what") }, this.wishes.element, this.brushes.element, h("div", { class: "go" }, this.run), this.work.element),
+      h("aside", { class: "side", "aria-label": say("restore.what") }, this.wishes.element, this.filling.element, h("div", { class: "go" }, this.run), this.work.element),
       this.file,
     );
     openedFrom((files) => this.open(files), (on) => root.classList.toggle("over", on));
@@ -87,7 +87,7 @@ class RestorePage {
     this.file.value = "";
     if (!files.length) return;
     if (this.job) return this.say({ what: say("restore.busy") });
-    this.settle(await this.opening(upload(files[0], this.view.bytes)), files.length);
+    this.settle(await this.opening(upload("/api/restore/upload", files[0], this.view.bytes)), files.length);
   }
 
   async settle(found, files = 1) {
@@ -128,7 +128,7 @@ class RestorePage {
   async start() {
     if (this.run.disabled) return;
     this.say(null);
-    this.brushes.close();
+    this.filling.close();
     this.state("working");
     this.work.begin();
     this.job = "new";
@@ -196,7 +196,7 @@ class RestorePage {
     this.another.disabled = Boolean(this.job);
     this.percent.textContent = percent(stage.size, 0);
     this.nearest.setAttribute("aria-pressed", String(stage.nearest));
-    this.brushes.refresh(Boolean(image) && !this.job, this.wishes.can("fill"));
+    this.filling.refresh(Boolean(image) && !this.job, this.wishes.can("fill"));
     this.run.disabled = !image || !idle || this.wishes.empty;
     this.run.title = image && this.wishes.empty ? say("restore.nothing") : "";
   }
@@ -213,14 +213,14 @@ class RestorePage {
       [["M"], say("restore.fill")],
       [["B", "E", "G"], say("restore.key_tools")],
       [["[", "]"], say("paint.key_size")],
-      [["Z"], say("restore.key_undo")],
+      [["Z"], say("paint.key_undo")],
       [["S"], say("restore.key_save")],
     ]);
   }
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || anyOpen() || takes(event)) return;
-    const run = this.brushes.keys[event.key.toLowerCase()] ?? this.usual(event);
+    const run = this.filling.keys[event.key.toLowerCase()] ?? this.usual(event);
     if (!run || (!this.image && event.key !== "o" && event.key !== "?") || run() === false) return;
     event.preventDefault();
   }

@@ -1,41 +1,34 @@
 // Before and after on one sheet, with a divider between them; zoomed and moved together, and painted on.
 import { h } from "/static/dom.js";
-import { Stage } from "/static/look_stage.js";
-import { PaintOverlay } from "/static/painting.js";
+import { PaintStage } from "/static/paint_stage.js";
 import { Side } from "/static/restore_side.js";
 import { percent, say } from "/static/words.js";
 
 const NEAR = 28; // pixels of the screen around the divider that take hold of it
-const GRID = 16e6; // pixels that are painted on; of larger images a smaller grid is
 const SETTLED = 160; // milliseconds after the last move until what is seen is fetched in full
 const STEP = 0.02;
 const PIXELS = 3; // times as large from which pixels of the result are shown as they are
 
-export class Compare extends Stage {
+export class Compare extends PaintStage {
   // changed(): something was painted, or the zoom is another.
   constructor(changed) {
-    super();
-    this.changed = changed;
+    super(changed);
     const broken = () => (this.broken.hidden = false);
     this.before = new Side("before", broken);
     this.after = new Side("after", broken);
     this.picture = this.after.picture;
-    this.paint = new PaintOverlay(() => this.changed());
-    this.paint.enabled = false;
     this.sheet.replaceChildren(this.after.element, this.before.element, this.paint.canvas, this.paint.svg);
     this.divider = h("div", { class: "divider", role: "slider", tabindex: "0", hidden: true, "aria-label": say("restore.divider"), "aria-valuemin": "0", "aria-valuemax": "100" }, h("span", { class: "grip", "aria-hidden": "true" }, "⇆"));
     const label = (key, side) => h("p", { class: `side-label ${side}`, "aria-hidden": "true" }, say(key));
     this.element.append(this.divider, label("restore.before", "left"), label("restore.after", "right"));
     this.value = 0.5; // share of what is seen that is shown as it was
     this.nearest = false;
-    this.paintTouch();
   }
 
   clear() {
     super.clear();
     this.before?.clear();
     this.after?.clear();
-    this.paint?.clear();
   }
 
   // ---- the images ---------------------------------------------------------------------------------------------------
@@ -47,14 +40,8 @@ export class Compare extends Stage {
   async open(image) {
     this.clear();
     this.use(false);
-    const { width, height } = image;
-    Object.assign(this, { width, height });
     this.broken.hidden = true;
-    const fewer = Math.min(1, Math.sqrt(GRID / (width * height)));
-    const grid = { width: Math.max(1, Math.floor(width * fewer)), height: Math.max(1, Math.floor(height * fewer)) };
-    this.paint.show({ ...grid, others: [], hints: [], boxes: [{ label: "", box: [0, 0, 0, 0] }], many: false, fresh: () => "" });
-    this.sheet.hidden = false;
-    this.fit();
+    this.lay(image);
     await this.before.show(image, say("restore.before_of", { name: image.name }));
     this.place();
   }
@@ -66,12 +53,6 @@ export class Compare extends Stage {
     if (this.before.image !== before || this.after.image !== image) return;
     Object.assign(this, { width: image.width, height: image.height, value: 0.5 });
     this.use(false);
-  }
-
-  // Run lengths of what was painted; null where nothing was.
-  get mask() {
-    const [one] = this.paint.boxes;
-    return one?.mask && !one.empty ? one.mask : null;
   }
 
   // ---- zoom ---------------------------------------------------------------------------------------------------------
@@ -107,7 +88,6 @@ export class Compare extends Stage {
     const [from, above, to, below] = this.seen;
     const at = from + this.value * (to - from);
     this.sheet.style.setProperty("--split", `${(100 * (at - left)) / wide}%`);
-    this.sheet.style.setProperty("--closer", this.scale);
     Object.assign(this.divider.style, { left: `${at}px`, top: `${above}px`, height: `${Math.max(0, below - above)}px` });
     const shown = Math.round(100 * this.value);
     this.divider.setAttribute("aria-valuenow", shown);
@@ -117,7 +97,6 @@ export class Compare extends Stage {
     this.element.classList.toggle("compares", this.compares);
     this.before.coarse(this.nearest);
     this.after.coarse(this.size > PIXELS);
-    if (this.painting) this.paint.draw();
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.sharpen([(from - left) / wide, (above - top) / high, (to - left) / wide, (below - top) / high], wide), SETTLED);
     this.changed();
@@ -164,27 +143,5 @@ export class Compare extends Stage {
     const [from, , to] = this.seen;
     const x = event.clientX - this.element.getBoundingClientRect().left;
     if (to > from) this.slide((x - from) / (to - from));
-  }
-
-  // ---- painting -----------------------------------------------------------------------------------------------------
-
-  get painting() {
-    return this.paint?.enabled;
-  }
-
-  // Take a tool of the brush's; false to lay it down.
-  use(tool) {
-    this.paint.enabled = Boolean(tool);
-    this.element.classList.toggle("painting", Boolean(tool));
-    if (tool) this.paint.use(tool);
-    else this.paint.point(null);
-    this.place();
-  }
-
-  // What paints does not also move the image.
-  paintTouch() {
-    const { svg } = this.paint;
-    for (const name of ["pointerdown", "dblclick"]) svg.addEventListener(name, (event) => event.stopPropagation());
-    svg.addEventListener("wheel", (event) => event.defaultPrevented && event.stopPropagation());
   }
 }

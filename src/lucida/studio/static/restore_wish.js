@@ -1,10 +1,10 @@
 // What is to be done: how much larger, how much noise is taken out, by which models, and whether something is removed.
+import { choice } from "/static/choice.js";
 import { h } from "/static/dom.js";
 import { number, say } from "/static/words.js";
 
 const LEVELS = [1, 75]; // grey levels of noise
 const USUAL_LEVEL = 15;
-let groups = 0;
 
 export class Wishes {
   // view: { models: [{ name, tasks, scales, note }], usual }; changed(): something else is wished.
@@ -77,25 +77,3 @@ export class Wishes {
 
 const title = (name) => ({ embedded: say("restore.embedded"), "embedded-real": say("restore.real") })[name] ?? name;
 const told = (model) => ({ embedded: say("restore.embedded_note"), "embedded-real": say("restore.real_note") })[model?.name] ?? model?.note ?? "";
-
-// A row of which one is chosen.
-function choice(legend, options, changed) {
-  const name = `choice-${(groups += 1)}`;
-  const inputs = options.map(([value]) => h("input", { type: "radio", name, value, class: "unseen", onchange: changed }));
-  const labels = options.map(([, text], i) => h("label", {}, inputs[i], h("span", {}, text)));
-  const element = h("fieldset", { class: "one-of" }, h("legend", { class: "legend" }, legend), ...labels);
-  const of = (value) => inputs.find((one) => one.value === value);
-  return {
-    element,
-    enable(value, on) {
-      of(value).disabled = !on;
-      if (!on && of(value).checked) inputs[0].checked = true;
-    },
-    get value() {
-      return inputs.find((one) => one.checked)?.value ?? "";
-    },
-    set value(value) {
-      of(value).checked = true;
-    },
-  };
-}

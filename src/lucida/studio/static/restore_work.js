@@ -1,45 +1,34 @@
 // A job while it runs, and in words what came of it.
 import { h } from "/static/dom.js";
 import { fourParts } from "/static/look.js";
-import { number, percent, say } from "/static/words.js";
-
-const SURE = 0.04; // share done from which it is said how long it will take
+import { Progress } from "/static/progress.js";
+import { number, say } from "/static/words.js";
 
 export class Work {
   // cancel(), onward(result): what the buttons do.
   constructor(cancel, onward) {
     this.onward = onward;
-    this.bar = h("progress", { max: "1", "aria-label": say("restore.progress") });
-    this.status = h("p", { class: "soft", role: "status" });
-    this.working = h("div", { class: "working", tabindex: "-1", hidden: true }, this.bar, this.status, h("button", { type: "button", class: "plain cancel", onclick: cancel }, say("restore.cancel")));
+    this.progress = new Progress(cancel);
     this.outcome = h("div", { class: "outcome", "aria-live": "polite" });
-    this.element = h("section", { class: "work" }, this.working, this.outcome);
+    this.element = h("section", { class: "work" }, this.progress.element, this.outcome);
   }
 
   clear() {
-    this.working.hidden = true;
+    this.progress.hide();
     this.outcome.replaceChildren();
   }
 
   begin() {
     this.clear();
-    this.follow({ state: "waiting", share: 0, seconds: 0, place: 0 });
-    this.working.hidden = false;
-    this.working.focus({ preventScroll: true });
+    this.progress.begin();
   }
 
-  follow({ state, share, seconds, place }) {
-    this.working.hidden = false;
-    if (share) this.bar.value = share;
-    else this.bar.removeAttribute("value");
-    const left = share > SURE && seconds > 1 ? Math.ceil((seconds * (1 - share)) / share) : null;
-    const waits = place ? say("restore.waits", { place: number(place) }) : say("restore.begins");
-    const goes = left === null ? say("restore.goes", { share: percent(share, 0) }) : say("restore.left", { share: percent(share, 0), seconds: number(left) });
-    this.status.textContent = state === "working" ? goes : waits;
+  follow(view) {
+    this.progress.follow(view);
   }
 
   lost(what) {
-    this.status.textContent = what;
+    this.progress.say(what);
   }
 
   fail(error) {

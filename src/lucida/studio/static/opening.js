@@ -22,11 +22,11 @@ export function openedFrom(opened, over) {
   });
 }
 
-// Send an image; of one that is too large only its size, for the reason why.
-export async function upload(file, most) {
+// Send an image to an address; of one that is too large only its size, for the reason why.
+export async function upload(address, file, most) {
   const query = new URLSearchParams({ name: file.name.slice(-200), size: file.size });
   try {
-    const response = await fetch(`/api/restore/upload?${query}`, { method: "POST", body: file.size > most ? null : file });
+    const response = await fetch(`${address}?${query}`, { method: "POST", body: file.size > most ? null : file });
     if (response.status === 403) return { error: { what: say("state.refused") } };
     const found = await response.json();
     return response.ok || found.error ? found : { error: { what: say("find.failed") } };

@@ -1,4 +1,4 @@
-"""Images on their way through a restorer: one at a time, a few that wait, and each can be given up."""
+"""Work that a page has the server do: one job at a time, a few that wait, and each can be given up."""
 
 from __future__ import annotations
 
@@ -8,89 +8,120 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from lucida.errors import InputError, LucidaError, ModelError, UnknownName
-
-if TYPE_CHECKING:
-    from lucida.studio.shelf import Kept, Shelf
 
 QUEUED: Final = 4  # jobs that wait
 KNOWN: Final = 64  # jobs whose end can still be asked for
 UNWATCHED: Final = 180.0  # seconds; the page of a tab in the background asks once a minute
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
-# Does the work: calls its argument with the share that is done, and returns what became of the image.
-Work = Callable[[Callable[[float], None]], dict[str, Any]]
+OPEN: Final = ("waiting", "working")
+# Does the work: tells the job how far it is, and returns what became of it.
+Work = Callable[["Job"], dict[str, Any]]
 
 
-class _Stopped(Exception):
+@dataclass(frozen=True)
+class Trade:
+    """What kind of work is done, in the words that are said of it.
+
+    Attributes:
+        name: Of the thread.
+        what: What a job is about, in the plural.
+        failed: What happened where a model raises something of its own.
+        expected: What was expected instead of that.
+        hint: What to try after it.
+        again: What to do where a job is not known any more.
+        unwatched: See `Jobs`.
+    """
+
+    name: str
+    what: str
+    failed: str
+    expected: str
+    hint: str
+    again: str
+    unwatched: float | None = UNWATCHED
+
+
+class Stopped(Exception):
     """Nobody wants the result any more."""
 
 
 @dataclass(eq=False)
-class _Job:
-    source: Kept
+class Job:
+    """One piece of work, as the work itself sees it."""
+
+    owner: Jobs
+    about: Any
     work: Work
-    mask: Path | None
+    after: Callable[[], None]
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     state: State = "waiting"
     share: float = 0.0
     began: float = 0.0
     watched: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
+    parts: list[dict[str, Any]] = field(default_factory=list)
     error: dict[str, str] | None = None
     result: dict[str, Any] | None = None
 
     def step(self, share: float) -> None:
         """Note how much is done; ends the work when it is not wanted any more."""
-        if self.stop.is_set() or time.monotonic() - self.watched > UNWATCHED:
-            raise _Stopped
+        most = self.owner.unwatched
+        if self.stop.is_set() or (most is not None and time.monotonic() - self.watched > most):
+            raise Stopped
         self.share = share
+
+    def add(self, part: dict[str, Any]) -> None:
+        """Show a part of the result before all of it is done."""
+        self.parts.append(part)
 
 
 class Jobs:
     """Does one job after the other, in a thread of its own.
 
     Args:
-        shelf: Where the images lie that are worked on: they stay as long.
+        trade: What is done.
+
+    Attributes:
+        unwatched: Seconds after which what nobody asks for is given up; None for never.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._jobs: OrderedDict[str, _Job] = OrderedDict()
-        self._waiting: deque[_Job] = deque()
+    def __init__(self, trade: Trade) -> None:
+        self._trade, self.unwatched = trade, trade.unwatched
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._waiting: deque[Job] = deque()
         self._turn = threading.Condition()
         self._worker: threading.Thread | None = None
         self._over = False
 
-    def add(self, source: Kept, work: Work, mask: Path | None = None) -> dict[str, Any]:
+    def add(self, work: Work, about: Any = None, after: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Begin a job, or let it wait for its turn; returns it as `view` does.
 
         Args:
-            source: The image.
             work: Does it.
-            mask: A file that is removed in the end.
+            about: What it is about, for `about`.
+            after: Called in the end, however that is; not where too many wait.
 
         Raises:
             InputError: Too many wait already.
         """
-        job = _Job(source, work, mask)
+        job = Job(self, about, work, after)
         with self._turn:
             if len(self._waiting) >= QUEUED or self._over:
                 raise InputError(
-                    "Too many images are waiting.",
-                    expected=f"one image at a time, and up to {QUEUED} that wait",
+                    f"Too many {self._trade.what} are waiting.",
+                    expected=f"one at a time, and up to {QUEUED} that wait",
                     got=f"{len(self._waiting)} that wait",
                     hint="wait for one to be done, or cancel one",
                 )
-            self._shelf.hold(source.token)
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._forget()
             if self._worker is None:
-                self._worker = threading.Thread(target=self._run, name="restore", daemon=True)
+                self._worker = threading.Thread(target=self._run, name=self._trade.name, daemon=True)
                 self._worker.start()
             self._turn.notify_all()
         return self.view(job.id)
@@ -110,18 +141,25 @@ class Jobs:
                 "place": self._waiting.index(job) + 1 if job in self._waiting else 0,
                 "share": round(job.share, 4),
                 "seconds": round(time.monotonic() - job.began, 1) if job.began else 0.0,
+                "parts": list(job.parts),
                 "error": job.error,
                 "result": job.result,
             }
 
-    def source(self, id: str) -> Kept:
-        """Return the image that a job is about.
+    def about(self, id: str) -> Any:
+        """Return what a job is about.
 
         Raises:
             UnknownName: The job is not known any more.
         """
         with self._turn:
-            return self._known(id).source
+            return self._known(id).about
+
+    @property
+    def open(self) -> list[str]:
+        """The jobs that are under way or wait, the first to be done first."""
+        with self._turn:
+            return [id for id, job in self._jobs.items() if job.state in OPEN]
 
     def cancel(self, id: str) -> dict[str, Any]:
         """Give a job up; one that is done stays done.
@@ -134,9 +172,9 @@ class Jobs:
             job.stop.set()
             if job in self._waiting:
                 self._waiting.remove(job)
-                self._settle(job)
-            if job.state in ("waiting", "working"):
-                # The models notice at their next tile; the person need not wait for that.
+                job.after()
+            if job.state in OPEN:
+                # The models notice at their next step; the person need not wait for that.
                 job.state = "cancelled"
         return self.view(id)
 
@@ -150,13 +188,13 @@ class Jobs:
         if self._worker is not None:
             self._worker.join(20)
 
-    def _known(self, id: str) -> _Job:
+    def _known(self, id: str) -> Job:
         if id not in self._jobs:
-            raise UnknownName("job", id, [], hint="restore the image again")
+            raise UnknownName("job", id, [], hint=self._trade.again)
         return self._jobs[id]
 
     def _forget(self) -> None:
-        for id in [id for id, job in self._jobs.items() if job.state not in ("waiting", "working")]:
+        for id in [id for id, job in self._jobs.items() if job.state not in OPEN]:
             if len(self._jobs) <= KNOWN:
                 break
             del self._jobs[id]
@@ -172,31 +210,22 @@ class Jobs:
             error, result = None, None
             try:
                 job.step(0.0)
-                result = job.work(job.step)
-            except _Stopped:
+                result = job.work(job)
+            except Stopped:
                 job.stop.set()
             except LucidaError as problem:
                 error = problem.to_json()
             except Exception as problem:
                 # Whatever a model raises must not end the worker that all others wait for.
-                error = _failed(problem).to_json()
+                error = self._failed(problem).to_json()
             with self._turn:
                 if job.stop.is_set():
                     job.state = "cancelled"
                 else:
                     job.error, job.result, job.state = error, result, "done" if result else "failed"
-                self._settle(job)
+                job.after()
 
-    def _settle(self, job: _Job) -> None:
-        self._shelf.release(job.source.token)
-        if job.mask is not None:
-            job.mask.unlink(missing_ok=True)
-
-
-def _failed(error: Exception) -> ModelError:
-    return ModelError(
-        "The image could not be restored.",
-        expected="a model that runs on this machine",
-        got=str(error)[:300] or type(error).__name__,
-        hint="another model, or a smaller image",
-    )
+    def _failed(self, error: Exception) -> ModelError:
+        trade = self._trade
+        got = str(error)[:300] or type(error).__name__
+        return ModelError(trade.failed, expected=trade.expected, got=got, hint=trade.hint)
