@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lucida.errors import ImageError, InputError
-from lucida.images import LIMITS, content_id, decode, read
+from lucida.images import content_id, decode, read
 from lucida.models.generator import Given, Lora, check_seeds
 
 Source = Path | bytes | None
@@ -119,10 +119,11 @@ def order_of(words: dict[str, Any], images: dict[str, Source], **changes: Any) -
         images: Where the images are, by the names of the fields.
         changes: What is to be otherwise: model, seed, n.
     """
-    plain = {name: words[name] for name in PLAIN if name in words}
+    plain: dict[str, Any] = {name: words[name] for name in PLAIN if name in words}
     size = tuple(words["size"]) if "size" in words else None
     loras = tuple((Path(one["path"]), float(one["weight"])) for one in words.get("loras", ()))
-    return replace(Order(**plain, **images, size=size, loras=loras), **changes)
+    plain |= images
+    return replace(Order(**plain, size=size, loras=loras), **changes)
 
 
 def _read(source: Path | bytes) -> Given:
@@ -133,7 +134,7 @@ def _read(source: Path | bytes) -> Given:
         data = source
         if not data:
             raise ImageError("The file is empty.", expected="an image", got="0 bytes")
-    return Given(decode(data, LIMITS).rgb8(), content_id(data), path)
+    return Given(decode(data).rgb8(), content_id(data), path)
 
 
 def _digest(path: Path) -> str:

@@ -28,9 +28,10 @@ def depth_map(name: str, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         ModelError: The model is not at hand, or of another task.
     """
     estimate = _estimator(name)
-    near = estimate(pixels)
+    near: NDArray[np.float32] = estimate(pixels)
     low, high = float(near.min()), float(near.max())
-    return np.rint((near - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+    eight: NDArray[np.uint8] = np.rint((near - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+    return eight
 
 
 @lru_cache(maxsize=1)
@@ -44,7 +45,7 @@ def _estimator(name: str) -> Any:
         raise MissingExtra(error.name or "transformers", "generate", "Estimating depth") from error
     from pathlib import Path
 
-    snapshot = from_hub(name) if name.startswith("hf:") else local(Path(name))
+    snapshot = from_hub(name.removeprefix("hf:")) if name.startswith("hf:") else local(Path(name))
     architecture = str((snapshot.config.get("architectures") or [""])[0])
     if not architecture.endswith("ForDepthEstimation"):
         raise ModelError(f"{name} estimates no depth.", expected="…ForDepthEstimation", got=architecture or "nothing")
