@@ -12,7 +12,8 @@ from PIL import Image
 from lucida.errors import InputError, UnknownName
 from lucida.models import find
 from lucida.restore import Restorer, Wish
-from lucida.restore.fill import fill, read_mask, regions
+from lucida.restore.fill import fill, read_mask
+from lucida.restore.holes import Holes
 
 
 @pytest.fixture
@@ -39,15 +40,41 @@ def test_holes_are_filled_from_their_edges_and_the_rest_is_the_same(photo: np.nd
     assert grey.shape == (45, 70, 1)
 
 
-def test_a_hole_larger_than_the_model_takes_is_filled_smaller(photo: np.ndarray, mask: np.ndarray) -> None:
+def test_a_thick_hole_larger_than_the_model_takes_is_filled_smaller(photo: np.ndarray, mask: np.ndarray) -> None:
     model = find("embedded-fill").load()
-    found = fill(model, photo, mask, side=32)
-    assert np.array_equal(found[~mask], photo[~mask])
+    thick = np.zeros_like(mask)
+    thick[5:40, 10:60] = True
+    found = fill(model, photo, thick, side=32)
+    assert np.array_equal(found[~thick], photo[~thick])
+    assert (found[thick] != photo[thick]).any()
 
 
-def test_holes_near_each_other_are_filled_together(mask: np.ndarray) -> None:
-    assert len(regions(mask, 2)) == 2
-    assert len(regions(mask, 20)) == 1
+def test_a_long_thin_hole_is_filled_piece_by_piece_nearly_as_in_one() -> None:
+    model = find("embedded-fill").load()
+    down, across = np.mgrid[:200, :240]
+    colour = np.stack([down, across, (down + across) // 2], axis=2).astype(np.uint8)
+    wire = np.abs(down - across) < 3
+    spoilt = np.where(wire[..., None], 0, colour).astype(np.uint8)
+    whole, pieces = fill(model, spoilt, wire), fill(model, spoilt, wire, side=64)
+    assert np.array_equal(pieces[~wire], spoilt[~wire])
+    assert np.abs(pieces.astype(int) - whole).max() <= 2
+    # In place, and once more on what is filled in part: as where memory ran out.
+    assert np.array_equal(fill(model, pieces, wire, side=64, out=pieces), pieces)
+    assert np.abs(pieces.astype(int) - whole).max() <= 2
+
+
+def test_holes_near_each_other_are_one_and_each_knows_its_pixels(mask: np.ndarray) -> None:
+    holes = Holes(mask, 2)
+    assert [holes.box(number) for number in range(len(holes))] == [
+        (slice(10, 14), slice(5, 30)),
+        (slice(30, 36), slice(50, 56)),
+    ]
+    assert len(Holes(mask, 20)) == 1
+    assert Holes(mask, 20).box(0) == (slice(10, 36), slice(5, 56))
+    whole = (slice(0, 45), slice(0, 70))
+    assert np.array_equal(holes.own(0, whole) | holes.own(1, whole), mask)
+    assert not (holes.own(0, whole) & holes.own(1, whole)).any()
+    assert holes.thickness(0) <= 7
 
 
 def test_a_mask_that_does_not_fit_is_refused(tmp_path: Path, mask: np.ndarray) -> None:

@@ -141,9 +141,11 @@ class Chain:
     def _fill(self, stage: Stage, mask: NDArray[np.bool_], notes: list[str]) -> Act:
         def act(source: NDArray[Any], write: Write, kind: Kind, step: Callable[[float], None]) -> None:
             model = self._model(stage)
+            # What lies under a hole is not looked at: a second try may find it filled in part.
+            out = source if source.flags.writeable else source.copy()
             self._in_memory(
                 stage, source, write,
-                lambda put, side: _in_bands(fill(model, source, mask, side=side, step=step), put, kind),
+                lambda put, side: _in_bands(fill(model, source, mask, side=side, out=out, step=step), put, kind),
                 notes,
             )  # fmt: skip
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image as Pillow
-from scipy import ndimage
 
 from lucida.errors import InputError, UnknownName
 from lucida.images import decode
 from lucida.models.restorer import needs_of
+from lucida.restore.holes import Holes
 from lucida.restore.tiles import SMALLEST, as_floats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    from lucida.images import Image
     from lucida.models.spec import Model
+    from lucida.restore.holes import Window
 
 SOFT: Final = 32  # of 255, from which a mask covers: the soft edges of a brush are meant as well, noise of JPEG is not
 AROUND: Final = 0.5  # of a hole's sides that is looked at on each side of it
+THIN: Final = 0.25  # of the side that a model is given, up to which a hole is filled piece by piece
 
 
 def read_mask(path: Path, name: str, width: int, height: int) -> NDArray[np.bool_]:
@@ -40,7 +44,9 @@ def read_mask(path: Path, name: str, width: int, height: int) -> NDArray[np.bool
     """
     file = _named(path, name) if path.is_dir() else path
     shown = decode(file)
-    white: NDArray[np.bool_] = shown.rgb8().max(axis=2) >= SOFT
+    # Grey as it is: three times the same would be much memory.
+    grey = shown.mode == "L" and shown.pixels.dtype == np.uint8 and shown.window is None
+    white: NDArray[np.bool_] = (shown.pixels.reshape(shown.pixels.shape[:2]) if grey else _brightest(shown)) >= SOFT
     if white.shape != (height, width):
         raise InputError(
             f"The mask {file} has another size than the image {name}.",
@@ -58,6 +64,13 @@ def read_mask(path: Path, name: str, width: int, height: int) -> NDArray[np.bool
     return white
 
 
+def _brightest(shown: Image) -> NDArray[np.uint8]:
+    red, green, blue = shown.rgb8().transpose(2, 0, 1)
+    # Two passes over planes; along the last axis it would be many times slower.
+    found: NDArray[np.uint8] = np.maximum(np.maximum(red, green), blue)
+    return found
+
+
 def _named(folder: Path, name: str) -> Path:
     stem = Path(name).stem
     found = sorted(path for path in folder.iterdir() if path.stem == stem and path.is_file())
@@ -72,6 +85,7 @@ def fill(
     mask: NDArray[np.bool_],
     *,
     side: int = 0,
+    out: NDArray[Any] | None = None,
     step: Callable[[float], None] | None = None,
 ) -> NDArray[Any]:
     """Return an image with what the mask covers filled; its other pixels are the same, bit by bit.
@@ -80,41 +94,60 @@ def fill(
         model: A model that fills.
         colour: (height, width, 1 or 3) uint8 or uint16.
         mask: (height, width), true where is to be filled.
-        side: Longest side that the model is given; a larger hole is filled smaller and enlarged. 0 for its own.
+        side: Longest side that the model is given; 0 for its own. A thin hole that is longer is filled piece by piece,
+            a thick one smaller and enlarged.
+        out: What the result is written into, which may be `colour` itself; a copy of it where it is None.
         step: Called with the share that is done.
 
     Raises:
         MemoryError: There is none for this side.
     """
     needs = needs_of(model.spec)
-    side = side or needs.tile + 2 * needs.halo
-    out = colour.copy()
-    pieces = regions(mask, needs.halo)
-    for number, (rows, columns) in enumerate(pieces):
-        hole = mask[rows, columns]
-        found = _filled(model, as_floats(out[rows, columns]), hole, max(side, SMALLEST))
-        top = np.iinfo(colour.dtype).max
-        out[rows, columns][hole] = np.rint(np.clip(found[hole], 0, 1) * top).astype(colour.dtype)
-        if step is not None:
-            step((number + 1) / len(pieces))
+    side = max(side or needs.tile + 2 * needs.halo, SMALLEST)
+    out = colour.copy() if out is None else out
+    holes, left, top = Holes(mask, needs.halo), mask.copy(), np.iinfo(colour.dtype).max
+    for number in range(len(holes)):
+        window = around(holes.box(number), mask.shape, needs.halo)
+        pieces = list(_pieces(window, side, thin=holes.thickness(number) <= THIN * side))
+        for done, (seen, core) in enumerate(pieces):
+            own = holes.own(number, core)
+            if own.any():
+                found = _filled(model, as_floats(out[seen]), left[seen], side)
+                inner = tuple(slice(c.start - s.start, c.stop - s.start) for c, s in zip(core, seen, strict=True))
+                out[core][own] = np.rint(np.clip(found[inner][own], 0, 1) * top).astype(colour.dtype)
+                # The next piece goes on from here.
+                left[core][own] = False
+            if step is not None:
+                step((number + (done + 1) / len(pieces)) / len(holes))
     return out
 
 
-def regions(mask: NDArray[np.bool_], halo: int) -> list[tuple[slice, slice]]:
-    """Return windows that hold all holes with their surroundings; holes near each other share one."""
-    height, width = mask.shape
-    boxes = []
-    # Holes closer than this would see each other as surroundings.
-    near = ndimage.maximum_filter(mask, 2 * halo + 1)
-    labels, _ = ndimage.label(near)
-    for rows, columns in ndimage.find_objects(np.where(mask, labels, 0)):
-        down = max(halo, int(AROUND * (rows.stop - rows.start)))
-        across = max(halo, int(AROUND * (columns.stop - columns.start)))
-        boxes.append((
-            slice(max(0, rows.start - down), min(height, rows.stop + down)),
-            slice(max(0, columns.start - across), min(width, columns.stop + across)),
-        ))  # fmt: skip
-    return boxes
+def around(box: Window, shape: tuple[int, ...], halo: int) -> Window:
+    """Return a window that holds a hole with its surroundings."""
+    rows, columns = (
+        slice(max(0, part.start - reach), min(length, part.stop + reach))
+        for part, length in zip(box, shape, strict=True)
+        for reach in (max(halo, int(AROUND * (part.stop - part.start))),)
+    )
+    return rows, columns
+
+
+def _pieces(window: Window, side: int, *, thin: bool) -> Iterator[tuple[Window, Window]]:
+    """Yield windows that are seen, each with the part of it that is filled; one alone where the hole is not thin."""
+    if not thin or max(part.stop - part.start for part in window) <= side:
+        yield window, window
+        return
+    reach = side // 4
+    for down, across in product(*(range(part.start, part.stop, side - 2 * reach) for part in window)):
+        core = tuple(
+            slice(first, min(first + side - 2 * reach, part.stop))
+            for first, part in zip((down, across), window, strict=True)
+        )
+        seen = tuple(
+            slice(max(inner.start - reach, part.start), min(inner.stop + reach, part.stop))
+            for inner, part in zip(core, window, strict=True)
+        )
+        yield (seen[0], seen[1]), (core[0], core[1])
 
 
 def _filled(model: Model, pixels: NDArray[np.float32], hole: NDArray[np.bool_], side: int) -> NDArray[np.float32]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 RADIUS: Final = 3.0  # pixels around each that its value is taken from
 HALO: Final = 16
-_NEEDS: Final = RestoreNeeds(channels=3, halo=HALO, tile=2**15)
+SIDE: Final = 2048  # pixels that are filled at a time, which bounds memory
+_NEEDS: Final = RestoreNeeds(channels=3, halo=HALO, tile=SIDE - 2 * HALO)
 
 
 def filler_spec(name: str, family: str) -> Spec:
