@@ -178,7 +178,7 @@ def test_a_quote_is_no_less_than_what_it_takes(server, running):
 
 
 def test_a_model_behind_an_address_captions_and_answers(running):
-    assert running().model.spec.tasks == ("ask", "caption", "answer")
+    assert running().model.spec.tasks[:3] == ("ask", "caption", "answer")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from lucida.errors import ModelError
-from lucida.models.openai_api.providers import Offer, Provider, providers
+from lucida.models.openai_api.providers import Drawer, Offer, Provider, providers
 
 PREFIX = "api"
 URL_VARIABLES = ("LUCIDA_API_URL", "OPENAI_BASE_URL")
@@ -55,11 +55,21 @@ class Address:
         """What is known of the model."""
         return self.provider.offer(self.model)
 
+    @property
+    def drawer(self) -> Drawer | None:
+        """What is known of the model as one that draws; None of one that does not."""
+        return self.provider.drawer(self.model)
+
+    @property
+    def only_draws(self) -> bool:
+        """Whether it is known as a model that draws, and not as one that talks."""
+        return self.drawer is not None and self.provider.draws_by_name(self.model)
+
 
 def is_address(name: str) -> bool:
     """Tell whether a name is that of a model behind an address."""
     before, colon, _ = name.partition(":")
-    return (bool(colon) and before in providers()) or any(name in each.models for each in providers().values())
+    return (bool(colon) and before in providers()) or any(name in each.known for each in providers().values())
 
 
 def read_address(name: str) -> Address:
@@ -74,7 +84,7 @@ def read_address(name: str) -> Address:
     table = providers()
     before, colon, model = name.partition(":")
     if not colon or before not in table:
-        before, model = next(key for key, each in table.items() if name in each.models), name
+        before, model = next(key for key, each in table.items() if name in each.known), name
     if before == PREFIX:
         return _elsewhere(name, model)
     provider = table[before]

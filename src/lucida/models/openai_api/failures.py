@@ -29,6 +29,11 @@ _TOO_LONG = (
     "too many tokens", "input token count", "max_model_len",
 )  # fmt: skip
 
+_MODERATED = (
+    "moderation_blocked", "content_policy_violation", "safety system", "content policy", "content_filter",
+    "responsible ai", "responsibleai",
+)  # fmt: skip
+
 
 class Next(Enum):
     """What to do after a failure."""
@@ -139,11 +144,37 @@ def _wait_in_words(said: str) -> float | None:
         return None
 
 
-def no_api(address: Address, got: str) -> ModelError:
+def is_moderated(said: str) -> bool:
+    """Tell whether a refusal is one of what is asked for, by the rules of the provider."""
+    return any(word in said.lower() for word in _MODERATED)
+
+
+def will_not_draw(address: Address, said: str) -> ModelError:
+    """Return the error for a picture that the provider's rules do not allow."""
+    return ModelError(
+        f"{address.host} will not draw this.",
+        expected="a prompt, and images, that its rules allow",
+        got=said,
+        hint="put it in other words; no other picture is touched by it",
+    )
+
+
+def cannot_draw(address: Address, said: str, hint: str = "") -> ModelError:
+    """Return the error for a request for a picture that was refused."""
+    return ModelError(
+        f"{address.host} drew nothing.",
+        expected="a picture",
+        got=said,
+        hint=hint
+        or f"what {address.model} takes is in its provider's documents; another --size, or no --image, may do",
+    )
+
+
+def no_api(address: Address, got: str, expected: str = "JSON of a chat completion") -> ModelError:
     """Return the error for an address that answers, but not as this protocol does."""
     return ModelError(
         f"{address.url} does not answer as an OpenAI-compatible server does.",
-        expected="JSON of a chat completion",
+        expected=expected,
         got=got,
         hint="give the base URL, which mostly ends in /v1: --model api:MODEL@http://host:8000/v1",
     )
@@ -203,7 +234,14 @@ def _exhausted(address: Address, said: str) -> ModelError:
 def _unknown(address: Address, said: str, listed: list[str]) -> ModelError:
     import difflib
 
-    nearest = [] if address.model in listed else difflib.get_close_matches(address.model, listed, n=3, cutoff=0.3)
+    if address.model in listed:
+        return ModelError(
+            f"{address.host} has the model {address.model!r}, and no way to ask it this.",
+            expected="a model that does what is asked",
+            got=f"status 404: {said}",
+            hint="a model that talks does not draw, nor the other way round; look into the server's documents",
+        )
+    nearest = difflib.get_close_matches(address.model, listed, n=3, cutoff=0.3)
     shown = nearest or listed[:8]
     return ModelError(
         f"{address.host} has no model {address.model!r}.",

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from lucida.models.needs import ImageNeeds
 from lucida.models.openai_api.address import Address, is_address, read_address
+from lucida.models.openai_api.drawing_needs import drawing_needs, drawing_note
 from lucida.models.openai_api.options import USUAL, ApiOptions
 from lucida.models.openai_api.providers import Price, providers, read_price
 from lucida.models.openai_api.wording import WORDING
-from lucida.models.spec import Gives, Model, Precision, Spec, Trial
+from lucida.models.spec import Gives, Model, Precision, Spec, Task, Trial
 
+TALKS: tuple[Task, ...] = ("ask", "caption", "answer")
 SIDE = 1024  # px of the longer side of an image as sent: more is cut into more tokens, or scaled down by the server
 
 
@@ -24,8 +26,12 @@ class OpenAiFamily:
         return []
 
     def suggestions(self) -> list[str]:
-        """Return the models of the table; others of the same providers go by name as well."""
+        """Return the models of the table that talk; others of the same providers go by name as well."""
         return [f"{name}:{model}" for name, provider in providers().items() for model in provider.models]
+
+    def drawers(self) -> list[str]:
+        """Return the models of the table that draw."""
+        return [f"{name}:{model}" for name, provider in providers().items() for model in provider.draws]
 
     def claims(self, name: str) -> bool:
         """Tell whether a name is a model of this family."""
@@ -48,7 +54,8 @@ def api_spec(name: str, options: ApiOptions = USUAL) -> Spec:
     """Return the spec of a model behind an address; nothing is sent.
 
     Args:
-        name: "openai:gpt-4o", "gpt-4o", "gemini:…", "claude:…", "ollama:…", "vllm:…", "api:MODEL", "api:MODEL@URL".
+        name: "openai:gpt-4o", "gpt-4o", "gemini:…", "claude:…", "ollama:…", "vllm:…", "api:MODEL", "api:MODEL@URL",
+            "gpt-image-1".
         options: How it is asked.
 
     Raises:
@@ -56,7 +63,7 @@ def api_spec(name: str, options: ApiOptions = USUAL) -> Spec:
         InputError: The price is not one.
     """
     address = read_address(name)
-    price = price_of(address, options)
+    price, drawer = price_of(address, options), address.drawer
 
     def build(spec: Spec, precision: Precision, trial: Trial | None) -> Model:
         from lucida.models.openai_api.model import OpenAiModel
@@ -66,13 +73,14 @@ def api_spec(name: str, options: ApiOptions = USUAL) -> Spec:
     return Spec(
         name=address.name,
         family=OpenAiFamily.name,
-        tasks=("ask", "caption", "answer"),
+        tasks=("generate",) if address.only_draws else TALKS + (("generate",) if drawer else ()),
         needs=ImageNeeds(size=SIDE, resize="fit"),
         gives=Gives(),
         licence="terms of the provider",
         source=address.url,
         revision=f"{address.model}+w{WORDING}",
-        note=_note(address, price, options),
+        note=drawing_note(address, options) if address.only_draws else _note(address, price, options),
+        generates=drawing_needs(address, drawer) if drawer else None,
         configure=lambda other: api_spec(name, other),
         build=build,
     )

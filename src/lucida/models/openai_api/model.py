@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -15,15 +14,16 @@ from lucida.models.openai_api.answers import Answer, read_answers
 from lucida.models.openai_api.completion import Choice
 from lucida.models.openai_api.confidence import by_tokens, by_votes, self_report
 from lucida.models.openai_api.cost import answer_tokens, request_tokens, request_usage, shared
+from lucida.models.openai_api.drawing import DrawingModel
 from lucida.models.openai_api.picture import data_url
 from lucida.models.openai_api.server import Asking, Server
 from lucida.models.openai_api.wording import messages, schema
-from lucida.models.spec import Model, Spec
 
 if TYPE_CHECKING:
     from lucida.models.openai_api.address import Address
     from lucida.models.openai_api.options import ApiOptions
     from lucida.models.openai_api.providers import Price
+    from lucida.models.spec import Spec
 
 AGAIN = 3  # times that a question is asked again after an answer that cannot be used
 VOTING = 0.7  # randomness where answers are counted
@@ -41,7 +41,7 @@ class _Open:
     usage: Usage = field(default_factory=Usage)
 
 
-class OpenAiModel(Model):
+class OpenAiModel(DrawingModel):
     """A model that is asked over the network; safe to be called from several threads.
 
     Args:
@@ -61,10 +61,8 @@ class OpenAiModel(Model):
         price: Price | None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        super().__init__(spec)
-        self._address, self._options, self._price = address, options, price
-        self._stopped = threading.Event()
-        self._sleep = sleep or self._stopped.wait
+        super().__init__(spec, address, options, sleep=sleep)
+        self._price = price
         # The examples of a prompt go with every question.
         self._shot = lru_cache(maxsize=256)(self._url)
 
@@ -72,14 +70,6 @@ class OpenAiModel(Model):
     def _server(self) -> Server:
         # Made when it is first asked: what it costs can be told without a key.
         return Server(self._address, self._options, self._price, self._sleep, self._stopped.is_set)
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    @property
-    def engine(self) -> str:
-        """Where it runs."""
-        return f"{self._address.model} at {self._address.host}"
 
     @property
     def together(self) -> int:

@@ -9,11 +9,12 @@ from functools import cache
 from importlib.resources import files
 from math import isfinite
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from lucida.errors import InputError
 
 Form = Literal["json_schema", "json_object", "text"]
+Known = TypeVar("Known")
 FORMS: tuple[Form, ...] = ("json_schema", "json_object", "text")
 
 
@@ -47,6 +48,36 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Drawer:
+    """One model of a provider that draws.
+
+    Attributes:
+        price: US dollars per million tokens of words in, images in, and pictures out; None where it is not known, or
+            pictures have a price each.
+        each: US dollars a picture at most, where tokens are not what is paid.
+        tokens: Tokens of one picture at most.
+        image_tokens: Tokens of one image that is sent at most.
+        sizes: Widths and heights that it draws, its own first; empty for any.
+        together: Pictures that one request may ask for.
+        edits: It changes images.
+        format: It has to be told that the picture is to come with the answer.
+        multiple: Where it draws any size, what width and height must be multiples of.
+        most: Where it draws any size, the longest side.
+    """
+
+    price: tuple[float, float, float] | None = None
+    each: float | None = None
+    tokens: int = 6_240
+    image_tokens: int = 1_000
+    sizes: tuple[tuple[int, int], ...] = ()
+    together: int = 1
+    edits: bool = True
+    format: bool = True
+    multiple: int = 8
+    most: int = 4096
+
+
+@dataclass(frozen=True)
 class Provider:
     """Whom to ask, and how.
 
@@ -62,7 +93,9 @@ class Provider:
         image_bytes: Bytes of one image at most, as sent.
         limit: Name of the parameter that limits an answer's length.
         image_tokens: Tokens of one image at most.
-        models: What it offers, as far as known.
+        models: What it offers that talks, as far as known.
+        draws: What it offers that draws, as far as known.
+        may_draw: A model that is in neither table may draw.
     """
 
     name: str
@@ -77,12 +110,33 @@ class Provider:
     limit: str = "max_tokens"
     image_tokens: int = 2_600
     models: Mapping[str, Offer] = field(default_factory=dict)
+    draws: Mapping[str, Drawer] = field(default_factory=dict)
+    may_draw: bool = True
 
     def offer(self, model: str) -> Offer:
-        """Return what is known of a model; a dated name ("gpt-4o-2024-08-06") is its undated one's."""
-        dated = [name for name in self.models if model == name or model.startswith((f"{name}-2", f"{name}@2"))]
-        found = self.models[max(dated, key=len)] if dated else Offer()
+        """Return what is known of a model that talks."""
+        found = _undated(self.models, model) or Offer()
         return found if found.image_tokens else replace(found, image_tokens=self.image_tokens)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The names of all its models that are in the tables."""
+        return (*self.models, *self.draws)
+
+    def draws_by_name(self, model: str) -> bool:
+        """Tell whether a model is in the table of those that draw."""
+        return _undated(self.draws, model) is not None
+
+    def drawer(self, model: str) -> Drawer | None:
+        """Return what is known of a model that draws; None of one that does not."""
+        known = _undated(self.draws, model)
+        return known or (Drawer() if self.may_draw and _undated(self.models, model) is None else None)
+
+
+def _undated(table: Mapping[str, Known], model: str) -> Known | None:
+    """Return the row of a model; a dated name ("gpt-4o-2024-08-06") has its undated one's."""
+    dated = [name for name in table if model == name or model.startswith((f"{name}-20", f"{name}@20"))]
+    return table[max(dated, key=len)] if dated else None
 
 
 @cache
@@ -94,11 +148,18 @@ def providers() -> Mapping[str, Provider]:
 
 def _provider(name: str, entry: dict[str, Any]) -> Provider:
     models = {model: _offer(values) for model, values in entry.pop("models", {}).items()}
-    return Provider(name, models=MappingProxyType(models), **entry)
+    draws = {model: _drawer(values) for model, values in entry.pop("draws", {}).items()}
+    return Provider(name, models=MappingProxyType(models), draws=MappingProxyType(draws), **entry)
 
 
 def _offer(values: dict[str, Any]) -> Offer:
     return Offer(Price(*values.pop("price")), **values)
+
+
+def _drawer(values: dict[str, Any]) -> Drawer:
+    price = values.pop("price", None)
+    sizes = tuple((width, height) for width, height in values.pop("sizes", ()))
+    return Drawer(price=tuple(price) if price else None, sizes=sizes, **values)
 
 
 def read_price(words: str) -> Price:
