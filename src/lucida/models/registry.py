@@ -9,6 +9,7 @@ from lucida.errors import UnknownName
 from lucida.models.composed.family import ComposedFamily
 from lucida.models.embedded.family import EmbeddedFamily
 from lucida.models.examples.family import ExamplesFamily
+from lucida.models.generators.family import GeneratorsFamily
 from lucida.models.hub.family import HubFamily
 from lucida.models.ocr.family import OcrFamily
 from lucida.models.onnx.family import OnnxFamily
@@ -51,6 +52,7 @@ FAMILIES: tuple[Family, ...] = (
     EmbeddedFamily(),
     ExamplesFamily(),
     RestorersFamily(),
+    GeneratorsFamily(),
     OcrFamily(),
     TrainedFamily(),
     ComposedFamily(),

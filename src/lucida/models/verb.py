@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 TaskName = Literal[
     "encode", "classify", "words", "ask", "tag", "detect", "segment", "anomaly", "outline", "caption", "answer", "read",
-    "faces", "upscale", "denoise", "fill",
+    "faces", "upscale", "denoise", "fill", "generate",
 ]  # fmt: skip
 
 
@@ -115,7 +115,8 @@ def models(*, task: TaskName | None = None) -> ModelList:
         task: Only those that can do this: "encode" (labels by example), "classify" (classes of their own), "words"
             (any words), "ask" (questions, with reasons), "tag" (several classes), "detect" (boxes), "segment" (pixels),
             "outline" (what a point or a box means), "anomaly" (what is odd), "caption", "answer", "read" (text),
-            "faces" (whose face), "upscale", "denoise", "fill" (a better image).
+            "faces" (whose face), "upscale", "denoise", "fill" (a better image), "generate" (pictures of what is asked
+            for).
     """
     from lucida.models.registry import specs
 

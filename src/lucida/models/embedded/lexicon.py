@@ -84,6 +84,16 @@ class Lexicon:
         letters = unicodedata.normalize("NFKD", plain)
         return self._read_english(text, "".join(c for c in letters if not unicodedata.combining(c)))
 
+    def entry(self, word: str) -> str:
+        """Return the entry that a word or short phrase is, in any of its usual spellings; "" where it is none.
+
+        Nothing is guessed, and words that say nothing by themselves ("the", "with") are none.
+        """
+        plain = " ".join(unicodedata.normalize("NFKC", word).casefold().replace("_", " ").split())
+        if plain in self._chinese:
+            return self._read_english(word, self._chinese[plain]).read_as.partition(" + ")[0]
+        return self._colour(plain)
+
     def _read_english(self, text: str, plain: str, *, known: bool = True) -> Reading:
         plain = _OPENINGS.sub("", plain).strip(" .,;:!?\"'")
         whole = self._find(plain)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lucida.errors import InputError, ModelError
 from lucida.models.onnx.card import Card, read_card
+from lucida.models.onnx.generate import generate_spec, is_generator, read_generate_card
 from lucida.models.onnx.restore import is_restorer, read_restore_card, restore_spec
 from lucida.models.onnx.yolo.card import KIND, bare_card
 from lucida.models.spec import Gives, Matcher, Model, Precision, Spec, Task, Trial
@@ -61,6 +62,8 @@ class OnnxFamily:
             return ExportedReader().spec(local(path))
         if not is_bare(path) and is_restorer(file := find_card(path)):
             return restore_spec(read_restore_card(file), name=f"{PREFIX}{file.resolve()}", family=self.name)
+        if not is_bare(path) and is_generator(file := find_card(path)):
+            return generate_spec(read_generate_card(file), name=f"{PREFIX}{file.resolve()}", family=self.name)
         card = bare_card(path) if is_bare(path) else read_card(find_card(path))
         return card_spec(card, name=f"{PREFIX}{card.path.resolve()}", family=self.name)
 

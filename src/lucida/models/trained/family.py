@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from lucida.errors import ModelError
 from lucida.models.onnx.card import read_card
 from lucida.models.onnx.family import card_spec
+from lucida.models.onnx.generate import generate_spec, is_generator, read_generate_card
 from lucida.models.onnx.restore import is_restorer, read_restore_card, restore_spec
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class TrainedFamily:
             )
         if is_restorer(folder / CARD):
             return restore_spec(read_restore_card(folder / CARD), name=name, family=self.name)
+        if is_generator(folder / CARD):
+            return generate_spec(read_generate_card(folder / CARD), name=name, family=self.name)
         return replace(card_spec(read_card(folder / CARD), name=name, family=self.name), name=name)
 
     def licence(self, name: str, home: Path | None = None) -> str:

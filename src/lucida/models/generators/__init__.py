@@ -1,0 +1,1 @@
+"""Models that draw, which come with the package: a folder each."""

@@ -1,0 +1,206 @@
+"""From any prompt to the class that a model with a few classes draws for it, and what to say of that.
+
+The classes are found in the prompt by name, else by the word table that comes with the package: the nearest of what the
+prompt names. Nothing is refused; what is like no word at all has the classes drawn in turn.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from lucida.models.embedded.family import weights
+from lucida.models.embedded.lexicon import Lexicon, forms, load_lexicon
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Cosine from which a word means a class: "puppy" is a dog (.76), "boat" a ship (.71), but a car no truck (.56).
+KIN: Final = 0.66
+LONGEST: Final = 4  # words of a name, or twice as many characters of a Chinese one
+SHOWN: Final = 12  # classes that are named at most
+READ: Final = 1000  # characters of a prompt: more say nothing new of its class
+_RUNS: Final = re.compile("[\u3400-\u9fff]+|[^\\W\u3400-\u9fff][^\\W\u3400-\u9fff'’-]*")
+# What may stand beside a Chinese word of one character, which else is a part of another: "一只狗和猫".
+_BESIDE: Final = frozenset("的和与跟或在一两二三几只条匹头辆架艘个朵棵张位名座台把件有坐骑画")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A word of a prompt that the model or the table has.
+
+    Attributes:
+        word: As it stands in the prompt.
+        number: Of the class nearest to it.
+        near: Cosine to that; more than 1 where it is the name of the class.
+    """
+
+    word: str
+    number: int
+    near: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a prompt means to a model with classes.
+
+    Attributes:
+        number: Of the class; None for all in turn.
+        remark: What a person should know of it, "" for nothing.
+        classes: How many the model has.
+    """
+
+    number: int | None
+    remark: str
+    classes: int
+
+    def draw(self, seeds: Sequence[int]) -> NDArray[np.int64]:
+        """Return the number of the class of each picture, int64 (n,)."""
+        turns = [seed % max(1, self.classes) if self.number is None else self.number for seed in seeds]
+        return np.asarray(turns, np.int64)
+
+
+class ClassReader:
+    """Finds the class that a prompt means.
+
+    Args:
+        classes: Names of the model's classes, in the order of their numbers; none for a model without.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self._names = {_plain(name): i for i, name in reversed(list(enumerate(self.classes)))}
+
+    def read(self, prompt: str) -> Match:
+        """Return the class to draw for a prompt."""
+        if not self.classes:
+            said = "This model was trained without classes: the prompt is not read." if prompt.strip() else ""
+            return self._match(None, said)
+        if len(self.classes) == 1:
+            return self._match(0, f"This model knows nothing but {self.classes[0]!r}: the prompt is not read.")
+        named = self._named(prompt[:READ])
+        meant = [one for one in named if one.near >= KIN]
+        if meant:
+            return self._meant(prompt, meant)
+        if named:
+            best = max(named, key=lambda one: one.near)
+            return self._nearest(best.number, repr(best.word))
+        reading = self._lexicon.read(prompt[:READ])
+        near = self._vectors @ reading.vector
+        if reading.read_as and near.max() > 0:
+            return self._nearest(int(near.argmax()), f"{_shown(prompt)} (read as {reading.read_as!r})")
+        what = (
+            f"Nothing in {_shown(prompt)} is near to a class of this model" if prompt.strip() else "No prompt was given"
+        )
+        return self._match(None, f"{what}: it draws all in turn: {self._list()}.")
+
+    def avoid(self, negative: str) -> Match:
+        """Return the class that a negative prompt leads away from; none where it names none."""
+        meant = [one for one in self._named(negative[:READ]) if one.near >= KIN]
+        if not meant:
+            return self._match(None, f"The negative prompt names none of {self._list()}: it is not read.")
+        return self._match(meant[0].number, f"The pictures are led away from {self.classes[meant[0].number]!r}.")
+
+    def _match(self, number: int | None, remark: str) -> Match:
+        return Match(number, remark, len(self.classes))
+
+    def _meant(self, prompt: str, meant: Sequence[Named]) -> Match:
+        first = next((one for one in meant if one.near > 1), meant[0])
+        name = self.classes[first.number]
+        others = list(dict.fromkeys(self.classes[one.number] for one in meant if one.number != first.number))
+        if others:
+            several = " and ".join(map(repr, (name, *others)))
+            said = f"The prompt names {several}: this model draws one class at a time, the first, {name!r}."
+        else:
+            said = f"This model draws its class {name!r}" + ("" if first.near > 1 else f" for {first.word!r}")
+            said += "." if _plain(prompt) == first.word else ", and reads nothing else of the prompt."
+        return self._match(first.number, said)
+
+    def _nearest(self, number: int, what: str) -> Match:
+        return self._match(
+            number,
+            f"This model knows only {self._list()}: it draws {self.classes[number]!r}, the nearest to {what}. That is"
+            " not what a text-to-image model gives: --model sdxl draws what the words say.",
+        )
+
+    def _list(self) -> str:
+        more = len(self.classes) - SHOWN
+        return ", ".join(self.classes[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+    def _named(self, text: str) -> list[Named]:
+        """Return what a text names, in order, the longest names first."""
+        found: list[Named] = []
+        words = list(_words(text))
+        at = 0
+        while at < len(words):
+            length, one = next(
+                (
+                    (n, one)
+                    for n in range(min(2 * LONGEST, len(words) - at), 0, -1)
+                    if (one := self._name(words, at, n))
+                ),
+                (1, None),
+            )
+            found += [one] if one else []
+            at += length
+        return found
+
+    def _name(self, words: Sequence[str], at: int, length: int) -> Named | None:
+        part = words[at : at + length]
+        chinese = [_is_chinese(word) for word in part]
+        if any(chinese) and not all(chinese):
+            return None
+        if all(chinese) and length == 1 and not _alone(words, at):
+            return None
+        if not any(chinese) and length > LONGEST:
+            return None
+        word = "".join(part) if all(chinese) else " ".join(part)
+        for form in forms(word):
+            if form in self._names:
+                return Named(word, self._names[form], 2.0)
+        entry = self._lexicon.entry(word)
+        if not entry:
+            return None
+        near = self._vectors @ self._lexicon.read(entry).vector
+        return Named(word, int(near.argmax()), min(1.0, float(near.max()))) if near.max() > 0 else None
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return load_lexicon(weights() / "words")
+
+    @cached_property
+    def _vectors(self) -> NDArray[np.float32]:
+        """Unit vectors of the classes, float32 (classes, d); zeros for a name that is no word: "n01440764"."""
+        readings = [self._lexicon.read(name) for name in self.classes]
+        return np.stack([one.vector * np.float32(one.known) for one in readings])
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.sub(r"[_\-]", " ", folded).split()).strip(" .,;:!?\"'")
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield words, and Chinese characters one by one."""
+    for run in _RUNS.findall(_plain(text)):
+        yield from run if _is_chinese(run) else [run]
+
+
+def _is_chinese(word: str) -> bool:
+    return "\u3400" <= word[0] <= "\u9fff"
+
+
+def _alone(words: Sequence[str], at: int) -> bool:
+    """Tell whether a Chinese character stands for itself."""
+    sides = [words[i] for i in (at - 1, at + 1) if 0 <= i < len(words)]
+    return words[at] not in _BESIDE and all(not _is_chinese(side) or side in _BESIDE for side in sides)
+
+
+def _shown(prompt: str) -> str:
+    return repr(prompt if len(prompt) <= 60 else f"{prompt[:57]}…")
