@@ -20,7 +20,7 @@ TINY = ("encoder", "classifier", "clip")
 # Hub models with random weights, built by the tests that have PyTorch.
 HUB = ("clip", "siglip", "siglip2", "chinese-clip", "vit", "resnet", "dinov2", "mae", "timm-classifier", "timm-encoder")
 # What reads or answers has laws of its own.
-OWN = [spec.name for spec in specs() if not {"ask", "read", "upscale", "denoise", "fill"} & set(spec.tasks)]
+OWN = [spec.name for spec in specs() if not {"ask", "read", "upscale", "denoise", "fill", "generate"} & set(spec.tasks)]
 
 
 @pytest.fixture(scope="module", params=[*OWN, *TINY, *(pytest.param(n, marks=pytest.mark.torch) for n in HUB)])

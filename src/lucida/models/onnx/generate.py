@@ -159,7 +159,7 @@ def generate_spec(card: GenerateCard, *, name: str, family: str) -> Spec:
         family=family,
         tasks=(TASK,),
         needs=ImageNeeds(card.side, resize="crop", channels="RGB", mean=half, std=half),
-        gives=Gives(classes=card.classes),
+        gives=Gives(),
         licence=card.licence,
         source=card.source,
         revision="+".join(part for part in (card.revision, card.digest) if part),
