@@ -132,7 +132,7 @@ def run_train(
         model=model,
         start=getattr(begun, "start", request.start),
         images=len(recipe),
-        validation=len(request.validation),
+        validation=len(request.samples.of(VALIDATION)),
         steps=state.step,
         seconds=round(state.seconds, 1),
         stopped=state.stopped,

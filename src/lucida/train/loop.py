@@ -171,12 +171,13 @@ class _Loop:
         groups = []
         for group in self.recipe.groups():
             scale = group.get("scale", 1.0)
+            own = {"betas": group["betas"]} if "betas" in group else {}
             flat = [p for p in group["params"] if p.ndim < 2]
             deep = [p for p in group["params"] if p.ndim >= 2]
             groups += [
-                {"params": deep, "scale": scale, "weight_decay": self.settings.weight_decay},
+                {"params": deep, "scale": scale, "weight_decay": self.settings.weight_decay, **own},
                 # Norms and biases: decay only takes them from where they belong.
-                {"params": flat, "scale": scale, "weight_decay": 0.0},
+                {"params": flat, "scale": scale, "weight_decay": 0.0, **own},
             ]
         optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=1.0)
         prepared: tuple[Any, Any] = self.accelerator.prepare(self.recipe.network, optimizer)
@@ -365,7 +366,7 @@ class _Loop:
 
     def _evaluate(self, journal: Journal | None) -> None:
         state = self.state
-        state.evaluated = state.step
+        state.evaluated = self.recipe.step = state.step
         found = self._measure(self.average)
         value, loss = found[self.recipe.monitor], found.get("loss", math.inf)
         # A small validation part counts in coarse steps: between equals the loss decides, and where it still falls
@@ -378,6 +379,8 @@ class _Loop:
             if self.accelerator.is_main_process:
                 weights = self.average.state_dict()
                 checkpoint.save(self.folder / BEST, {"network": weights}, {"step": state.step, "metrics": found})
+        if self.accelerator.is_main_process:
+            self.recipe.evaluated(self.average, state.step, self.folder)
         if journal:
             journal.write(state.step, **{f"validation/{name}": number for name, number in found.items()})
 

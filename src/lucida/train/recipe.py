@@ -25,6 +25,7 @@ class Recipe(ABC):
         batch: Images a step where none is given.
         notes: What a person should know, a sentence each; a recipe adds to it.
         skipped: Images that could not be read, and why.
+        step: Changes of weights so far, whenever `measure` is called; 0 where only its time is taken.
     """
 
     network: nn.Module
@@ -33,6 +34,7 @@ class Recipe(ABC):
     batch: int = 32
     # Rates are searched within this factor of `rate`; 1 where the usual one is to be kept.
     spread: float = 4.0
+    step: int = 0
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -94,10 +96,19 @@ class Recipe(ABC):
 
         return fit(self, settings, folder)
 
+    def evaluated(self, network: nn.Module, step: int, folder: Path) -> None:
+        """Keep what an evaluation showed, beside its metrics; by default nothing.
+
+        Args:
+            network: That was measured, in evaluation mode.
+            step: After how many changes of weights.
+            folder: Of the run.
+        """
+
     def weights(self) -> Sequence[float] | None:
         """Return how often each training example is to be drawn, in relation; None for once an epoch each."""
         return None
 
     def groups(self) -> list[dict[str, Any]]:
-        """Return the groups of parameters; "scale" is a factor on the learning rate."""
+        """Return the groups of parameters; "scale" is a factor on the learning rate, "betas" may be those of AdamW."""
         return [{"params": [p for p in self.network.parameters() if p.requires_grad], "scale": 1.0}]
