@@ -366,7 +366,7 @@ class _Loop:
 
     def _evaluate(self, journal: Journal | None) -> None:
         state = self.state
-        state.evaluated = self.recipe.step = state.step
+        state.evaluated = state.step
         found = self._measure(self.average)
         value, loss = found[self.recipe.monitor], found.get("loss", math.inf)
         # A small validation part counts in coarse steps: between equals the loss decides, and where it still falls

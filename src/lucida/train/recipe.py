@@ -25,7 +25,6 @@ class Recipe(ABC):
         batch: Images a step where none is given.
         notes: What a person should know, a sentence each; a recipe adds to it.
         skipped: Images that could not be read, and why.
-        step: Changes of weights so far, whenever `measure` is called; 0 where only its time is taken.
     """
 
     network: nn.Module
@@ -34,7 +33,6 @@ class Recipe(ABC):
     batch: int = 32
     # Rates are searched within this factor of `rate`; 1 where the usual one is to be kept.
     spread: float = 4.0
-    step: int = 0
 
     def __init__(self) -> None:
         self.notes: list[str] = []
