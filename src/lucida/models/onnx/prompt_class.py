@@ -177,8 +177,15 @@ class ClassReader:
     @cached_property
     def _vectors(self) -> NDArray[np.float32]:
         """Unit vectors of the classes, float32 (classes, d); zeros for a name that is no word: "n01440764"."""
-        readings = [self._lexicon.read(name) for name in self.classes]
-        return np.stack([one.vector * np.float32(one.known) for one in readings])
+        nothing = self._lexicon.read("").vector
+        return np.stack([self._vector(name, nothing) for name in self.classes])
+
+    def _vector(self, name: str, nothing: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Asked for word by word first: to look for what is spelled alike takes long, and is wrong for codes.
+        if not any(_is_chinese(word) or self._lexicon.entry(word) for word in _RUNS.findall(_plain(name))):
+            return nothing
+        reading = self._lexicon.read(name)
+        return reading.vector if reading.known else nothing
 
 
 def _plain(text: str) -> str:
