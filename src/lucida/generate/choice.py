@@ -69,7 +69,7 @@ def suggestions() -> list[str]:
 
 
 def choices(home: Path | None = None) -> list[Choice]:
-    """Return the models that draw: those that come with the package, runs of the catalog, those of the hub by name.
+    """Return the models that draw: those of the package, runs of the catalog, those of the hub, those behind addresses.
 
     Args:
         home: Folder of the models of a catalog.
@@ -96,11 +96,13 @@ def _runs(home: Path | None) -> list[Choice]:
 
 
 def _known() -> list[Choice]:
-    """Return the models of the hub that have a name of ours; nothing is loaded for it."""
+    """Return the models of the hub and behind addresses that have a name of ours; nothing is loaded for it."""
     from lucida.models.diffusers.family import DiffusersFamily
+    from lucida.models.openai_api.family import OpenAiFamily
 
-    family = DiffusersFamily()
-    return [_choice(family.spec(name), False) for name in family.suggestions()]
+    hub, addresses = DiffusersFamily(), OpenAiFamily()
+    specs = [*map(hub.spec, hub.suggestions()), *map(addresses.spec, addresses.drawers())]
+    return [_choice(spec, False) for spec in specs]
 
 
 def _choice(spec: Spec, here: bool) -> Choice:
