@@ -64,6 +64,11 @@ def test_of_two_the_first_is_drawn(prompt):
     assert "the first" in match.remark
 
 
+def test_a_colour_does_not_decide():
+    assert "nearest to 'bicycle'" in ClassReader(["cat", "dog", "ship"]).read("a red bicycle").remark
+    assert "nearest to '自行车'" in ClassReader(["cat", "dog", "ship"]).read("红色的自行车").remark
+
+
 def test_a_negative_prompt_leads_away_from_the_class_that_it_names():
     match = READER.avoid("blurry, low quality, dogs")
     assert (CLASSES[match.number], "away from 'dog'" in match.remark) == ("dog", True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 # Cosine from which a word means a class: "puppy" is a dog (.76), "boat" a ship (.71), but a car no truck (.56).
 KIN: Final = 0.66
+LIKE: Final = 0.45  # cosine from which a word counts though another follows: "golden retriever running"
 LONGEST: Final = 4  # words of a name, or twice as many characters of a Chinese one
 SHOWN: Final = 12  # classes that are named at most
 READ: Final = 1000  # characters of a prompt: more say nothing new of its class
 _RUNS: Final = re.compile("[\u3400-\u9fff]+|[^\\W\u3400-\u9fff][^\\W\u3400-\u9fff'’-]*")
+_ARTICLE: Final = re.compile("^(?:an?|the) ")
 # What may stand beside a Chinese word of one character, which else is a part of another: "一只狗和猫".
 _BESIDE: Final = frozenset("的和与跟或在一两二三几只条匹头辆架艘个朵棵张位名座台把件有坐骑画")
 
@@ -39,11 +41,13 @@ class Named:
         word: As it stands in the prompt.
         number: Of the class nearest to it.
         near: Cosine to that; more than 1 where it is the name of the class.
+        leads: The next word is another, which this one colours: "red" of a red bicycle.
     """
 
     word: str
     number: int
     near: float
+    leads: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class ClassReader:
         if meant:
             return self._meant(prompt, meant)
         if named:
-            best = max(named, key=lambda one: one.near)
+            best = max((one for one in named if not one.leads or one.near >= LIKE), key=lambda one: one.near)
             return self._nearest(best.number, repr(best.word))
         reading = self._lexicon.read(prompt[:READ])
         near = self._vectors @ reading.vector
@@ -119,7 +123,7 @@ class ClassReader:
             said = f"The prompt names {several}: this model draws one class at a time, the first, {name!r}."
         else:
             said = f"This model draws its class {name!r}" + ("" if first.near > 1 else f" for {first.word!r}")
-            said += "." if _plain(prompt) == first.word else ", and reads nothing else of the prompt."
+            said += "." if _ARTICLE.sub("", _plain(prompt)) == first.word else ", and reads nothing else of the prompt."
         return self._match(first.number, said)
 
     def _nearest(self, number: int, what: str) -> Match:
@@ -137,7 +141,7 @@ class ClassReader:
         """Return what a text names, in order, the longest names first."""
         found: list[Named] = []
         words = list(_words(text))
-        at = 0
+        at = end = 0
         while at < len(words):
             length, one = next(
                 (
@@ -147,7 +151,11 @@ class ClassReader:
                 ),
                 (1, None),
             )
-            found += [one] if one else []
+            if one:
+                if found and words[end:at] in ([], ["的"]):
+                    found[-1] = replace(found[-1], leads=True)
+                found.append(one)
+                end = at + length
             at += length
         return found
 
@@ -168,7 +176,7 @@ class ClassReader:
         if not entry:
             return None
         near = self._vectors @ self._lexicon.read(entry).vector
-        return Named(word, int(near.argmax()), min(1.0, float(near.max()))) if near.max() > 0 else None
+        return Named(word, int(near.argmax()), min(1.0, float(near.max()))) if near.any() else None
 
     @cached_property
     def _lexicon(self) -> Lexicon:
