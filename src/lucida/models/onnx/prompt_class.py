@@ -27,7 +27,7 @@ LIKE: Final = 0.45  # cosine from which a word counts though another follows: "g
 LONGEST: Final = 4  # words of a name, or twice as many characters of a Chinese one
 SHOWN: Final = 12  # classes that are named at most
 READ: Final = 1000  # characters of a prompt: more say nothing new of its class
-_RUNS: Final = re.compile("[\u3400-\u9fff]+|[^\\W\u3400-\u9fff][^\\W\u3400-\u9fff'’-]*")
+_RUNS: Final = re.compile("[\u3400-\u9fff]+|[^\\W\u3400-\u9fff][^\\W\u3400-\u9fff'’-]*|[,;:!?/()，；：！？、。]")
 _ARTICLE: Final = re.compile("^(?:an?|the) ")
 # What may stand beside a Chinese word of one character, which else is a part of another: "一只狗和猫".
 _BESIDE: Final = frozenset("的和与跟或在一两二三几只条匹头辆架艘个朵棵张位名座台把件有坐骑画")
@@ -202,7 +202,7 @@ def _plain(text: str) -> str:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Yield words, and Chinese characters one by one."""
+    """Yield words, Chinese characters one by one, and marks, which keep words apart."""
     for run in _RUNS.findall(_plain(text)):
         yield from run if _is_chinese(run) else [run]
 
