@@ -174,7 +174,7 @@ def sdxl() -> Any:
 def sd3() -> Any:
     """Return Stable Diffusion 3."""
     transformer = diffusers.SD3Transformer2DModel(
-        sample_size=SIDE, patch_size=1, in_channels=4, out_channels=4, num_layers=1, attention_head_dim=8,
+        sample_size=SIDE, patch_size=1, in_channels=16, out_channels=16, num_layers=1, attention_head_dim=8,
         num_attention_heads=4, caption_projection_dim=32, joint_attention_dim=2 * WIDTH,
         pooled_projection_dim=2 * WIDTH,
     ).eval()  # fmt: skip
@@ -183,7 +183,7 @@ def sd3() -> Any:
         transformer=transformer, text_encoder=clip_text(project, projection_dim=WIDTH), tokenizer=clip_tokenizer(),
         text_encoder_2=clip_text(project, projection_dim=WIDTH), tokenizer_2=clip_tokenizer(),
         text_encoder_3=t5(2 * WIDTH), tokenizer_3=t5_tokenizer(), scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
-        vae=vae(use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.0609, scaling_factor=1.5),
+        vae=vae(16, use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.0609, scaling_factor=1.5),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lucida.errors import UnknownName
 from lucida.models.composed.family import ComposedFamily
+from lucida.models.diffusers.family import DiffusersFamily
 from lucida.models.embedded.family import EmbeddedFamily
 from lucida.models.examples.family import ExamplesFamily
 from lucida.models.generators.family import GeneratorsFamily
@@ -55,6 +56,7 @@ FAMILIES: tuple[Family, ...] = (
     GeneratorsFamily(),
     OcrFamily(),
     TrainedFamily(),
+    DiffusersFamily(),
     ComposedFamily(),
     ZooFamily(),
     OnnxFamily(),
@@ -74,7 +76,8 @@ def find(name: str, home: Path | None = None) -> Spec:
         name: "embedded"; a training run or its folder; "onnx:PATH" for a TOML beside an ONNX file (or its folder, or
             the ONNX file); an alias such as "siglip2"; "hf:org/name" or "timm:name" from the hub or its cache; a
             folder with a config.json; "torchvision:NAME@FILE"; a restorer, FILE.safetensors; a detector and
-            what outlines its boxes, "owlv2+sam2";
+            what outlines its boxes, "owlv2+sam2"; what draws, "sdxl", a folder with a model_index.json or
+            "diffusers:org/name", with "+FOLDER" of a ControlNet of one's own;
             "gpt-4o" or "api:MODEL@URL" for one behind an address.
         home: Folder of the models of a catalog (`catalog.models`), so that a run's model is found wherever the
             catalog lies now; None where only models of the machine are meant.

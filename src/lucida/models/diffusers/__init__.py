@@ -1,0 +1,1 @@
+"""Stable Diffusion, FLUX, Qwen-Image and kin by diffusers, with ControlNets, LoRAs and IP-Adapters."""
