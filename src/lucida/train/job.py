@@ -68,11 +68,14 @@ class TrainResult:
         lines = [
             f"Trained {self.model} (from {self.start}) on {self.images:,} images in {self.seconds / 60:.1f} minutes:"
             f" {self.steps:,} steps, then {self.stopped}.",
-            f"On {self.validation:,} images for validation, which chose the weights: {figures}.",
+            f"On {self.validation:,} images for validation, which chose the weights: {figures}."
+            if self.validation
+            else f"At the weights that were chosen: {figures}.",
         ]
         if self.skipped:
             lines.append(f"{self.skipped:,} images could not be read.")
-        return "\n".join([*lines, *self.notes, f"Run {self.run}. Next: lucida evaluate {self.run} --data PLACE"])
+        then = recipes.entry(self.task).next.format(run=self.run, folder=self.folder, model=self.model)
+        return "\n".join([*lines, *self.notes, f"Run {self.run}. Next: {then}"])
 
 
 def run_train(

@@ -28,6 +28,8 @@ class Entry:
         model: What is trained where no model is named: the best measured offline.
         rebuild: "module:function"; called with a `Trained`, and gives its network, not loaded; "" if there is none.
         labels: Whether "all" images must have a label, only "some", or none: "any" images will do.
+        few: All images are learned from, and none is set aside to judge by: there are too few.
+        next: What to do with what came out, with {run}, {folder} and {model}.
     """
 
     function: str
@@ -36,6 +38,8 @@ class Entry:
     model: str = "embedded"
     rebuild: str = ""
     labels: Literal["all", "some", "any"] = "all"
+    few: bool = False
+    next: str = "lucida evaluate {run} --data PLACE"
 
 
 _WHOLE = ("tune", "start", "size", "augmentation")
@@ -85,6 +89,16 @@ RECIPES: dict[str, Entry] = {
         ("start", "size", "scale", "degradation"),
         rebuild="lucida.train.restore.recipe:rebuild",
         labels="any",
+    ),
+    "lora": Entry(
+        "lucida.train.personalise.recipe:lora",
+        "classify",
+        ("size", "token", "prior", "rank"),
+        "sd15",
+        labels="any",
+        few=True,
+        next='lucida generate "a photo of TOKEN" --model {model}'
+        " --lora {folder}/model/pytorch_lora_weights.safetensors",
     ),
 }
 

@@ -34,6 +34,9 @@ def train(
     hard: float = 0.3,
     scale: int = 4,
     degradation: Literal["bicubic", "real"] = "bicubic",
+    token: str = "",
+    prior: str = "",
+    rank: int = 16,
     minutes: float = 20.0,
     epochs: int | None = None,
     batch: int | None = None,
@@ -59,7 +62,8 @@ def train(
         task: What to train: "classify" (one class an image), "tag" (several), "detect" (boxes), "segment" (a class for
             every pixel), "anomaly" (what is odd, from normal images alone); "pretrain" (an encoder, from images
             without labels), "semi-supervised" (one class, from few labels and many images without), "distil" (one
-            class, from the answers of a larger model), "restorer" (images larger, or without noise, from good images).
+            class, from the answers of a larger model), "restorer" (images larger, or without noise, from good images),
+            "lora" (teach a model that draws one thing, from a few photos).
         data: Labelled images instead of the catalog's: class folders, Parquet, COCO, YOLO, VOC, images with masks.
         question: Whose answers in the catalog to learn from; and the name of what is learned.
         model: The network: "embedded", or any name of timm's, such as "mobilenetv3", "resnet50", "vit", "swin"; to
@@ -81,6 +85,10 @@ def train(
         scale: For "restorer": how many times larger images become, 2, 3 or 4; 1 for a denoiser.
         degradation: For "restorer": what good images are made worse by, to learn to undo it: "bicubic", as in the
             benchmarks; "real", with blur, noise and JPEG, as phone photos are.
+        token: For "lora": words that call what is learned by name: a rare one and its class, "sks bag".
+        prior: For "lora": the class that the model must not forget, "bag": it draws pictures of it itself, and is
+            trained on them as well.
+        rank: For "lora": of the changes; higher ones hold more detail, and more of the photos themselves.
         minutes: Bound on the time; the schedule is fitted to it.
         epochs: Passes over the images instead.
         batch: Images a step; found where it is left out.
@@ -113,9 +121,11 @@ def train(
     usual: dict[str, Any] = {"tune": "full", "start": "auto", "size": None, "augmentation": "auto"}
     usual |= {"labels": None, "teacher": "", "temperature": 2.0, "hard": 0.3}
     usual |= {"scale": 4, "degradation": "bicubic"}
+    usual |= {"token": "", "prior": "", "rank": 16}
     given: dict[str, Any] = {"tune": tune, "start": start, "size": size, "augmentation": augmentation}
     own: dict[str, Any] = {"labels": labels, "teacher": teacher, "temperature": temperature, "hard": hard}
     own |= {"scale": scale, "degradation": degradation}
+    own |= {"token": token, "prior": prior, "rank": rank}
     recipes.refuse_idle(task, {name: value for name, value in (given | own).items() if value != usual[name]})
     if plan or latency is not None or private:
         return _plan(catalog, question, data, plan, latency, private, max_error, minutes)
@@ -175,6 +185,8 @@ def _samples(catalog: Any, entry: Entry, data: Path | None, question: str, inclu
     from lucida.train.parts import parts
     from lucida.train.teacher import is_label_run
 
+    if entry.few:
+        return _few(data)
     if data is not None:
         if is_label_run(teacher):
             raise InputError(
@@ -196,6 +208,21 @@ def _samples(catalog: Any, entry: Entry, data: Path | None, question: str, inclu
         items = (one if kept else replace(one, target=None) for one, kept in zip(found, seen, strict=True))
         found = replace(found, items=tuple(one for one in items if one.target is not None or entry.labels == "some"))
     return parts(found, some=entry.labels == "some")
+
+
+def _few(data: Path | None) -> Samples:
+    from lucida.data.sample import TEST, TRAIN
+    from lucida.data.unlabelled import read_images
+
+    if data is None:
+        raise InputError(
+            "It was not said which photos to learn from.",
+            expected="a folder with a few photos",
+            got="no --data",
+            hint="--data FOLDER",
+        )
+    found = read_images(data)
+    return replace(found, items=tuple(replace(one, split=TRAIN) for one in found if one.split != TEST))
 
 
 def _taught(catalog: Any, request: Request, name: str) -> Request:
