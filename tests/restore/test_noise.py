@@ -21,6 +21,19 @@ def test_finds_the_noise_that_was_added(sigma: float) -> None:
     assert estimate(photo() + noise * sigma / 255) == pytest.approx(sigma, rel=0.05)
 
 
+def test_texture_is_no_noise_and_what_is_cut_off_at_black_counts_for_nothing() -> None:
+    draw = np.random.default_rng(2)
+    rough = photo()
+    rough[:, 60:] += draw.uniform(-0.2, 0.2, (160, 100, 3)).astype(np.float32)
+    noise = draw.standard_normal(rough.shape) * 10 / 255
+    assert estimate(rough) < 0.5
+    assert estimate(rough + noise) == pytest.approx(10, rel=0.05)
+    dark = photo() * np.where(np.arange(160)[:, None, None] < 80, 0.0, 0.6) + np.where(
+        np.arange(160)[:, None, None] < 80, 0.0, 0.2
+    )
+    assert estimate(np.clip(dark + noise, 0, 1)) == pytest.approx(10, rel=0.1)
+
+
 def test_small_and_grey_images_do_as_well() -> None:
     noise = np.random.default_rng(1).standard_normal((24, 30)).astype(np.float32)
     assert estimate(0.5 + noise * 20 / 255) == pytest.approx(20, rel=0.15)
