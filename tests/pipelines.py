@@ -14,6 +14,7 @@ from typing import Any, Final
 import diffusers
 import torch
 import transformers
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from lucida.models.quiet import quiet
@@ -149,6 +150,29 @@ def controlnet(**more: Any) -> Any:
         ):
             layer.weight.normal_(std=0.1)
     return found
+
+
+@cache
+def ip_adapter() -> Path:
+    """Return the folder of an IP-Adapter for `sd`: four tokens of an image, beside its encoder."""
+    folder, seen = _home() / "ip-adapter", 16
+    config = transformers.CLIPVisionConfig(
+        hidden_size=WIDTH, intermediate_size=37, num_hidden_layers=1, num_attention_heads=4, image_size=32,
+        patch_size=16, projection_dim=seen,
+    )  # fmt: skip
+    with quiet(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.CLIPVisionModelWithProjection(config).save_pretrained(folder / "image_encoder")
+        weights = {
+            "image_proj.proj.weight": torch.randn(4 * WIDTH, seen), "image_proj.proj.bias": torch.zeros(4 * WIDTH),
+            "image_proj.norm.weight": torch.ones(WIDTH), "image_proj.norm.bias": torch.zeros(WIDTH),
+        }  # fmt: skip
+        looking = [name for name in unet().attn_processors if "attn2" in name]
+        for row in range(len(looking)):
+            for side in "kv":
+                weights[f"ip_adapter.{2 * row + 1}.to_{side}_ip.weight"] = torch.randn(BLOCKS[1], WIDTH)
+    save_file(weights, folder / "ip-adapter_tiny.safetensors")
+    return folder
 
 
 # Pipelines

@@ -17,8 +17,8 @@ from lucida.models.quiet import quiet
 if TYPE_CHECKING:
     from lucida.models.generator import Lora
 
-_DOWN: Final = re.compile(r"\.(lora_A|lora\.down|lora_down|lora_linear_layer\.down)(\.default)?\.weight$")
-_UP: Final = re.compile(r"\.(lora_B|lora\.up|lora_up|lora_linear_layer\.up)(\.default)?\.weight$")
+_DOWN: Final = re.compile(r"[._](lora_A|lora\.down|lora_down|lora_linear_layer\.down)(\.default)?\.weight$")
+_UP: Final = re.compile(r"[._](lora_B|lora\.up|lora_up|lora_linear_layer\.up)(\.default)?\.weight$")
 _OTHERS: Final = {"lokr_": "LoKr", "hada_": "LoHa", "dora_scale": "DoRA", "oft_": "OFT", "glora_": "GLoRA"}
 _SHOWN: Final = 3
 
@@ -91,11 +91,14 @@ class Loras:
             wrong = misfits(state, self._pipeline.components)
             if wrong or not state:
                 raise self._misfit(file, raw, "; ".join(wrong[:_SHOWN]) or "no layers at all", len(wrong))
-            # By its file, since alphas may stand in its header.
-            self._pipeline.load_lora_weights(
-                str(file.resolve().parent), weight_name=file.name, adapter_name=name, use_safetensors=True,
-                local_files_only=True,
-            )  # fmt: skip
+            try:
+                # By its file, since alphas may stand in its header.
+                self._pipeline.load_lora_weights(
+                    str(file.resolve().parent), weight_name=file.name, adapter_name=name, use_safetensors=True,
+                    local_files_only=True,
+                )  # fmt: skip
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise self._misfit(file, raw, " ".join(str(error).split())[:200]) from error
         wanted = len(layers_of(state))
         there = landed(self._pipeline, name)
         if there < wanted:
@@ -103,13 +106,13 @@ class Loras:
         return there
 
     def _misfit(self, file: Path, raw: Mapping[str, Any], why: str, count: int = 0) -> ModelError:
-        sample = ", ".join(f"{key} {tuple(value.shape)}" for key, value in list(raw.items())[:_SHOWN])
+        sample = f"{looks_like(raw)}, such as {next(iter(raw))}"
         parts = self._pipeline.components
         own = [part for part in self._pipeline._lora_loadable_modules if parts.get(part) is not None]
         return ModelError(
             f"The LoRA {file} is not one for {self._family}.",
             expected=f"changes of layers of {', '.join(own)} ({self._family})",
-            got=f"{f'{count} layers that do not fit: ' if count else ''}{why} (in the file: {sample})",
+            got=f"{f'{count} layers that do not fit: ' if count else ''}{why} (the file: {sample})",
             hint="use it with the model that it was trained on",
         )
 
@@ -174,6 +177,24 @@ def read(file: Path) -> dict[str, Any]:
     return found
 
 
+def looks_like(raw: Mapping[str, Any]) -> str:
+    """Return which family a LoRA seems to be of, by its names and widths."""
+    names = " ".join(raw)
+    words = [value.shape[-1] for key, value in raw.items() if re.search("attn2.to_k.*(down|lora_A)", key)]
+    if words:
+        return {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}.get(
+            words[0], f"a U-Net that reads {words[0]} numbers a token"
+        )
+    marks = {
+        "single_transformer_blocks": "FLUX",
+        "single_blocks": "FLUX",
+        "img_mod": "Qwen-Image",
+        "txt_mod": "Qwen-Image",
+    }
+    found = next((family for mark, family in marks.items() if mark in names), "")
+    return found or ("a transformer" if "transformer" in names else "no family that is known")
+
+
 def _is_lora(key: str) -> bool:
     return "lora" in key
 
@@ -196,11 +217,14 @@ def layers_of(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _beside(key: str) -> bool:
+    """Tell whether a tensor goes with the matrices of a layer."""
+    return key.endswith((".alpha", ".lora_B.bias"))
+
+
 def _plain(name: str) -> str:
     """Return a layer's name without what old formats put into it."""
-    for old, new in (("processor.", ""), ("to_out_lora", "to_out.0"), ("_lora", "")):
-        name = name.replace(old, new)
-    return name
+    return name.replace("processor.", "")
 
 
 def misfits(state: Mapping[str, Any], components: Mapping[str, Any]) -> list[str]:
@@ -210,7 +234,9 @@ def misfits(state: Mapping[str, Any], components: Mapping[str, Any]) -> list[str
         state: Tensors under the names of diffusers.
         components: Parts of the pipeline.
     """
-    wrong = []
+    wrong = [
+        f"{key} is no part of a LoRA" for key in state if not (_DOWN.search(key) or _UP.search(key) or _beside(key))
+    ]
     modules: dict[str, dict[str, Any]] = {}
     for name, pair in layers_of(state).items():
         part, _, path = name.partition(".")
@@ -233,11 +259,12 @@ def misfits(state: Mapping[str, Any], components: Mapping[str, Any]) -> list[str
 
 def _layer(modules: Mapping[str, Any], path: str) -> Any:
     """Return the layer of a name, also where a LoRA is on it already; None where there is none."""
-    for tried in (path, path.removeprefix("text_model."), f"text_model.{path}"):
-        layer = modules.get(tried)
-        if layer is not None:
-            layer = getattr(layer, "base_layer", layer)
-            return layer if hasattr(layer, "weight") else None
+    # Old formats call the layers of text encoders as those of the network.
+    text = re.sub(r"to_(q|k|v|out)$", r"\1_proj", path)
+    for tried in (path, f"{path}.0", text, path.removeprefix("text_model."), f"text_model.{path}"):
+        layer = getattr(modules.get(tried), "base_layer", modules.get(tried))
+        if hasattr(layer, "weight"):
+            return layer
     return None
 
 

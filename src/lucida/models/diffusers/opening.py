@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -217,7 +218,8 @@ class Pipelines:
 
 
 def _load(folder: Path, variant: str | None, plan: Plan) -> Any:
-    diffusers.utils.logging.set_verbosity_error()
+    # It reports as an error what is raised as well.
+    diffusers.utils.logging.set_verbosity(logging.CRITICAL)
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
     try:
