@@ -142,8 +142,9 @@ def train(
         seed=seed,
     )
     need_torch()
+    few = _few(data) if recipes.entry(task).few else None
     with Catalog.open(catalog, create=data is not None) as opened:
-        samples = _samples(opened, recipes.entry(task), data, question, include, teacher)
+        samples = few or _samples(opened, recipes.entry(task), data, question, include, teacher)
         extra = {name: value for name, value in own.items() if name in recipes.entry(task).options}
         request = Request(
             samples, model, _start(opened, start), tune, size, augmentation, seed, extra, channels=channels
@@ -185,8 +186,6 @@ def _samples(catalog: Any, entry: Entry, data: Path | None, question: str, inclu
     from lucida.train.parts import parts
     from lucida.train.teacher import is_label_run
 
-    if entry.few:
-        return _few(data)
     if data is not None:
         if is_label_run(teacher):
             raise InputError(
