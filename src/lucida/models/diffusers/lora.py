@@ -259,9 +259,10 @@ def misfits(state: Mapping[str, Any], components: Mapping[str, Any]) -> list[str
 
 def _layer(modules: Mapping[str, Any], path: str) -> Any:
     """Return the layer of a name, also where a LoRA is on it already; None where there is none."""
-    # Old formats call the layers of text encoders as those of the network.
-    text = re.sub(r"to_(q|k|v|out)$", r"\1_proj", path)
-    for tried in (path, f"{path}.0", text, path.removeprefix("text_model."), f"text_model.{path}"):
+    # Old formats call the layers of text encoders as those of the network, and have their model in between.
+    bare = path.removeprefix("text_model.")
+    text = re.sub(r"to_(q|k|v|out)$", r"\1_proj", bare)
+    for tried in (path, f"{path}.0", bare, text, f"text_model.{bare}", f"text_model.{text}"):
         layer = getattr(modules.get(tried), "base_layer", modules.get(tried))
         if hasattr(layer, "weight"):
             return layer
