@@ -17,12 +17,23 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from lucida.errors import LucidaError
-from lucida.studio import compare_page, frame, look_page, restore_page, review_page, search_page, train_page
+from lucida.studio import (
+    compare_page,
+    frame,
+    generate_page,
+    look_page,
+    restore_page,
+    review_page,
+    search_page,
+    train_page,
+)
 from lucida.studio.desk import Act, Desk
+from lucida.studio.replies import GridBody
 
 if TYPE_CHECKING:
     from nicegui.page import page as NicePage  # noqa: N812
 
+    from lucida.studio.generating import Generating
     from lucida.studio.looking import Looking
     from lucida.studio.protocol import Differences
     from lucida.studio.restoring import Restoring
@@ -50,6 +61,7 @@ class Site:
         searching: Searches of the catalog; None where only a review or differences are shown.
         looking: Looks at its images one by one; None where only a review or differences are shown.
         restoring: Restores images; None where only a review or differences are shown.
+        generating: Draws pictures; None where only a review or differences are shown.
     """
 
     desk: Desk | None
@@ -59,18 +71,12 @@ class Site:
     searching: Searching | None = None
     looking: Looking | None = None
     restoring: Restoring | None = None
+    generating: Generating | None = None
 
     @property
     def only_differences(self) -> bool:
         """Whether the differences are all there is: who is done with them is done."""
         return self.desk is None and self.training is None
-
-
-class MaskBody(BaseModel):
-    """The JSON of a mask: run lengths down the columns, packed into text."""
-
-    size: list[int] = Field(min_length=2, max_length=2)
-    counts: str = Field(max_length=4_000_000)
 
 
 class ObjectBody(BaseModel):
@@ -79,7 +85,7 @@ class ObjectBody(BaseModel):
     item: int | None = None
     label: str | None = Field(default=None, max_length=200)
     box: tuple[float, float, float, float] | None = None
-    mask: MaskBody | None = None
+    mask: GridBody | None = None
 
 
 def _plain(objects: list[ObjectBody]) -> tuple[dict[str, Any], ...]:
@@ -98,7 +104,7 @@ class ActBody(BaseModel):
     label: str | None = Field(default=None, max_length=200)
     text: str | None = Field(default=None, max_length=20_000)
     box: tuple[float, float, float, float] | None = None
-    mask: MaskBody | None = None
+    mask: GridBody | None = None
     objects: list[ObjectBody] = Field(default=[], max_length=1000)
     wrong: list[ObjectBody] = Field(default=[], max_length=10_000)
 
@@ -143,7 +149,7 @@ def application() -> FastAPI:
     """Return the application; built at the first call, which imports the web framework."""
     from nicegui import ui
 
-    from lucida.studio import look_routes, restore_routes, search_routes
+    from lucida.studio import generate_routes, look_routes, restore_routes, search_routes
     from lucida.studio.train_routes import add_routes
 
     app = FastAPI(title="Camera Lucida", docs_url=None, redoc_url=None, openapi_url=None)
@@ -153,6 +159,7 @@ def application() -> FastAPI:
     search_routes.add_routes(app, lambda: current().searching, IMAGE_HEADERS)
     look_routes.add_routes(app, lambda: current().looking)
     restore_routes.add_routes(app, lambda: current().restoring, IMAGE_HEADERS)
+    generate_routes.add_routes(app, lambda: current().generating, IMAGE_HEADERS)
     app.mount("/static", _Revalidated(directory=frame.STATIC), name="studio-static")
     for page in frame.PAGES.values():
         _serve(page, ui.page)
@@ -267,6 +274,7 @@ __all__ = [
     "application",
     "compare_page",
     "current",
+    "generate_page",
     "look_page",
     "open_site",
     "restore_page",

@@ -43,3 +43,7 @@ class Viewer(ui.element, component="static/viewer.js"):
 
 class Mender(ui.element, component="static/mender.js"):
     """Draw an image before and after it was restored, in the browser."""
+
+
+class Drawer(ui.element, component="static/drawer.js"):
+    """Draw what a model is asked to draw, and what it drew, in the browser."""

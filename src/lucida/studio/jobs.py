@@ -51,7 +51,7 @@ class Stopped(Exception):
 
 @dataclass(eq=False)
 class Job:
-    """One piece of work, as the work itself sees it."""
+    """One piece of work, as the work itself sees it: it may set `notes`, what a person should know."""
 
     owner: Jobs
     about: Any
@@ -64,6 +64,7 @@ class Job:
     watched: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
     parts: list[dict[str, Any]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
     error: dict[str, str] | None = None
     result: dict[str, Any] | None = None
 
@@ -126,8 +127,12 @@ class Jobs:
             self._turn.notify_all()
         return self.view(job.id)
 
-    def view(self, id: str) -> dict[str, Any]:
+    def view(self, id: str, since: int = 0) -> dict[str, Any]:
         """Return where a job stands; whoever asks is taken to want it.
+
+        Args:
+            id: Of the job.
+            since: How many parts of the result are known already: only the later ones are returned.
 
         Raises:
             UnknownName: It is not known any more.
@@ -141,7 +146,8 @@ class Jobs:
                 "place": self._waiting.index(job) + 1 if job in self._waiting else 0,
                 "share": round(job.share, 4),
                 "seconds": round(time.monotonic() - job.began, 1) if job.began else 0.0,
-                "parts": list(job.parts),
+                "parts": job.parts[since:],
+                "notes": job.notes,
                 "error": job.error,
                 "result": job.result,
             }

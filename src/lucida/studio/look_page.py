@@ -22,6 +22,7 @@ async def build(visit: Visit) -> None:
     view = {
         "models": await asyncio.to_thread(looking.asking.offers),
         "restore": visit.site.restoring is not None,
+        "generate": visit.site.generating is not None,
     }
     ui.add_body_html(data("lucida-words", browser_words(visit.words, SECTIONS)) + data("lucida-look", view))
     Viewer()

@@ -15,6 +15,7 @@ from lucida.studio.objects_desk import desk_of
 
 if TYPE_CHECKING:
     from lucida.studio.desk import Desk
+    from lucida.studio.generating import Generating
     from lucida.studio.looking import Looking
     from lucida.studio.protocol import Differences, ObjectReview, Review
     from lucida.studio.restoring import Restoring
@@ -95,6 +96,7 @@ def serve_studio(
     searching: Searching | None = None,
     looking: Looking | None = None,
     restoring: Restoring | None = None,
+    generating: Generating | None = None,
     until: threading.Event | None = None,
 ) -> None:
     """Serve the pages of a catalog until they are stopped with Ctrl-C.
@@ -109,13 +111,27 @@ def serve_studio(
         searching: Searches of the catalog: a page of its own, the first.
         looking: Looks at its images one by one: a page of its own.
         restoring: Restores images: a page of its own; it is closed in the end.
+        generating: Draws pictures: a page of its own; it is closed in the end.
         until: Serve only until this is set, for a program that goes on afterwards.
 
     Raises:
         InputError: If the address cannot be listened on, or this process serves a page already.
     """
     with _alone():
-        _serve(None, differences, training, host, port, open_browser, on_url, until, searching, looking, restoring)
+        _serve(
+            None,
+            differences,
+            training,
+            host,
+            port,
+            open_browser,
+            on_url,
+            until,
+            searching,
+            looking,
+            restoring,
+            generating,
+        )
 
 
 @contextlib.contextmanager
@@ -145,6 +161,7 @@ def _serve(
     searching: Searching | None = None,
     looking: Looking | None = None,
     restoring: Restoring | None = None,
+    generating: Generating | None = None,
 ) -> None:
     listener = _listen(host, port)
     # The web framework is imported here: most of a second that nobody else has to wait.
@@ -168,11 +185,16 @@ def _serve(
         if on_url is not None:
             on_url(url)
 
-    over = restoring.close if restoring is not None else lambda: None
+    def over() -> None:
+        for one in (restoring, generating):
+            if one is not None:
+                one.close()
+
     server = PageServer(gate, ready=ready, until=until, over=over)
     if desk is not None:
         desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
-    open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), differences, training, searching, looking, restoring))
+    pages = (differences, training, searching, looking, restoring, generating)
+    open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), *pages))
     try:
         # The server takes Ctrl-C, finishes what is under way, and raises it again.
         with contextlib.suppress(KeyboardInterrupt):

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from lucida.errors import ImageError, InputError
-from lucida.images import Limits, decode
+from lucida.images import Limits, decode, probe
 from lucida.images.companions import companions
 
 if TYPE_CHECKING:
@@ -65,6 +65,21 @@ def picture(kept: Kept) -> tuple[bytes, str]:
     reduced = Pillow.fromarray(decode(kept.path, cover=SIDE, limits=_limits(kept)).rgb8())
     reduced.thumbnail((SIDE, SIDE), reducing_gap=3.0)
     reduced.save(out, "JPEG", quality=92, subsampling=0, icc_profile=profile)
+    return out.getvalue(), "image/jpeg"
+
+
+def thumbnail(data: bytes, side: int) -> tuple[bytes, str]:
+    """Return an image no side of which is longer, and its media type; one that is small enough is the file itself.
+
+    Raises:
+        ImageError: It is damaged or too large.
+    """
+    header = probe(data)
+    if max(header.width, header.height) <= side and header.format in BROWSERS and header.mode != "CMYK":
+        return data, BROWSERS[header.format]
+    reduced, out = Pillow.fromarray(decode(data, cover=side).rgb8()), io.BytesIO()
+    reduced.thumbnail((side, side), reducing_gap=3.0)
+    reduced.save(out, "JPEG", quality=90, subsampling=0)
     return out.getvalue(), "image/jpeg"
 
 

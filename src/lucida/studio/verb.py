@@ -284,7 +284,7 @@ def compare(
 def studio(
     *, model: str = "embedded", port: int = 0, no_browser: bool = False, catalog: Path | None = None
 ) -> StudioClosed:
-    """Open the pages of a catalog: search, its images, restoring, training, where label runs differ.
+    """Open the pages of a catalog: search, its images, drawing, restoring, training, where label runs differ.
 
     A training that is under way is followed while it goes. To teach and check labels, call `lucida review`: it opens
     a page of its own, whose promise is part of the call.
@@ -305,12 +305,13 @@ def studio(
     from lucida.review.differences import differences_of
     from lucida.studio import serve_studio
     from lucida.studio.asking import Asking
+    from lucida.studio.generating import Generating
     from lucida.studio.looking import Looking
     from lucida.studio.restoring import Restoring
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
 
-    with Catalog.open(catalog) as opened, Restoring(opened) as restoring:
+    with Catalog.open(catalog) as opened, Restoring(opened) as restoring, Generating(opened) as generating:
         training, latest = Training(opened), opened.runs.latest(verb="label")
         differences = differences_of(opened, latest.question) if latest is not None else None
         tasks = find(model, opened.models).tasks
@@ -324,5 +325,6 @@ def studio(
             searching=searching,
             looking=looking,
             restoring=restoring,
+            generating=generating,
         )
         return StudioClosed(opened.path, len(training.runs()))

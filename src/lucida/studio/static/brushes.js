@@ -5,11 +5,11 @@ import { say } from "/static/words.js";
 const TOOLS = { brush: "B", eraser: "E", polygon: "G" };
 
 export class Brushes {
-  // stage: a PaintStage; names: { brush, eraser, wipe, ready } what each is for; changed(); done(): it is ready.
+  // stage: a PaintStage; names: { brush, eraser, wipe, ready } what each is for, { text } another word for the brush; changed(); done(): it is ready.
   constructor(stage, names, changed, done) {
     Object.assign(this, { stage, changed, done });
     const { paint } = stage;
-    const texts = { brush: [say("paint.brush"), names.brush], eraser: [say("paint.eraser"), names.eraser], polygon: [say("paint.polygon"), say("paint.polygon_hint")] };
+    const texts = { brush: [names.text ?? say("paint.brush"), names.brush], eraser: [say("paint.eraser"), names.eraser], polygon: [say("paint.polygon"), say("paint.polygon_hint")] };
     this.tools = Object.fromEntries(Object.entries(TOOLS).map(([tool, key]) => [tool, keyButton({ text: texts[tool][0], name: texts[tool][1], key, onclick: () => this.use(tool) })]));
     const sizes = [[say("paint.smaller"), "[", -1], [say("paint.larger"), "]", 1]].map(([name, key, step]) => keyButton({ text: "", name, key, className: "size", onclick: () => paint.resize(step) }));
     const undo = keyButton({ text: say("review.undo"), name: say("paint.key_undo"), key: "Z", onclick: () => this.back() });
@@ -17,6 +17,8 @@ export class Brushes {
     const zooms = [["－", say("look.smaller"), 1 / 1.5], ["＋", say("look.larger"), 1.5]].map(([text, name, by]) => keyButton({ text, name, onclick: () => stage.zoom(by) }));
     const ready = keyButton({ text: names.ready, name: names.ready, key: "M", onclick: () => this.done() });
     this.bar = h("div", { class: "tools sized", role: "group", "aria-label": say("paint.tools"), hidden: true }, ...Object.values(this.tools), ...sizes, undo, wipe, ...zooms, ready);
+    // The image below must not take hold of the pointer: the click would be its own.
+    for (const name of ["pointerdown", "dblclick"]) this.bar.addEventListener(name, (event) => event.stopPropagation());
   }
 
   use(tool) {

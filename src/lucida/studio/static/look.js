@@ -34,7 +34,7 @@ export function fourParts({ what, expected, got, hint }) {
 }
 
 class LookPage {
-  constructor(root, { models, restore }) {
+  constructor(root, { models, restore, generate }) {
     this.root = root;
     this.asked = 0; // answers to an earlier move come too late
     this.stage = new Stage();
@@ -44,7 +44,8 @@ class LookPage {
     this.lists = new Lists((wanted) => this.open(wanted));
     this.place = h("span", { class: "place-in-list", role: "status" });
     this.name = h("p", { class: "file" });
-    this.restore = restore ? h("a", { class: "plain", title: say("look.restore_hint"), hidden: true }, say("look.restore")) : null;
+    const onward = (there, page, title, text) => (there ? [h("a", { class: "plain", title, "data-page": page, hidden: true }, text)] : []);
+    this.onward = [...onward(restore, "/restore", say("look.restore_hint"), say("look.restore")), ...onward(generate, "/generate", say("look.generate_hint"), say("look.generate"))];
     const step = (sign, name, by, key) => h("button", { type: "button", class: "plain step", "aria-label": name, title: name, "aria-keyshortcuts": key, onclick: () => this.move(by) }, sign);
     this.back = step("←", say("look.previous"), -1, "ArrowLeft");
     this.on = step("→", say("look.next"), 1, "ArrowRight");
@@ -56,7 +57,7 @@ class LookPage {
       this.on,
       this.place,
       this.name,
-      this.restore,
+      ...this.onward,
       h("div", { class: "zooms" }, zoom("－", say("look.smaller"), () => this.stage.zoom(1 / 1.5)), zoom("＋", say("look.larger"), () => this.stage.zoom(1.5)), zoom("⤢", say("look.fit"), () => this.stage.fit()), zoom("?", say("review.help"), () => this.keys())),
     );
     this.message = h("div", { class: "message" });
@@ -100,7 +101,7 @@ class LookPage {
     this.place.textContent = say("look.place", { at: number(at + 1), all: number(view.count) });
     this.name.textContent = view.name;
     this.name.title = view.path;
-    if (this.restore) Object.assign(this.restore, { href: `/restore?image=${view.image}`, hidden: false });
+    for (const link of this.onward) Object.assign(link, { href: `${link.dataset.page}?image=${view.image}`, hidden: false });
     this.back.disabled = at === 0;
     this.on.disabled = at === view.count - 1;
     this.stage.show(view, address(view.image, SIDE), address(view.image, 4000));
@@ -130,7 +131,7 @@ class LookPage {
     this.root.dataset.state = "ready";
     this.place.textContent = "";
     this.name.textContent = "";
-    if (this.restore) this.restore.hidden = true;
+    for (const link of this.onward) link.hidden = true;
     this.back.disabled = this.on.disabled = true;
     this.at = undefined;
     this.stage.clear();

@@ -1,7 +1,7 @@
 // How an image gets onto the page: dropped, pasted or chosen.
 import { say } from "/static/words.js";
 
-// opened(files); over(whether files hang over the page).
+// opened(files, where they were let go); over(whether files hang over the page).
 export function openedFrom(opened, over) {
   const carries = (event) => event.dataTransfer?.types.includes("Files");
   window.addEventListener("dragover", (event) => {
@@ -14,11 +14,11 @@ export function openedFrom(opened, over) {
     over(false);
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
-    opened([...event.dataTransfer.files]);
+    opened([...event.dataTransfer.files], event.target);
   });
   window.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
-    if (files.length) opened(files);
+    if (files.length) opened(files, event.target);
   });
 }
 
