@@ -94,7 +94,7 @@ class Recipe(ABC):
 
         return fit(self, settings, folder)
 
-    def evaluated(self, network: nn.Module, step: int, folder: Path) -> None:
+    def evaluated(self, network: nn.Module, step: int, folder: Path) -> None:  # noqa: B027 - most keep nothing
         """Keep what an evaluation showed, beside its metrics; by default nothing.
 
         Args:

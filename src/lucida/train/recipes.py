@@ -27,7 +27,8 @@ class Entry:
         options: Options of the verb beyond the common ones that it looks at.
         model: What is trained where no model is named: the best measured offline.
         rebuild: "module:function"; called with a `Trained`, and gives its network, not loaded; "" if there is none.
-        labels: Whether "all" images must have a label, only "some", or none: "any" images will do.
+        labels: Whether "all" images must have a label, only "some", or none: "any" images will do; "known" takes any
+            images, with the labels that there are.
         few: All images are learned from, and none is set aside to judge by: there are too few.
         next: What to do with what came out, with {run}, {folder} and {model}.
     """
@@ -37,7 +38,7 @@ class Entry:
     options: tuple[str, ...] = ()
     model: str = "embedded"
     rebuild: str = ""
-    labels: Literal["all", "some", "any"] = "all"
+    labels: Literal["all", "some", "any", "known"] = "all"
     few: bool = False
     next: str = "lucida evaluate {run} --data PLACE"
 
@@ -89,6 +90,15 @@ RECIPES: dict[str, Entry] = {
         ("start", "size", "scale", "degradation"),
         rebuild="lucida.train.restore.recipe:rebuild",
         labels="any",
+    ),
+    "generator": Entry(
+        "lucida.train.generative.recipe:generator",
+        "classify",
+        ("start", "size", "augmentation", "latent"),
+        "flow",
+        "lucida.train.generative.recipe:rebuild",
+        labels="known",
+        next='lucida generate "" -n 8 --model {run}',
     ),
     "lora": Entry(
         "lucida.train.personalise.recipe:lora",

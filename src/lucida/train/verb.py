@@ -34,6 +34,7 @@ def train(
     hard: float = 0.3,
     scale: int = 4,
     degradation: Literal["bicubic", "real"] = "bicubic",
+    latent: str = "",
     token: str = "",
     prior: str = "",
     rank: int = 16,
@@ -63,11 +64,13 @@ def train(
             every pixel), "anomaly" (what is odd, from normal images alone); "pretrain" (an encoder, from images
             without labels), "semi-supervised" (one class, from few labels and many images without), "distil" (one
             class, from the answers of a larger model), "restorer" (images larger, or without noise, from good images),
-            "lora" (teach a model that draws one thing, from a few photos).
+            "generator" (draws pictures like these, by class where there are classes), "lora" (teach a model that draws
+            one thing, from a few photos).
         data: Labelled images instead of the catalog's: class folders, Parquet, COCO, YOLO, VOC, images with masks.
         question: Whose answers in the catalog to learn from; and the name of what is learned.
         model: The network: "embedded", or any name of timm's, such as "mobilenetv3", "resnet50", "vit", "swin"; to
-            detect also "fasterrcnn_resnet50_fpn", "ssdlite320_mobilenet_v3_large", "rtdetr"; to segment "unet",
+            detect also "fasterrcnn_resnet50_fpn", "ssdlite320_mobilenet_v3_large", "rtdetr"; to draw "flow",
+            "diffusion", "gan", "vae", "flow-dit", "diffusion-dit"; to segment "unet",
             "deeplabv3_mobilenet_v3_large", "segformer".
         start: What its weights begin from: "hub", "nothing", an earlier run, or "auto": the hub's where they are to be
             had.
@@ -85,6 +88,7 @@ def train(
         scale: For "restorer": how many times larger images become, 2, 3 or 4; 1 for a denoiser.
         degradation: For "restorer": what good images are made worse by, to learn to undo it: "bicubic", as in the
             benchmarks; "real", with blur, noise and JPEG, as phone photos are.
+        latent: For "generator": draw in the latents of this run of `--model vae` instead of in pixels.
         token: For "lora": words that call what is learned by name: a rare one and its class, "sks bag".
         prior: For "lora": the class that the model must not forget, "bag": it draws pictures of it itself, and is
             trained on them as well.
@@ -121,11 +125,11 @@ def train(
     usual: dict[str, Any] = {"tune": "full", "start": "auto", "size": None, "augmentation": "auto"}
     usual |= {"labels": None, "teacher": "", "temperature": 2.0, "hard": 0.3}
     usual |= {"scale": 4, "degradation": "bicubic"}
-    usual |= {"token": "", "prior": "", "rank": 16}
+    usual |= {"latent": "", "token": "", "prior": "", "rank": 16}
     given: dict[str, Any] = {"tune": tune, "start": start, "size": size, "augmentation": augmentation}
     own: dict[str, Any] = {"labels": labels, "teacher": teacher, "temperature": temperature, "hard": hard}
     own |= {"scale": scale, "degradation": degradation}
-    own |= {"token": token, "prior": prior, "rank": rank}
+    own |= {"latent": latent, "token": token, "prior": prior, "rank": rank}
     recipes.refuse_idle(task, {name: value for name, value in (given | own).items() if value != usual[name]})
     if plan or latency is not None or private:
         return _plan(catalog, question, data, plan, latency, private, max_error, minutes)
@@ -146,6 +150,8 @@ def train(
     with Catalog.open(catalog, create=data is not None) as opened:
         samples = few or _samples(opened, recipes.entry(task), data, question, include, teacher)
         extra = {name: value for name, value in own.items() if name in recipes.entry(task).options}
+        if extra.get("latent"):
+            extra["latent"] = _start(opened, latent)
         request = Request(
             samples, model, _start(opened, start), tune, size, augmentation, seed, extra, channels=channels
         )
@@ -194,18 +200,21 @@ def _samples(catalog: Any, entry: Entry, data: Path | None, question: str, inclu
                 got=f"--data {data} --teacher {teacher}",
             )
         some = {"all": lambda place: read_data(place, entry.reads), "some": read_some, "any": read_images}
+        some["known"] = read_some
         return parts(some[entry.labels](data), some=entry.labels == "some")
     from lucida.data.catalog import read_answers, read_unlabelled
 
-    if entry.labels == "any":
+    unasked = entry.labels == "known" and not any(run.verb == "label" for run in catalog.runs.all())
+    if entry.labels == "any" or unasked:
         return parts(read_unlabelled(catalog))
     if is_label_run(teacher):
         question = catalog.runs.get(teacher).question
-    found = read_answers(catalog, question, proposed=include == "proposed", rest=entry.labels == "some")
+    rest = entry.labels in ("some", "known")
+    found = read_answers(catalog, question, proposed=include == "proposed", rest=rest)
     if include == "reviewed":
         seen = [one.slices.get("state") == "reviewed" for one in found]
         items = (one if kept else replace(one, target=None) for one, kept in zip(found, seen, strict=True))
-        found = replace(found, items=tuple(one for one in items if one.target is not None or entry.labels == "some"))
+        found = replace(found, items=tuple(one for one in items if one.target is not None or rest))
     return parts(found, some=entry.labels == "some")
 
 
