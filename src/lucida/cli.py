@@ -48,6 +48,7 @@ VERBS = (
     Verb("predict", "lucida.predict.verb:predict", "Ask any model about images, videos, streams and cameras."),
     Verb("generate", "lucida.generate.verb:generate", "Draw pictures from words, images, masks, edges, sketches."),
     Verb("restore", "lucida.restore.verb:restore", "Make images larger, take out noise, fill what a mask covers."),
+    Verb("serve", "lucida.serve.verb:serve", "Serve models to programs: an API that refuses rather than falls over."),
     Verb("screen", "lucida.screen.verb:screen", "Screen images by a policy in plain words, and hide what it says."),
     Verb("faces", "lucida.faces.verb:faces", "Group the faces of your own album, by consent, and erase it again."),
     Verb("models", "lucida.models.verb:models", "List the models at hand, and what each is for."),

@@ -1,0 +1,85 @@
+"""The web application: all addresses, built anew for each server, and usable without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from lucida import __version__
+from lucida.errors import InputError, UnknownName
+from lucida.serve.desk import Desk
+from lucida.serve.docs_page import DOCS_HEADERS, docs_page
+from lucida.serve.headers import Shell
+from lucida.serve.refusal import Refused
+from lucida.serve.routes import health, tasks
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+ABOUT = "Ask models about images. An image is a file, a data URL, or the content id of an image in the catalog."
+
+
+def build(desk: Desk) -> ASGIApp:
+    """Return the application of a desk; models are loaded when it starts.
+
+    Args:
+        desk: What is served.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(desk.load())
+        try:
+            yield
+        finally:
+            loading.cancel()
+            # Why it failed is kept in the desk.
+            with suppress(asyncio.CancelledError, Exception):
+                await loading
+            await asyncio.to_thread(desk.close)
+
+    app = FastAPI(
+        title="Camera Lucida",
+        version=__version__,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers={HTTPException: _no_route},
+    )
+    router = APIRouter()
+    tasks.add_routes(router, desk)
+    health.add_routes(router, desk)
+    app.include_router(router)
+    app.add_api_route("/docs", _docs(app), include_in_schema=False)
+    return Shell(app, desk.settings)
+
+
+def _docs(app: FastAPI) -> Any:
+    async def docs() -> Response:
+        return Response(docs_page(app.openapi()), headers=DOCS_HEADERS, media_type="text/html")
+
+    return docs
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code == 404:
+        known = sorted(request.app.openapi()["paths"])
+        return tasks.refuse(request, Refused(404, UnknownName("address", path[:200], known, hint="GET /docs")))
+    allowed = (error.headers or {}).get("allow", "")
+    told = InputError(
+        f"{path[:200]} does not take {request.method[:20]}.",
+        expected=allowed or "another method",
+        got=request.method[:20],
+        hint="GET /docs",
+    )
+    response = tasks.refuse(request, Refused(error.status_code, told))
+    response.headers.update({"allow": allowed} if allowed else {})
+    return response

@@ -1,0 +1,88 @@
+"""How a server is to be: where it listens, how much it takes on, how long it waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lucida.errors import InputError
+from lucida.models.threads import available_cores
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Bounds of a server; each is kept before an image is decoded.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port; 0 for a free one.
+        workers: Threads that decode and infer, each inference on one core; 0 for as many as there are cores.
+        queue: Images that wait for one of them, at most; 0 for 32 a worker.
+        deadline: Seconds from the last byte of a request to its answer.
+        body_bytes: Size of a request, at most.
+        held_bytes: Of all requests that are being read or served, at most.
+        pixels: Width times height of an image, at most.
+        images: In one batch, at most.
+        classes: In one request, at most.
+        cache_bytes: Answers that are kept, in bytes; 0 for none.
+        header_seconds: In which a client must have said what it wants.
+        body_seconds: In which it must send the first `body_rate` bytes, and so on.
+        body_rate: Bytes a second that a client must send on average after that.
+        notice: Seconds in which a server that was told to stop still says so, before it leaves.
+        grace: Seconds in which what was taken is finished when the server is told to stop.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 0
+    queue: int = 0
+    deadline: float = 30.0
+    body_bytes: int = 32 * 2**20
+    held_bytes: int = 512 * 2**20
+    pixels: int = 64_000_000
+    images: int = 64
+    classes: int = 1000
+    cache_bytes: int = 64 * 2**20
+    header_seconds: float = 10.0
+    body_seconds: float = 10.0
+    body_rate: int = 16 * 2**10
+    notice: float = 1.0
+    grace: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("port", 0, 65_535),
+            ("workers", 0, 1024),
+            ("queue", 0, 1_000_000),
+            ("deadline", 0.001, 86_400),
+            ("body_bytes", 1, self.held_bytes),
+            ("pixels", 1, 2**40),
+            ("images", 1, 10_000),
+            ("cache_bytes", 0, 2**50),
+        ):
+            value: Any = getattr(self, name)
+            # Not-a-number is in no range.
+            if not least <= value <= most:
+                raise InputError(
+                    f"The setting {name!r} is out of range.",
+                    expected=f"{least:g} to {most:g}",
+                    got=f"{value:g}",
+                    hint="lucida serve --help",
+                )
+
+    @property
+    def threads(self) -> int:
+        """How many workers there are."""
+        return self.workers or available_cores()
+
+    @property
+    def waiting(self) -> int:
+        """How many images may wait."""
+        return self.queue or 32 * self.threads
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in LOOPBACK

@@ -1,0 +1,282 @@
+"""What is behind all addresses: models, places at work, answers that are kept, and whether the server is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from lucida.errors import InputError, LucidaError, ModelError
+from lucida.images import Limits, probe
+from lucida.serve.cache import Cache, key_of
+from lucida.serve.intake import Intake, Sent
+from lucida.serve.keys import Keys, NoKeys
+from lucida.serve.refusal import CLIENT_GONE, Refused, refusal_of
+from lucida.serve.services import plain
+from lucida.serve.work import Place, Pool
+
+if TYPE_CHECKING:
+    from lucida.catalog import Catalog
+    from lucida.runs.seeing import Wish
+    from lucida.serve.bodies import Ask
+    from lucida.serve.config import Settings
+    from lucida.serve.served import Served, Shelf
+    from lucida.serve.services import Service
+
+State = Literal["loading", "ready", "stopping", "failed"]
+Gone = asyncio.Future[None]
+
+
+class Job(NamedTuple):
+    """What one image is asked.
+
+    Attributes:
+        service: The task.
+        served: The model.
+        wish: What is asked of it.
+        sent: The image.
+    """
+
+    service: Service
+    served: Served
+    wish: Wish
+    sent: Sent
+
+    @property
+    def key(self) -> bytes:
+        """What the answer depends on."""
+        # Who names an image by its id must not learn what was said of one that somebody else sent.
+        image = self.sent.id if self.sent.data is not None else f"catalog:{self.sent.id}"
+        return key_of(image, self.served.spec.key, self.wish.to_json())
+
+
+class Desk:
+    """Serves requests of one server; its methods are called in the event loop.
+
+    Args:
+        shelf: The models.
+        settings: How much is taken on.
+        catalog: Whose images may be named; None for none.
+        keys: Who may ask.
+    """
+
+    def __init__(
+        self, shelf: Shelf, settings: Settings, catalog: Catalog | None = None, keys: Keys | None = None
+    ) -> None:
+        self.shelf, self.settings, self.catalog, self.keys = shelf, settings, catalog, keys or NoKeys()
+        self.intake, self.cache = Intake(settings), Cache(settings.cache_bytes)
+        self.state: State = "loading"
+        self.failure: LucidaError | None = None
+        self.limits = Limits(settings.pixels, settings.body_bytes)
+        self.pool = Pool(settings.threads, settings.waiting)
+        self._talking: dict[str, Pool] = {}
+        self.looked = 0
+        self.open, self.idle = 0, asyncio.Event()
+        self.idle.set()
+
+    async def load(self) -> None:
+        """Load all models; the server is ready after that, or has failed."""
+        try:
+            for one in self.shelf.models.values():
+                await asyncio.to_thread(one.load)
+                if one.talks:
+                    self._talking[one.name] = Pool(one.together, self.settings.waiting, one.name)
+        except Exception as error:
+            self.failure, self.state = refusal_of(error).error, "failed"
+            raise
+        if self.state == "loading":
+            self.state = "ready"
+
+    def stop(self) -> None:
+        """Take no more; what was taken is finished."""
+        self.state = "stopping"
+
+    def close(self) -> None:
+        """Let all threads end."""
+        for pool in (self.pool, *self._talking.values()):
+            pool.close()
+
+    @contextmanager
+    def taken(self, authorization: str, scope: str) -> Iterator[None]:
+        """Take a request, before its body is read; it is finished when the context ends.
+
+        Raises:
+            Refused: The server is not ready, or full, or its sender may not ask.
+        """
+        if self.state != "ready":
+            raise _not_ready(self.state, self.failure)
+        self.keys.admit(authorization, scope)
+        if not self._talking:
+            # To read a body that cannot be served would slow down those that are.
+            self.pool.check()
+        self.open += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self.open -= 1
+            if not self.open:
+                self.idle.set()
+
+    def job(self, service: Service, asked: Ask, sent: Sent) -> Job:
+        """Return what is to be done for an image.
+
+        Raises:
+            Refused: 404, no such model.
+            ModelError: The model cannot.
+            InputError: It must be told classes, or does not know them.
+        """
+        wish = service.wish(asked)
+        if len(wish.classes) > self.settings.classes:
+            raise InputError(
+                "These are too many classes.",
+                expected=f"at most {self.settings.classes:,}",
+                got=f"{len(wish.classes):,}",
+                hint="ask for fewer",
+            )
+        try:
+            served = self.shelf.choose(service, wish, asked.model)
+        except InputError as error:
+            raise Refused(404, error) from error
+        try:
+            service.check(served.spec, wish)
+        except ModelError as error:
+            raise Refused(422, error) from error
+        return Job(service, served, wish, sent)
+
+    async def answer(self, job: Job, gone: Gone | None = None, *, fresh: bool = False) -> tuple[bytes, bool]:
+        """Return the JSON of an answer, and whether it was given before.
+
+        Args:
+            job: What is asked.
+            gone: Is done once nobody waits for it any more.
+            fresh: Whether an answer that is kept will not do.
+
+        Raises:
+            Refused: There is no place, no time, or nobody who waits.
+            LucidaError: The image, or the model, is not what it must be.
+        """
+        key = job.key
+        if not fresh and (kept := self.cache.get(key)) is not None:
+            return kept, True
+        with self._pool(job).take() as place:
+            return await self._do(place, job, key, gone), False
+
+    async def answers(
+        self, jobs: Sequence[Job | LucidaError], gone: Gone | None = None, *, fresh: bool = False
+    ) -> list[bytes | Exception]:
+        """Return for each of several jobs its JSON, or why there is none.
+
+        Args:
+            jobs: What is asked; an error stays where it is.
+            gone: As of `answer`.
+            fresh: As of `answer`.
+
+        Raises:
+            Refused: There are not enough places for all of them, or nobody waits.
+        """
+        found: list[bytes | Exception] = [
+            one if isinstance(one, LucidaError) else (None if fresh else self.cache.get(one.key)) or _OPEN
+            for one in jobs
+        ]
+        rows = [(row, job) for row, job in enumerate(jobs) if isinstance(job, Job) and found[row] is _OPEN]
+        with ExitStack() as stack:
+            if rows:
+                self._pool(rows[0][1]).check(len(rows))
+            doing = [self._do(stack.enter_context(self._pool(job).take()), job, job.key, gone) for _, job in rows]
+            for (row, _), one in zip(rows, await asyncio.gather(*doing, return_exceptions=True), strict=True):
+                if isinstance(one, BaseException) and not isinstance(one, Exception):
+                    raise one
+                if isinstance(one, Refused) and one.status == CLIENT_GONE:
+                    raise one
+                found[row] = one
+        return found
+
+    async def _do(self, place: Place, job: Job, key: bytes, gone: Gone | None) -> bytes:
+        until = asyncio.get_running_loop().time() + self.settings.deadline
+        answer = await place.do(partial(look, job, self.limits, self._read), until, gone)
+        self.looked += 1
+        self.cache.keep(key, answer)
+        return answer
+
+    def _pool(self, job: Job) -> Pool:
+        return self._talking.get(job.served.name, self.pool)
+
+    def _read(self, id: str) -> bytes:
+        if self.catalog is None:
+            raise Refused(
+                404,
+                InputError(
+                    "No catalog is served.",
+                    expected="an image that is sent",
+                    got=f"the content id {id[:12]}…",
+                    hint="lucida serve MODEL --catalog FOLDER",
+                ),
+            )
+        try:
+            return self.catalog.images.read(id)
+        except InputError as error:
+            raise Refused(404, error) from error
+
+
+def look(job: Job, limits: Limits, read: Callable[[str], bytes]) -> bytes:
+    """Look at an image, in a thread that works.
+
+    Args:
+        job: What is asked.
+        limits: Bounds on the image.
+        read: Returns the bytes of an image of the catalog.
+
+    Returns:
+        The answer as JSON.
+
+    Raises:
+        LucidaError: The image, or the model, is not what it must be.
+    """
+    data = job.sent.data if job.sent.data is not None else read(job.sent.id)
+    header = probe(data, limits)
+    seer = job.served.seer(job.wish)
+    seen = seer.look(data, limits, shrink=job.service.shrinks)
+    if seen.result is None:
+        raise ModelError(
+            f"{job.served.name} gave no answer.",
+            expected="an answer",
+            got=seen.problem,
+            hint="ask again, in another way, or another model",
+        )
+    body: dict[str, Any] = {
+        "task": job.service.name,
+        "model": job.served.name,
+        "revision": job.served.spec.revision,
+        "image": job.sent.id,
+        "width": header.width,
+        "height": header.height,
+        **plain(seen.result, job.served.spec.key),
+    }
+    if seer.notes:
+        body["notes"] = list(seer.notes)
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except ValueError as error:
+        raise ModelError(
+            f"{job.served.name} gave values that are no numbers.",
+            expected="finite numbers",
+            got=str(error),
+            hint="another image, or another model",
+        ) from error
+
+
+_OPEN = Exception("not answered yet")
+
+
+def _not_ready(state: State, failure: LucidaError | None) -> Refused:
+    error = failure or ModelError(
+        "The server is stopping." if state == "stopping" else "The models are being loaded.",
+        expected="a server that is ready",
+        got=state,
+        hint="ask another server" if state == "stopping" else "come again in a few seconds; GET /readyz tells",
+    )
+    return Refused(503, error, retry=None if failure else 2, hang_up=state == "stopping")

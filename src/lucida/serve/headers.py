@@ -1,0 +1,124 @@
+"""The outermost layer of every request: its id, what a browser is told, who is turned away, and the last safety net."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import re
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from lucida.errors import InputError
+from lucida.serve.config import LOOPBACK
+from lucida.serve.refusal import Refused, body_of, refusal_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from lucida.serve.config import Settings
+
+REQUEST_ID: Final = b"x-request-id"
+_GOOD_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+HEADERS: Final = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    # What a model says of somebody's image is for no cache on the way.
+    b"cache-control": b"no-store",
+}
+_log = logging.getLogger("lucida.serve")
+
+
+class Shell:
+    """An ASGI application around another.
+
+    Args:
+        app: What answers.
+        settings: Where it listens.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(REQUEST_ID, b"")
+        id = given if _GOOD_ID.fullmatch(given) else secrets.token_hex(8).encode()
+        scope.setdefault("state", {})["request_id"] = id.decode()
+        started = False
+
+        async def dressed(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                own = {name for name, _ in message["headers"]}
+                more = [(name, value) for name, value in HEADERS.items() if name not in own]
+                message = {**message, "headers": [*message["headers"], *more, (REQUEST_ID, id)]}
+            await send(message)
+
+        try:
+            self._check(headers)
+            await self.app(scope, receive, dressed)
+        except Exception as error:
+            if started:
+                raise
+            refused = refusal_of(error)
+            if refused.status >= 500:
+                _log.error("request %s failed", id.decode(), exc_info=error)
+            await _refuse(dressed, refused, id.decode())
+
+    def _check(self, headers: dict[bytes, bytes]) -> None:
+        """Turn away what another page in a browser of this machine would send.
+
+        A page of a stranger can send a form here without asking, and with a name of its own that leads here (DNS
+        rebinding) even read the answer.
+        """
+        host = headers.get(b"host", b"").decode("latin-1")
+        if self._settings.local and not _is_loopback(host):
+            raise Refused(
+                421, InputError("The server is called by a strange name.", expected="localhost", got=host[:100])
+            )
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if origin and (origin == "null" or _split(origin) != host.lower()):
+            raise Refused(
+                403,
+                InputError(
+                    "Pages of other origins may not ask this server.",
+                    expected="no origin, or this server's own",
+                    got=origin[:100],
+                    hint="ask from a program, or through a server of yours",
+                ),
+            )
+
+
+def _split(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return "?"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").lower()
+        return name in LOOPBACK or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+async def _refuse(send: Send, refused: Refused, id: str) -> None:
+    body = json.dumps(body_of(refused.error, id), ensure_ascii=False).encode()
+    more = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
+    headers: list[Any] = [
+        (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more
+    ]  # fmt: skip
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,221 @@
+"""Places at work: a bounded queue and threads, each of which does one thing at a time.
+
+A request that finds no place is refused at once, so a backlog never grows. Whoever does not wait any more, by its own
+will or its deadline, gives its place back; work that has begun cannot be taken from a thread, and keeps its place
+until it ends. Counts are changed by the event loop alone, the queue under its lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeVar
+
+from lucida.errors import InputError, ModelError
+from lucida.serve.refusal import CLIENT_GONE, Refused
+
+T = TypeVar("T")
+MEMORY: Final = 0.1  # share of the latest work in the mean of how long one takes
+LEAVING: Final = 5.0  # seconds
+PATIENCE: Final = 60  # seconds after which to come again, at most
+
+State = Literal["taken", "waiting", "working", "left"]
+
+
+class Pool:
+    """Threads that work, and a bounded number of places before them.
+
+    Args:
+        workers: Threads.
+        queue: Places beside those at work.
+        name: Of the threads.
+    """
+
+    def __init__(self, workers: int, queue: int, name: str = "work") -> None:
+        self.workers, self.places = workers, workers + queue
+        self.taken, self.seconds = 0, 0.0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._waiting: deque[Place] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name} {number}", daemon=True) for number in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def retry(self) -> int:
+        """Seconds after which there should be a place."""
+        return min(PATIENCE, max(1, math.ceil(self.taken * self.seconds / self.workers)))
+
+    def check(self, count: int = 1) -> None:
+        """Refuse what there are no places for.
+
+        Raises:
+            Refused: 429; 413 where there never would be.
+        """
+        if count > self.places:
+            raise Refused(
+                413,
+                InputError(
+                    "There are more images in this request than places.",
+                    expected=f"at most {self.places:,}",
+                    got=f"{count:,}",
+                    hint="send fewer at a time",
+                ),
+            )
+        if self.taken + count > self.places:
+            raise Refused(
+                429,
+                ModelError(
+                    "The server is at its limit.",
+                    expected=f"at most {self.places:,} images at a time",
+                    got=f"{self.taken:,} that are served already" + (f", and {count:,} more" if count > 1 else ""),
+                    hint=f"come again in {self.retry} s",
+                ),
+                retry=self.retry,
+            )
+
+    def take(self) -> Place:
+        """Take a place.
+
+        Raises:
+            Refused: 429, there is none.
+        """
+        self.check()
+        self.taken += 1
+        self.idle.clear()
+        return Place(self)
+
+    def close(self, wait: float = LEAVING) -> None:
+        """Let threads end once nothing waits.
+
+        Args:
+            wait: Seconds in which they are waited for; one that hangs is left behind.
+        """
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        # A thread that is inside an engine when the interpreter ends takes the process down with it.
+        until = time.monotonic() + wait
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def put(self, place: Place) -> None:
+        """Have a place's work done."""
+        with self._changed:
+            place.state = "waiting"
+            self._waiting.append(place)
+            self._changed.notify()
+
+    def leave(self, place: Place) -> None:
+        """Give a place back, at once or when its work ends."""
+        with self._changed:
+            before, place.state = place.state, "left"
+            if before == "waiting":
+                self._waiting.remove(place)
+        if before in ("taken", "waiting"):
+            self._free()
+
+    def _free(self) -> None:
+        self.taken -= 1
+        if not self.taken:
+            self.idle.set()
+
+    def _work(self) -> None:
+        while (place := self._next()) is not None:
+            began = time.monotonic()
+            result, error = None, None
+            try:
+                result = place.work()
+            except BaseException as raised:
+                error = raised
+            # The loop may have ended: then nobody waits any more.
+            with contextlib.suppress(RuntimeError):
+                place.loop.call_soon_threadsafe(self._done, place, result, error, time.monotonic() - began)
+            # An idle thread must not keep the last image alive.
+            del place, result, error
+
+    def _next(self) -> Place | None:
+        with self._changed:
+            while not self._waiting:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            place = self._waiting.popleft()
+            place.state = "working"
+            return place
+
+    def _done(self, place: Place, result: Any, error: BaseException | None, seconds: float) -> None:
+        self.seconds += (seconds - self.seconds) * (MEMORY if self.seconds else 1.0)
+        with self._changed:
+            wanted, place.state = place.state != "left", "left"
+        self._free()
+        if wanted and not place.future.done():
+            if error is None:
+                place.future.set_result(result)
+            else:
+                place.future.set_exception(error)
+
+
+class Place:
+    """A place that was taken; leave it, or use it as a context."""
+
+    work: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.state: State = "taken"
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give the place back; more than once does no harm."""
+        self._pool.leave(self)
+
+    async def do(self, work: Callable[[], T], until: float, gone: asyncio.Future[None] | None = None) -> T:
+        """Have some work done by a thread.
+
+        Args:
+            work: What is to be done.
+            until: Time of the event loop by which it must be.
+            gone: Is done once nobody waits for it any more.
+
+        Raises:
+            Refused: 503 where it has not begun in time, 504 where it has not ended, 499 where nobody waits.
+            BaseException: Whatever the work raises.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.work, self.future = work, self.loop.create_future()
+        self._pool.put(self)
+        waiting: set[asyncio.Future[Any]] = {self.future} if gone is None else {self.future, gone}
+        await asyncio.wait(waiting, timeout=max(0.0, until - self.loop.time()), return_when=asyncio.FIRST_COMPLETED)
+        if self.future.done():
+            result: T = self.future.result()
+            return result
+        if gone is not None and gone.done():
+            raise Refused(CLIENT_GONE, InputError("The client is gone."))
+        begun = self.state == "working"
+        raise Refused(
+            504 if begun else 503,
+            ModelError(
+                "The model did not answer in time." if begun else "The deadline passed before this image's turn came.",
+                expected="an answer before the deadline",
+                got="work that is still under way" if begun else f"{self._pool.taken:,} images that are served",
+                hint="come again later, or start the server with a longer --deadline",
+            ),
+            retry=self._pool.retry,
+        )
