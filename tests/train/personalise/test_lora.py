@@ -58,10 +58,11 @@ def test_the_whole_way_by_the_verb(taught):
     table = [note for note in result.notes if note.startswith("step ")]
     assert len(table) == 2
     assert sum("(proposed)" in row for row in table) == 1
+    assert any(note.startswith("untaught: ") for note in result.notes)
     assert any("torn.png is left out" in note for note in result.notes)
     assert "--lora" in str(result)
     card = json.loads((folder / "model" / "lora.json").read_text())
-    best = max(card["checkpoints"], key=lambda row: row["score"])
+    best = max(card["checkpoints"][1:], key=lambda row: row["score"])
     assert card["step"] == best["step"]
     assert result.metrics["score"] == best["score"]
     exported, kept = (
@@ -128,7 +129,7 @@ def test_the_network_is_asked_as_the_pipeline_asks_it(made, row):
     from lucida.train.personalise.beginning import load_pipeline
 
     recipe = made(kind)
-    easel = Easel(recipe.base, load_pipeline(recipe.base, torch.float32), torch.device("cpu"))
+    easel = Easel(recipe.base, load_pipeline(recipe.base, "fp32"), torch.device("cpu"))
     easel.read(["a disc"])
     calls: list[dict[str, Any]] = []
     names = ("sample", "timestep")

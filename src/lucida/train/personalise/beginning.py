@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from lucida.errors import InputError, MissingExtra, ModelError
 from lucida.models.diffusers.family import DiffusersFamily, family_in, needs_in, source_of
-from lucida.models.diffusers.files import LEFT_OUT, check_safe, pipeline, read_index, variant_of
+from lucida.models.diffusers.files import check_safe, pipeline, read_index, variant_of
+from lucida.models.diffusers.memory import Plan
 from lucida.models.hub.snapshot import UNSTATED
-from lucida.models.quiet import quiet
 from lucida.train.personalise.families import TEACHINGS, Teaching, teaching_of
 
 if TYPE_CHECKING:
-    import torch
-
+    from lucida.models.diffusers.memory import Kind
     from lucida.models.generator import GenerateNeeds
 
 
@@ -82,7 +81,7 @@ def find_base(name: str) -> Base:
     return Base(source.name, folder, teaching, needs, known.licence if known else UNSTATED, tuple(notes))
 
 
-def load_pipeline(base: Base, kind: torch.dtype) -> Any:
+def load_pipeline(base: Base, kind: Kind) -> Any:
     """Return the pipeline of a model, its autoencoder in single precision: some overflow in half.
 
     Raises:
@@ -90,32 +89,13 @@ def load_pipeline(base: Base, kind: torch.dtype) -> Any:
         ModelError: Its files are damaged.
     """
     try:
-        import diffusers
+        from lucida.models.diffusers.opening import Pipelines
     except ImportError as error:
-        raise MissingExtra("diffusers", "generate", "Teaching a model that draws") from error
+        raise MissingExtra(error.name or "diffusers", "generate", "Teaching a model that draws") from error
     import torch
 
-    index = read_index(base.folder)
-    left = {name: None for name in LEFT_OUT if name in index}
-    try:
-        with quiet():
-            diffusers.utils.logging.set_verbosity_error()
-            diffusers.utils.logging.disable_progress_bar()
-            found = getattr(diffusers, index["_class_name"]).from_pretrained(
-                base.folder,
-                torch_dtype=kind,
-                use_safetensors=True,
-                local_files_only=True,
-                variant=variant_of(base.folder, index),
-                **left,
-            )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(
-            f"The pipeline in {base.folder} cannot be loaded.",
-            expected="whole files, as diffusers writes them",
-            got=" ".join(str(error).split())[:200],
-            hint="download it again",
-        ) from error
+    variant = variant_of(base.folder, read_index(base.folder))
+    found = Pipelines(base.folder, base.teaching.family, variant, "cpu", Plan(kind)).base
     found.set_progress_bar_config(disable=True)
     found.vae.to(torch.float32)
     return found

@@ -24,7 +24,7 @@ class Figures:
     """What the pictures of one checkpoint show.
 
     Attributes:
-        step: After how many changes of weights.
+        step: After how many changes of weights; 0 before any.
         likeness: Mean cosine, by the embedded encoder, of pictures of what was learned with the photos; -1 to 1.
         variety: 1 less the mean cosine of these pictures with each other: towards 0 they are all the same.
         drift: How much more alike the photos pictures of the plain class have become than those of the untaught
@@ -45,8 +45,9 @@ class Figures:
         return asdict(self)
 
     def __str__(self) -> str:
+        when = f"step {self.step:,}" if self.step else "untaught"
         return (
-            f"step {self.step:,}: likeness {self.likeness:.3f}, variety {self.variety:.3f}, drift {self.drift:+.3f},"
+            f"{when}: likeness {self.likeness:.3f}, variety {self.variety:.3f}, drift {self.drift:+.3f},"
             f" copies {self.copies:.0%}, score {self.score:.3f}"
         )
 

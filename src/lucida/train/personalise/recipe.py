@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from lucida.errors import InputError
 from lucida.models.quiet import quiet
 from lucida.train.device import mixed_precision
+from lucida.train.loop import PLAN
 from lucida.train.personalise import export
 from lucida.train.personalise.adapter import Adapter
 from lucida.train.personalise.beginning import find_base, load_pipeline, side_of
@@ -27,6 +29,7 @@ from lucida.train.recipe import Recipe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lucida.models.diffusers.memory import Kind
     from lucida.train.loop import State
     from lucida.train.request import Request
     from lucida.train.settings import Settings
@@ -44,7 +47,8 @@ MOST_PRIOR: Final = 100
 SCENES: Final = ("a photo of {}", "a photo of {} on a beach", "a painting of {}", "a photo of {} in the snow")
 PLAIN: Final = 2  # pictures of the class at every checkpoint
 SEED: Final = 1_000_000  # of the pictures that are compared; those of the prior begin at 0
-KINDS: Final = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+KINDS: Final[dict[str, Kind]] = {"no": "fp32", "bf16": "bf16", "fp16": "fp16"}
+CPU: Final = torch.device("cpu")
 SAMPLES, CHECKPOINT, PRIORS = "samples", "checkpoints", "prior"
 
 
@@ -118,8 +122,9 @@ class LoraRecipe(Recipe):
 
     def fit(self, settings: Settings, folder: Path) -> State:
         """Prepare latents and words, then train as the shared loop does, without an average of the weights."""
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        kind = KINDS[mixed_precision(settings.arithmetic)] if device.type == "cuda" else torch.float32
+        # Of several processes each has a device of its own.
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else CPU
+        kind = KINDS[mixed_precision(settings.arithmetic)] if device.type == "cuda" else "fp32"
         self.easel = Easel(self.base, load_pipeline(self.base, kind), device)
         scenes = [scene.format(self.token) for scene in SCENES]
         self.easel.read([*self.captions, *scenes, self.plain])
@@ -128,7 +133,7 @@ class LoraRecipe(Recipe):
         self.priors = self.easel.latents(priors) if priors else None
         untaught = [self.easel.draw(self.plain, SEED + number, self.side) for number in range(PLAIN)]
         self.judge = Judge([square(photo.pixels, self.side) for photo in self.photos], [*untaught, *priors])
-        write_sheet(folder / SAMPLES / "untaught.png", [untaught])
+        self.place = folder
         torch.manual_seed(self.seed)
         with quiet():
             self.network = Adapter(self.easel.denoiser, self.base.teaching.layers, self.rank)
@@ -194,29 +199,35 @@ class LoraRecipe(Recipe):
             plain = [self.easel.draw(self.plain, SEED + number, self.side) for number in range(PLAIN)]
         figures = self.judge.figures(0, pictures, plain)
         self.shown = Shown(figures, pictures, plain)
+        if not (self.place / PLAN).exists():
+            # How long an evaluation takes is measured before anything is learned.
+            self._keep("untaught", self.shown)
         return {name: value for name, value in figures.to_json().items() if name != "step"}
 
     def evaluated(self, network: nn.Module, step: int, folder: Path) -> None:
         """Keep the checkpoint as a LoRA of its own, with its figures and a sheet of its pictures."""
         assert isinstance(network, Adapter), "made in fit"
         assert self.shown is not None, "measured before"
-        figures = replace(self.shown.figures, step=step)
         name = f"step-{step:06d}"
-        write_sheet(folder / SAMPLES / f"{name}.png", [self.shown.pictures, self.shown.plain])
         with network.inside():
             export.write_lora(folder / CHECKPOINT / f"{name}.safetensors", self.easel, self._about(step))
-        export.write_json(folder / CHECKPOINT / f"{name}.json", figures.to_json())
+        self._keep(name, replace(self.shown, figures=replace(self.shown.figures, step=step)))
+
+    def _keep(self, name: str, shown: Shown) -> None:
+        write_sheet(self.place / SAMPLES / f"{name}.png", [shown.pictures, shown.plain])
+        export.write_json(self.place / SAMPLES / f"{name}.json", shown.figures.to_json())
 
     def rows(self) -> list[Figures]:
-        """Return the figures of all checkpoints, in their order."""
-        files = sorted((self.folder / CHECKPOINT).glob("step-*.json")) if self.folder else []
-        return [Figures(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        """Return the figures of the untaught model and of all checkpoints, in their order."""
+        files = (self.place / SAMPLES).glob("*.json")
+        found = [Figures(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        return sorted(found, key=lambda row: row.step)
 
     def export(self, folder: Path) -> dict[str, Any]:
         """Write the best checkpoint as a file that diffusers reads, and what should be known of it."""
         assert isinstance(self.network, Adapter), "made in fit"
         rows = self.rows()
-        best = proposed(rows)
+        best = proposed([row for row in rows if row.step])
         about = self._about(best.step if best else 0)
         with self.network.inside():
             export.write_lora(folder / export.FILE, self.easel, about)

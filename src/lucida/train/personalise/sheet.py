@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ def read_pictures(folder: Path, most: int) -> list[NDArray[np.uint8]]:
 
 def _save(path: Path, image: Pillow.Image) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    # Several processes may write the same picture.
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     image.save(partial, "PNG")
     partial.replace(path)
