@@ -59,6 +59,25 @@ def test_images_are_those_of_spandrel_itself(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
+@pytest.mark.parametrize("name", ["SPAN", "SwinIR"])
+def test_tiles_give_what_the_whole_image_gives(name: str, tmp_path: Path) -> None:
+    from lucida.models.restorer import needs_of
+    from lucida.restore.colours import through
+    from lucida.restore.tiles import as_floats, run_tiles
+    from models.tiny_spandrel import write
+    from pictures import scene
+
+    # Attention as sharp as that of trained weights: windows that begin elsewhere give other images altogether.
+    spec = find(str(write(name, tmp_path, sharper=4.0)))
+    model, photo, rows = spec.load("fp32"), np.asarray(scene(3, side=150))[:116], []
+    whole = through(model, as_floats(photo))
+    needs, scale = needs_of(spec), spec.gives.scale
+    run_tiles(photo, lambda piece: through(model, piece), needs, scale, rows.append, kind=np.uint16, side=36)
+    assert len(rows) > 2
+    assert 255 * np.abs(np.concatenate(rows) / 65535 - whole).max() < 1
+
+
+@pytest.mark.torch
 def test_a_denoiser_with_a_map_is_told_the_level(tmp_path: Path) -> None:
     import torch
 

@@ -27,8 +27,12 @@ def network(name: str) -> torch.nn.Module:
     return made[name]().eval()
 
 
-def write(name: str, folder: Path) -> Path:
-    """Write the weights of a network and return their file."""
+def write(name: str, folder: Path, *, sharper: float = 1.0) -> Path:
+    """Write the weights of a network and return their file; those of its attention so many times larger."""
     file = folder / f"{name}.safetensors"
-    save_file({key: value.contiguous().clone() for key, value in network(name).state_dict().items()}, file)
+    weights = {key: value.contiguous().clone() for key, value in network(name).state_dict().items()}
+    for key, value in weights.items():
+        if ".attn." in key and value.is_floating_point():
+            value *= sharper
+    save_file(weights, file)
     return file

@@ -29,6 +29,8 @@ class RestoreNeeds:
         channels: Planes that it takes and gives: 3 (RGB) or 1.
         luma: Of one plane: it is luma, and colour is brought to its size by bicubic; else colours go one by one.
         multiple: Height and width are brought to a multiple of this, by reflection, where they are none.
+        grid: Tiles begin at multiples of it, which are multiples of `multiple`: of networks that divide what they see
+            into windows, from its corner. 0 where `multiple` will do.
         halo: Pixels on each side that a pixel of the result depends on: these are cut off what a tile gives.
         tile: Side in pixels of the tiles that it is fastest with, without their halo.
         blend: Pixels over which neighbouring tiles fade into each other, for models that see farther than the halo.
@@ -41,6 +43,7 @@ class RestoreNeeds:
     channels: int = 3
     luma: bool = False
     multiple: int = 1
+    grid: int = 0
     halo: int = 16
     tile: int = 256
     blend: int = 0

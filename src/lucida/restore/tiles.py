@@ -50,7 +50,7 @@ class Span(NamedTuple):
 
 def spans(length: int, side: int, needs: RestoreNeeds) -> list[Span]:
     """Divide an axis into tiles of about the same size, at most `side` pixels and their halo."""
-    grid = needs.multiple
+    grid = needs.grid or needs.multiple
     count = max(1, math.ceil(length / max(side, grid)))
     step = math.ceil(math.ceil(length / count) / grid) * grid
     found = []
@@ -109,7 +109,8 @@ def run_tiles(
     height, width, channels = source.shape
     side = side or needs.tile
     # Rows wait until their band is whole: of a very wide image bands are low.
-    low = max(SMALLEST, BAND // max(1, 4 * channels * width * scale * scale) // needs.multiple * needs.multiple)
+    grid = needs.grid or needs.multiple
+    low = max(SMALLEST, BAND // max(1, 4 * channels * width * scale * scale) // grid * grid)
     columns, rows = spans(width, side, needs), spans(height, min(side, low), needs)
     top = np.float32(np.iinfo(kind).max)
     waiting = np.zeros((0, width * scale, channels), np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -140,10 +141,14 @@ def describe(path: Path) -> Any:
     return look(path)
 
 
-def needs_for(*, channels: int, minimum: int, multiple: int, square: bool, whole: bool, noise: bool) -> RestoreNeeds:
+def needs_for(
+    *, channels: int, minimum: int, multiple: int, windows: tuple[int, ...], square: bool, whole: bool, noise: bool
+) -> RestoreNeeds:
     """Return what a model needs of a piece of an image, from what spandrel says of it."""
+    # Attention in windows sees other pixels together where a tile begins elsewhere.
+    grid = math.lcm(multiple, *windows)
     side = WHOLE if whole else TILE
-    tile = max(multiple, side // multiple * multiple)
-    halo = -(-HALO // multiple) * multiple
-    return RestoreNeeds(channels=channels, multiple=multiple, halo=halo, tile=tile, blend=BLEND, least=max(1, minimum),
-                        whole=whole, square=square, noise=noise)  # fmt: skip
+    tile = max(grid, side // grid * grid)
+    halo = -(-HALO // grid) * grid
+    return RestoreNeeds(channels=channels, multiple=multiple, grid=grid, halo=halo, tile=tile, blend=BLEND,
+                        least=max(1, minimum), whole=whole, square=square, noise=noise)  # fmt: skip

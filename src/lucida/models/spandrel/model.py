@@ -27,6 +27,8 @@ _TYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.fl
 # Those that take a map of the noise beside the image; spandrel itself always tells them 15.
 _TOLD: Final = ("DRUNet", "DnCNN")
 USUAL_NOISE: Final = 15.0
+_WINDOWS: Final = ("window_size", "win_size", "split_size", "window_sizes")  # what architectures call them
+WIDEST: Final = 64
 
 
 class Opened(NamedTuple):
@@ -66,6 +68,7 @@ def describe(path: Path) -> Description:
         channels=channels.pop(),
         minimum=size.minimum,
         multiple=size.multiple_of,
+        windows=_windows(found),
         square=size.square,
         whole=found.tiling is not spandrel.ModelTiling.SUPPORTED or found.purpose == "Inpainting",
         noise=_is_told(found),
@@ -122,6 +125,15 @@ def _misfit(path: Path, weights: dict[str, Any], error: Exception) -> ModelError
 
 def _is_told(found: Any) -> bool:
     return found.architecture.id in _TOLD and (found.architecture.id == "DRUNet" or "FDnCNN" in found.tags)
+
+
+def _windows(found: Any) -> tuple[int, ...]:
+    """Return the sides of the windows that attention works in; none where there are none, or nobody says."""
+    said = getattr(found.model, "hyperparameters", {})
+    sides = [said.get(name) or getattr(found.model, name, None) for name in _WINDOWS]
+    flat = [side for one in sides for side in (one if isinstance(one, list | tuple) else [one])]
+    known = {side for side in flat if isinstance(side, int) and 1 < side <= WIDEST}
+    return tuple(sorted(known))
 
 
 class SpandrelModel(RestoringModel):
