@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -378,11 +379,14 @@ class _Loop:
             state.best, state.best_step, state.metrics = value, state.step, found
             if self.accelerator.is_main_process:
                 weights = self.average.state_dict()
-                checkpoint.save(self.folder / BEST, {"network": weights}, {"step": state.step, "metrics": found})
+                with self._room():
+                    checkpoint.save(self.folder / BEST, {"network": weights}, {"step": state.step, "metrics": found})
         if self.accelerator.is_main_process:
-            self.recipe.evaluated(self.average, state.step, self.folder)
+            with self._room():
+                self.recipe.evaluated(self.average, state.step, self.folder)
         if journal:
-            journal.write(state.step, **{f"validation/{name}": number for name, number in found.items()})
+            with self._room():
+                journal.write(state.step, **{f"validation/{name}": number for name, number in found.items()})
 
     def _over(self) -> bool:
         spent = time.monotonic() - self.begun
@@ -414,8 +418,14 @@ class _Loop:
         }
         if self.settings.horizon:
             groups["average"] = self.average.state_dict()
-        try:
+        with self._room():
             checkpoint.save(self.folder / LAST, groups, dict(self.state.__dict__))
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Say what it means that something cannot be written."""
+        try:
+            yield
         except OSError as error:
             raise TrainingError(
                 "The checkpoint cannot be written.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -39,7 +39,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
 
 
 def save(path: Path, groups: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
-    """Write groups of tensors and a JSON state, atomically."""
+    """Write groups of tensors and a JSON state, atomically.
+
+    Raises:
+        OSError: There is no room, or no permission.
+    """
     flat = {
         f"{group}/{key}": value.detach().contiguous().cpu()
         for group, tensors in groups.items()
@@ -47,7 +51,12 @@ def save(path: Path, groups: dict[str, dict[str, Tensor]], state: dict[str, Any]
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file(flat, partial, metadata={"state": json.dumps(state)})
+    try:
+        save_file(flat, partial, metadata={"state": json.dumps(state)})
+    except SafetensorError as error:
+        # Its writer has an error of its own for a full disk, and leaves half a file there.
+        partial.unlink(missing_ok=True)
+        raise OSError(str(error)) from error
     with partial.open("rb+") as file:
         os.fsync(file.fileno())
     partial.replace(path)
