@@ -1,0 +1,61 @@
+"""Which models are served, under which names, and which of them is asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from lucida.errors import InputError, ModelError, UnknownName
+from lucida.models import find
+from lucida.models.embedded.family import weights
+from lucida.runs.seeing import Wish
+from lucida.serve.served import Served, Shelf, open_shelf
+from lucida.serve.services import SERVICES
+from served_models import boxes, told
+
+
+def test_names_are_those_that_were_given() -> None:
+    shelf = open_shelf(["embedded", "cells=blood-cells", f"onnx:{weights() / 'encoder.toml'}"])
+    assert list(shelf.models) == ["embedded", "cells", "encoder"]
+    # No path of the machine is told to clients.
+    assert shelf.models["encoder"].spec.key.startswith("encoder@")
+    assert "/" not in str(shelf.models["encoder"].spec.cannot("detect", "find"))
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "said"),
+    [
+        ([], InputError, "no model"),
+        (["embedded", "embedded"], InputError, "Two models"),
+        (["embedded-x2"], InputError, "cannot be served"),
+        (["embeded"], UnknownName, "embedded"),
+        (["a=embeded"], UnknownName, "embedded"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(names: list[str], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        open_shelf(names)
+
+
+def test_the_first_that_can_is_asked() -> None:
+    shelf = Shelf(
+        [
+            told("detect", ("bolt",), boxes, "bolts"),
+            told("classify", ("red",), lambda n: (0.0,), "colours"),
+            Served("embedded", find("embedded")),
+        ]
+    )
+    classify = SERVICES["classify"]
+    assert shelf.choose(classify, Wish("classify"), None).name == "colours"
+    assert shelf.choose(classify, Wish("classify", ("dog", "cat")), None).name == "embedded"
+    assert shelf.choose(classify, Wish("classify"), "embedded").name == "embedded"
+    with pytest.raises(UnknownName, match="classify, detect"):
+        shelf.choose(SERVICES["read"], Wish("read"), None)
+    with pytest.raises(ModelError, match="cannot do the task"):
+        classify.check(shelf.models["bolts"].spec, Wish("classify"))
+
+
+def test_a_model_is_loaded_once_however_it_is_asked() -> None:
+    served = Served("embedded", find("embedded"))
+    first = served.seer(Wish("classify"))
+    assert served.seer(Wish("classify")) is first
+    assert served.seer(Wish("classify", ("dog", "cat"))).model is served.seer(Wish("embed")).model is first.model
