@@ -131,6 +131,10 @@ def train(
     own |= {"scale": scale, "degradation": degradation}
     own |= {"latent": latent, "token": token, "prior": prior, "rank": rank}
     recipes.refuse_idle(task, {name: value for name, value in (given | own).items() if value != usual[name]})
+    if plan and task == "generator" and data is None and latency is None and not private:
+        from lucida.train.generative.choice import advise
+
+        return advise()
     if plan or latency is not None or private:
         return _plan(catalog, question, data, plan, latency, private, max_error, minutes)
     settings = Settings(

@@ -32,22 +32,27 @@ class PairShape:
         channels: Of the image.
         classes: How many there are; 0 for none.
         side: Of the image: 4 times a power of 2.
-        width: Channels at the full size.
+        width: Channels at the largest grid.
         most: Channels at the smallest.
-        blocks: Of each size.
+        blocks: Of each grid.
     """
 
     channels: int = 3
     classes: int = 0
     side: int = 32
-    width: int = 64
+    width: int = 96
     most: int = 192
     blocks: int = 1
 
     @property
+    def fold(self) -> int:
+        """Side of the squares of pixels that are laid into channels: layers at full size cost most, and give least."""
+        return max(1, self.side // 16)
+
+    @property
     def widths(self) -> list[int]:
-        """Channels by size, from the smallest to the full."""
-        doublings = (self.side // SEED).bit_length() - 1
+        """Channels by grid, from the smallest to the largest."""
+        doublings = (self.side // self.fold // SEED).bit_length() - 1
         return [min(self.most, self.width * 2**k) for k in range(doublings, -1, -1)]
 
 
@@ -90,7 +95,7 @@ class Generator(nn.Module):
         for before, width in zip([widths[0], *widths], widths, strict=False):
             self.narrow.append(nn.Conv2d(before, width, 1, bias=False) if before != width else nn.Identity())
             self.blocks.append(nn.Sequential(*(Residual(width, depth) for _ in range(shape.blocks))))
-        self.tail = nn.Conv2d(widths[-1], shape.channels, 3, padding=1)
+        self.tail = nn.Conv2d(widths[-1], shape.channels * shape.fold**2, 3, padding=1)
 
     def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         # Of length 1 a value, whatever was drawn.
@@ -104,7 +109,7 @@ class Generator(nn.Module):
                 x = functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = blocks(x)
         found: Tensor = self.tail(functional.leaky_relu(x, 0.2)).float()
-        return found
+        return functional.pixel_shuffle(found, self.shape.fold)
 
 
 class Discriminator(nn.Module):
@@ -118,7 +123,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.shape = shape
         widths = shape.widths[::-1]
-        self.head = nn.Conv2d(shape.channels, widths[0], 3, padding=1)
+        self.head = nn.Conv2d(shape.channels * shape.fold**2, widths[0], 3, padding=1)
         depth = len(widths) * shape.blocks
         self.blocks, self.widen = nn.ModuleList(), nn.ModuleList()
         for width, after in zip(widths, [*widths[1:], widths[-1]], strict=True):
@@ -129,7 +134,8 @@ class Discriminator(nn.Module):
         self.label = nn.Embedding(shape.classes + 1, LATENT) if shape.classes else None
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        x = self.head(image.contiguous(memory_format=torch.channels_last))
+        folded = functional.pixel_unshuffle(image, self.shape.fold)
+        x = self.head(folded.contiguous(memory_format=torch.channels_last))
         for number, (blocks, widen) in enumerate(zip(self.blocks, self.widen, strict=True)):
             x = blocks(x)
             if number < len(self.blocks) - 1:

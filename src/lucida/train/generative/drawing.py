@@ -39,19 +39,19 @@ class _Networks:
 
 
 def draw(
-    method: Method, network: nn.Module, space: Pixels | Latents, device: torch.device, seeds: range
+    method: Method, drawing: nn.Module, space: Pixels | Latents, device: torch.device, seeds: range
 ) -> NDArray[np.float32]:
     """Return pictures float32 (n, 3, s, s) in -1..1, one a seed, the classes in turn.
 
     Args:
         method: How.
-        network: What was trained, in evaluation mode.
+        drawing: What draws, of the network that was trained, in evaluation mode.
         space: Where it works.
         device: Where it lies.
         seeds: Picture i has seed i, whatever is drawn beside it.
     """
     classes = space.canvas.classes
-    drawing, own = method.written(network), method.sampling
+    own = method.sampling
     networks: Any = _Networks(method, drawing, device, classes if method.name != "vae" else 0)
     found = []
     for start in range(0, len(seeds), TOGETHER):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +16,9 @@ from lucida.models.engine import open_session
 from lucida.models.hub.convert import export_onnx
 from lucida.train.export import forget_origin, rewrite
 from lucida.train.generative.judge import FEATURES, copies
+from lucida.train.generative.normal import Placed, fit_normal
 from lucida.train.generative.sheets import write_sheet
-from lucida.train.generative.space import spread
+from lucida.train.generative.space import MEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,19 +33,6 @@ JUDGED: Final = 1000  # pictures that the final distance is of, at most
 BESIDE: Final = 16  # pictures shown beside the training image nearest to them
 HALF: Final = ".half"
 TINY: Final = 16  # values up to which nothing is gained
-PURPOSE: Final = "Exporting a generator"
-
-
-class Means(torch.nn.Module):  # type: ignore[misc, unused-ignore]
-    """The half of an encoder that is kept: what a latent is on average."""
-
-    def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        mean: torch.Tensor = self.encoder(image)[0]
-        return mean
 
 
 def export_generator(recipe: GenerateRecipe, folder: Path, top: dict[str, str] | None = None) -> dict[str, Any]:
@@ -66,10 +53,10 @@ def export_generator(recipe: GenerateRecipe, folder: Path, top: dict[str, str] |
     network = copy.deepcopy(recipe.network).cpu().float().eval().requires_grad_(False)
     for weights in network.parameters():
         weights.data = weights.data.half().float()
-    drawing = recipe.method.written(network)
+    drawing = recipe.method.drawing(network, recipe.known.pixels)
     write(drawing, _inputs(recipe), "output", folder / FILE)
-    latent = _write_latent(recipe, network, folder)
-    measured = judge(recipe, network)
+    latent, found = _write_latent(recipe, network, folder)
+    measured = judge(recipe, network) | found
     (folder / "model.toml").write_text(card(recipe, top or own(recipe), latent, measured), encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.iterdir())
     return {**measured, "weights": sum(value.numel() for value in drawing.parameters()), "bytes": size}
@@ -96,19 +83,21 @@ def _inputs(recipe: GenerateRecipe) -> dict[str, torch.Tensor]:
     return found
 
 
-def _write_latent(recipe: GenerateRecipe, network: Any, folder: Path) -> dict[str, Any]:
-    """Write what goes between pixels and latents; return what the TOML says of it."""
+def _write_latent(recipe: GenerateRecipe, network: Any, folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
+    """Write what goes between pixels and latents; return what the TOML says of it, and what is measured of it."""
+    side = recipe.known.pixels.shape[1]
+    image = {"image": torch.rand((3, 3, side, side), generator=torch.Generator().manual_seed(0)) * 2 - 1}
     if recipe.method.name == "vae":
-        image = torch.rand((3, 3, recipe.space.canvas.side, recipe.space.canvas.side)) * 2 - 1
-        write(Means(network.encoder), {"image": image}, "mean", folder / ENCODER)
-        scale, shift = spread(network, recipe.known.pixels)
-        return {"encoder": ENCODER, "scale": scale, "shift": shift}
+        normal = fit_normal(network, recipe.known.pixels)
+        write(Placed(network.encoder, normal), image, "mean", folder / ENCODER)
+        return {"encoder": ENCODER}, dict(zip(MEASURED, (normal.scale, normal.shift), strict=True))
     space = recipe.space
     if space.latent is None:
-        return {}
-    shutil.copyfile(space.latent / "model" / FILE, folder / DECODER)
-    shutil.copyfile(space.latent / "model" / ENCODER, folder / ENCODER)
-    return {"decoder": DECODER, "encoder": ENCODER, "scale": space.scale, "shift": space.shift}
+        return {}, {}
+    coder: Any = copy.deepcopy(space.network).cpu().float().eval()
+    write(coder.decoder, {"latent": torch.randn((3, *recipe.method.noise))}, "image", folder / DECODER)
+    write(Placed(coder.encoder), image, "mean", folder / ENCODER)
+    return {"decoder": DECODER, "encoder": ENCODER, "scale": space.scale, "shift": space.shift}, {}
 
 
 def judge(recipe: GenerateRecipe, network: nn.Module) -> dict[str, float]:

@@ -14,11 +14,15 @@ from lucida.errors import InputError, UnknownName
 from lucida.models.onnx.generate_card import Sampling
 from lucida.train.generative.adversarial import LATENT, Adversaries, PairShape
 from lucida.train.generative.autoencoder import Autoencoder, AutoencoderShape, kl
+from lucida.train.generative.normal import Drawn, fit_normal
 from lucida.train.generative.transformer import Transformer, TransformerShape
 from lucida.train.generative.unet import UNet, UNetShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 GUIDANCE: Final = 1.5  # of networks that know classes, where nothing is asked for
 STEPS: Final = 12
@@ -78,8 +82,13 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def written(self, network: nn.Module) -> nn.Module:
-        """Return the part of the network that draws."""
+    def drawing(self, network: nn.Module, pixels: NDArray[np.uint8]) -> nn.Module:
+        """Return what draws, of a network.
+
+        Args:
+            network: In evaluation mode.
+            pixels: Images that it was trained on, uint8 (n, s, s, 3).
+        """
 
 
 class Steps(Method):
@@ -96,7 +105,7 @@ class Steps(Method):
         self.network = _NETWORKS[kind](canvas)
         self.sampling = Sampling(STEPS, GUIDANCE if canvas.classes else 1.0, sigma_data=canvas.spread)
 
-    def written(self, network: nn.Module) -> nn.Module:
+    def drawing(self, network: nn.Module, pixels: NDArray[np.uint8]) -> nn.Module:
         return network
 
     def _seen(self, network: nn.Module, x: Tensor, time: Tensor, label: Tensor) -> Tensor:
@@ -147,7 +156,7 @@ class Adversarial(Method):
     """
 
     name = "gan"
-    rate = 2e-4
+    rate = 3e-4
     betas = (0.0, 0.9)
     clip = 0.0
     comparable = False
@@ -161,9 +170,9 @@ class Adversarial(Method):
         found: dict[str, Tensor] = network(data, noise, label)
         return found
 
-    def written(self, network: Any) -> nn.Module:
-        drawing: nn.Module = network.generator
-        return drawing
+    def drawing(self, network: Any, pixels: NDArray[np.uint8]) -> nn.Module:
+        generator: nn.Module = network.generator
+        return generator
 
 
 class Variational(Method):
@@ -186,9 +195,8 @@ class Variational(Method):
         off, apart = (found - data).abs().mean(), kl(mean, log_variance, data[0].numel())
         return {"loss": off + KL * apart, "off": off, "kl": apart}
 
-    def written(self, network: Any) -> nn.Module:
-        decoder: nn.Module = network.decoder
-        return decoder
+    def drawing(self, network: Any, pixels: NDArray[np.uint8]) -> nn.Module:
+        return Drawn(network.decoder, fit_normal(network, pixels))
 
 
 KL: Final = 0.1  # weight of the divergence from normal, in nats a value of the image

@@ -134,7 +134,8 @@ class GenerateRecipe(Recipe):
 
     def pictures(self, network: nn.Module, device: torch.device, seeds: range) -> NDArray[np.uint8]:
         """Return pictures uint8 (n, s, s, 3), one a seed, the classes in turn."""
-        return as_pixels(draw(self.method, network, self.space, device, seeds))
+        drawing = self.method.drawing(network, self.known.pixels).to(device)
+        return as_pixels(draw(self.method, drawing, self.space, device, seeds))
 
     @property
     def judge(self) -> Judge:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lucida.errors import InputError
-from lucida.train.generative.autoencoder import Autoencoder, AutoencoderShape
 from lucida.train.generative.examples import on_range
 from lucida.train.generative.methods import Canvas
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from lucida.train.trained import Trained
-
-MEASURED = 2048  # images that the mean and the spread of latents are taken from
+MEASURED: Final = ("latent_scale", "latent_shift")  # what the card of a "vae" says of its raw latents
 
 
 class Pixels:
@@ -76,7 +69,7 @@ class Latents:
                 got=f"--size {side}",
                 hint=f"--size {card.side}",
             )
-        self.latent, self.scale, self.shift = folder, card.scale, card.shift
+        self.latent, self.scale, self.shift = folder, *(float(card.measured[name]) for name in MEASURED)
         self.network: Any = self.trained.network().requires_grad_(False)
         depth, small, _ = self.network.shape.latent
         self.canvas = Canvas(depth, small, classes, 1.0)
@@ -104,23 +97,3 @@ def open_space(latent: str, side: int, classes: int) -> Pixels | Latents:
         classes: How many there are.
     """
     return Latents(Path(latent), side, classes) if latent else Pixels(side, classes)
-
-
-def spread(network: Autoencoder, pixels: NDArray[np.uint8]) -> tuple[float, float]:
-    """Return scale and shift that bring the latents of images, uint8 (n, s, s, 3), to variance 1 and mean 0."""
-    chosen = pixels[:: max(1, len(pixels) // MEASURED)][:MEASURED]
-    found = []
-    encoder: Any = network.encoder
-    with torch.inference_mode():
-        for start in range(0, len(chosen), 128):
-            planes = torch.from_numpy(np.ascontiguousarray(chosen[start : start + 128].transpose(0, 3, 1, 2)))
-            mean, log_variance = encoder(on_range(planes))
-            found.append((mean.flatten(), log_variance.exp().mean()))
-    means = torch.cat([mean for mean, _ in found])
-    within = torch.stack([variance for _, variance in found]).mean()
-    return float(1 / (means.var() + within).sqrt()), float(means.mean())
-
-
-def autoencoder_of(trained: Trained) -> Autoencoder:
-    """Return the network of a run of "vae", its weights not loaded."""
-    return Autoencoder(AutoencoderShape(3, int(trained.config["size"] or 32)))
