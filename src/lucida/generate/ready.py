@@ -109,18 +109,10 @@ def _check_numbers(order: Order, needs: GenerateNeeds, name: str) -> None:
         if near != (width, height):
             raise InputError(
                 f"{name} cannot draw {width} x {height}.",
-                expected=_sizes(needs),
+                expected=needs.drawn,
                 got=f"{width} x {height}",
                 hint=f"--size {near[0]} {near[1]}, the nearest",
             )
-
-
-def _sizes(needs: GenerateNeeds) -> str:
-    if needs.least == needs.most:
-        return f"{needs.size[0]} x {needs.size[1]}, the only size"
-    return (
-        f"multiples of {needs.multiple} from {needs.least} to {needs.most}; {needs.size[0]} x {needs.size[1]} is best"
-    )
 
 
 def _check_abilities(order: Order, images: dict[str, Given], needs: GenerateNeeds, name: str) -> None:

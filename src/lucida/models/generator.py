@@ -137,6 +137,14 @@ class GenerateNeeds:
     terms: str = ""
     remote: bool = False
 
+    @property
+    def drawn(self) -> str:
+        """The sizes that the model draws, in words."""
+        best = f"{self.size[0]} x {self.size[1]}"
+        if self.least == self.most:
+            return f"{best}, the only size"
+        return f"multiples of {self.multiple} from {self.least} to {self.most}; {best} is best"
+
     def nearest(self, width: int, height: int) -> tuple[int, int]:
         """Return the size nearest to this one that the model draws."""
         least, most = -(-self.least // self.multiple), max(1, self.most // self.multiple)

@@ -30,6 +30,11 @@ class ApiNeeds(GenerateNeeds):
 
     sizes: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def drawn(self) -> str:
+        """The sizes that the model draws, in words."""
+        return ", ".join(f"{width} x {height}" for width, height in self.sizes) or super().drawn
+
     def nearest(self, width: int, height: int) -> tuple[int, int]:
         """Return the size nearest to this one that the model draws: that of the nearest shape, then of the area."""
 
