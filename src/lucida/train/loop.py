@@ -139,6 +139,8 @@ class _Loop:
         if not self.state.stopped:
             self.accelerator.gradient_accumulation_steps = plan.accumulate
             self._train()
+        # The first process writes the best weights: the others must not look for them before.
+        self.accelerator.wait_for_everyone()
         self._load_best()
         self.recipe.network.eval()
         return self.state

@@ -80,7 +80,7 @@ class Drawn(nn.Module):
     def __init__(self, decoder: nn.Module, normal: Normal) -> None:
         super().__init__()
         self.decoder = decoder
-        self.map = _linear(normal.root, normal.mean)
+        self.map = _linear(normal.root, normal.mean).to(next(decoder.parameters()).device)
 
     def forward(self, noise: Tensor) -> Tensor:
         found: Tensor = self.decoder(self.map(noise.flatten(1)).unflatten(1, noise.shape[1:]))

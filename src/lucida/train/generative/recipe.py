@@ -134,7 +134,7 @@ class GenerateRecipe(Recipe):
 
     def pictures(self, network: nn.Module, device: torch.device, seeds: range) -> NDArray[np.uint8]:
         """Return pictures uint8 (n, s, s, 3), one a seed, the classes in turn."""
-        drawing = self.method.drawing(network, self.known.pixels).to(device)
+        drawing = self.method.drawing(network, self.known.pixels)
         return as_pixels(draw(self.method, drawing, self.space, device, seeds))
 
     @property
