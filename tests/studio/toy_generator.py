@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pytest
 
+from lucida.models import registry
 from lucida.models.generator import GenerateNeeds, GenerationRequest, Picture
 from lucida.models.needs import ImageNeeds
 from lucida.models.spec import Gives, Model, Spec
@@ -88,3 +91,21 @@ class Toys:
 
     def licence(self, name: str, home: Path | None = None) -> str:
         return "CC0"
+
+
+@contextmanager
+def toys() -> Iterator[None]:
+    """Have the toys be found by their names, one of them as the model that comes with the package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "FAMILIES", (Toys(), *registry.FAMILIES))
+        yield
+
+
+@contextmanager
+def fresh() -> Iterator[type[Toy]]:
+    """Give a toy that was asked nothing and draws at once."""
+    Toy.asked.clear()
+    Toy.began.clear()
+    Toy.go.set()
+    yield Toy
+    Toy.go.set()

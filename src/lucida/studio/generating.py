@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -20,8 +21,10 @@ from lucida.studio.warm import Warm
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.generate import Choice, Drawn, Generator
+    from lucida.models.generator import GenerateNeeds
 
 MOST: Final = 256  # pictures of one job
+SHAPES: Final = ((1, 1), (4, 3), (3, 2), (16, 9), (3, 4), (2, 3), (9, 16))
 SIDE: Final = 2048  # of what a control image is made from: no model draws larger
 TRADE: Final = Trade(
     "generate",
@@ -173,6 +176,13 @@ class Generating:
         return {"known": known}
 
 
+def _sizes(needs: GenerateNeeds) -> list[tuple[int, int]]:
+    """Return a size of each shape that the model draws, of about the area that it draws best; that one first."""
+    area = needs.size[0] * needs.size[1]
+    scales = [(wide, high, math.sqrt(area / (wide * high))) for wide, high in SHAPES]
+    return list(dict.fromkeys([needs.size, *(needs.nearest(round(w * s), round(h * s)) for w, h, s in scales)]))
+
+
 def _offer(choice: Choice, used: set[str]) -> dict[str, Any]:
     needs = choice.needs
     return {
@@ -182,6 +192,7 @@ def _offer(choice: Choice, used: set[str]) -> dict[str, Any]:
         "terms": choice.terms,
         "agreed": not choice.terms or choice.name in used,
         "at_hand": choice.at_hand,
+        "sizes": _sizes(needs),
         "needs": {
             name: getattr(needs, name)
             for name in (

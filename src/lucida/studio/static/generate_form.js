@@ -3,7 +3,6 @@ import { h } from "/static/dom.js";
 import { ModelChoice } from "/static/generate_model.js";
 import { number, say } from "/static/words.js";
 
-const SHAPES = [[1, 1], [4, 3], [3, 2], [16, 9], [3, 4], [2, 3], [9, 16]];
 const SEEDS = 2 ** 32;
 
 export class Form {
@@ -62,10 +61,9 @@ export class Form {
     if (needs) {
       const option = (value, text) => h("option", { value }, text);
       const named = (w, h) => say("restore.size", { width: number(w), height: number(h) });
-      const shapes = new Map(SHAPES.map(([a, b]) => [shaped(a, b, needs).join("x"), `${a}:${b}`]));
       const one = needs.least === needs.most;
       this.rows.size.hidden = one;
-      this.size.replaceChildren(option("", say("generate.size_own", { size: named(...needs.size) })), ...(one ? [] : [...shapes].map(([value, ratio]) => option(value, `${ratio} · ${named(...value.split("x").map(Number))}`))), option("other", say("generate.size_other")));
+      this.size.replaceChildren(option("", say("generate.size_own", { size: named(...needs.size) })), ...this.chosen.sizes.slice(1).map((sides) => option(sides.join("x"), named(...sides))), option("other", say("generate.size_other")));
       for (const [side, i] of [[this.width, 0], [this.height, 1]]) Object.assign(side, { min: needs.least, max: needs.most, step: needs.multiple, value: needs.size[i] });
       this.sampler.replaceChildren(...needs.samplers.map((name, i) => option(i ? name : "", name)));
       Object.assign(this.steps, { max: needs.most_steps, placeholder: say("generate.usual", { value: number(needs.steps) }) });
@@ -160,10 +158,4 @@ export class Form {
     }
     this.changed();
   }
-}
-
-// The size of a shape that has the area which the model draws best.
-function shaped(a, b, { size, multiple, least, most }) {
-  const scale = Math.sqrt((size[0] * size[1]) / (a * b));
-  return [a, b].map((side) => Math.max(least, Math.min(most, Math.round((side * scale) / multiple) * multiple)));
 }
