@@ -14,8 +14,10 @@ from served_models import boxes, told
 
 
 def test_names_are_those_that_were_given() -> None:
-    shelf = open_shelf(["embedded", "cells=blood-cells", f"onnx:{weights() / 'encoder.toml'}"])
-    assert list(shelf.models) == ["embedded", "cells", "encoder"]
+    shelf = open_shelf(
+        ["embedded", "cells=blood-cells", f"own={weights() / 'encoder.toml'}", f"onnx:{weights() / 'encoder.toml'}"]
+    )
+    assert list(shelf.models) == ["embedded", "cells", "own", "encoder"]
     # No path of the machine is told to clients.
     assert shelf.models["encoder"].spec.key.startswith("encoder@")
     assert "/" not in str(shelf.models["encoder"].spec.cannot("detect", "find"))

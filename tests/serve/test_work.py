@@ -57,6 +57,20 @@ def test_a_full_pool_refuses_and_says_when_to_come_again() -> None:
     run(body())
 
 
+def test_who_would_wait_past_the_deadline_is_refused_at_once() -> None:
+    async def body() -> None:
+        pool = Pool(2, 100, longest=4.0)
+        pool.seconds = 3.0  # a piece of work takes
+        with pool.take(), pool.take(), pool.take():
+            assert (pool.wait, pool.retry) == (3.0, 3)
+            with pool.take(), pytest.raises(Refused) as refused:
+                pool.take()
+        assert (refused.value.status, refused.value.retry) == (429, 5)
+        pool.close()
+
+    run(body())
+
+
 def test_who_leaves_frees_the_place_at_once_unless_work_has_begun() -> None:
     async def body() -> None:
         pool, go, begun = Pool(1, 3), threading.Event(), asyncio.Event()

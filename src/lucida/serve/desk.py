@@ -71,7 +71,7 @@ class Desk:
         self.state: State = "loading"
         self.failure: LucidaError | None = None
         self.limits = Limits(settings.pixels, settings.body_bytes)
-        self.pool = Pool(settings.threads, settings.waiting)
+        self.pool = Pool(settings.threads, settings.waiting, longest=settings.deadline)
         self._talking: dict[str, Pool] = {}
         self.looked = 0
         self.open, self.idle = 0, asyncio.Event()
@@ -83,7 +83,9 @@ class Desk:
             for one in self.shelf.models.values():
                 await asyncio.to_thread(one.load)
                 if one.talks:
-                    self._talking[one.name] = Pool(one.together, self.settings.waiting, one.name)
+                    self._talking[one.name] = Pool(
+                        one.together, self.settings.waiting, one.name, self.settings.deadline
+                    )
         except Exception as error:
             self.failure, self.state = refusal_of(error).error, "failed"
             raise

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 
 from lucida.errors import ImageError, InputError, UnknownName
 from lucida.images import decode
-from lucida.models.registry import claimed, find
+from lucida.models.registry import find
 from lucida.runs.seeing import Seer, Wish
 from lucida.serve.services import SERVICES
 
@@ -200,7 +200,7 @@ def open_shelf(names: Sequence[str], home: Path | None = None) -> Shelf:
     """
     found: dict[str, Served] = {}
     for given in names:
-        named = None if claimed(given) else _NAMED.fullmatch(given)
+        named = None if Path(given).exists() else _NAMED.fullmatch(given)
         spec = find(named[2] if named else given, home)
         name = named[1] if named else _short(given)
         one = Served(name, spec)

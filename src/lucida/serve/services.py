@@ -46,9 +46,10 @@ class Service:
         if "classes" not in self.request.model_fields:
             return True
         own = spec.gives.classes
-        if own and set(wish.classes) <= set(own):
-            return True
-        return bool(wish.classes) and (spec.match if self.task == "classify" else spec.look_for) is not None
+        if not wish.classes:
+            return bool(own)
+        any_words = spec.match if self.task == "classify" else spec.look_for
+        return any_words is not None or set(wish.classes) <= set(own)
 
     def check(self, spec: Spec, wish: Wish) -> None:
         """Refuse what a model cannot be asked, before anything is loaded or decoded for it.

@@ -34,10 +34,11 @@ class Pool:
         workers: Threads.
         queue: Places beside those at work.
         name: Of the threads.
+        longest: Seconds that somebody may have to wait; who would wait longer finds no place either.
     """
 
-    def __init__(self, workers: int, queue: int, name: str = "work") -> None:
-        self.workers, self.places = workers, workers + queue
+    def __init__(self, workers: int, queue: int, name: str = "work", longest: float = math.inf) -> None:
+        self.workers, self.places, self.longest = workers, workers + queue, longest
         self.taken, self.seconds = 0, 0.0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -51,9 +52,14 @@ class Pool:
             thread.start()
 
     @property
+    def wait(self) -> float:
+        """Seconds that whoever comes now waits for its turn, by what the latest work took."""
+        return max(0, self.taken + 1 - self.workers) * self.seconds / self.workers
+
+    @property
     def retry(self) -> int:
         """Seconds after which there should be a place."""
-        return min(PATIENCE, max(1, math.ceil(self.taken * self.seconds / self.workers)))
+        return min(PATIENCE, max(1, math.ceil(self.wait)))
 
     def check(self, count: int = 1) -> None:
         """Refuse what there are no places for.
@@ -71,13 +77,14 @@ class Pool:
                     hint="send fewer at a time",
                 ),
             )
-        if self.taken + count > self.places:
+        if self.taken + count > self.places or self.wait > self.longest:
             raise Refused(
                 429,
                 ModelError(
                     "The server is at its limit.",
-                    expected=f"at most {self.places:,} images at a time",
-                    got=f"{self.taken:,} that are served already" + (f", and {count:,} more" if count > 1 else ""),
+                    expected=f"at most {self.places:,} images at a time, and a wait of at most {self.longest:g} s",
+                    got=f"{self.taken:,} that are served already, and a wait of {self.wait:.1f} s"
+                    + (f", for {count:,} more" if count > 1 else ""),
                     hint=f"come again in {self.retry} s",
                 ),
                 retry=self.retry,
