@@ -249,3 +249,24 @@ def test_lora_files_in_pickle_are_refused(toy, able, tmp_path):
         generate("x", lora=[str(pickle)], catalog=tmp_path / "c")
     with pytest.raises(InputError, match="no such file"):
         generate("x", lora=["no.safetensors=0.5"], catalog=tmp_path / "c")
+
+
+def test_a_revision_that_is_only_known_when_loaded_is_the_one_of_the_run(toy, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from generate.conftest import Family
+
+    told = Family.spec
+
+    def unknown(self, name, home=None):
+        spec = told(self, name, home)
+        return replace(spec, revision="latest", build=lambda spec, *rest: toy(told(self, name, home)))
+
+    monkeypatch.setattr(Family, "spec", unknown)
+    first = generate("x", number=2, out=tmp_path / "out", catalog=tmp_path / "c")
+    monkeypatch.setattr(Family, "spec", told)
+    again = generate("x", number=2, out=tmp_path / "out", catalog=tmp_path / "c")
+
+    assert first.run == again.run
+    assert [one.known for one in again.images] == [True, True]
+    assert story_of(first.images[0].path.read_bytes())["revision"] == "1"

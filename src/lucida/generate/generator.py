@@ -125,6 +125,11 @@ class Generator:
             step(done)
         if missing:
             model = self._loaded()
+            if model.spec.revision != self.spec.revision:
+                # Only now that it was brought here is it known which revision it is, and what that one drew before.
+                self.spec, self.run = model.spec, records.start(self._catalog, model.spec, self._request)
+                yield from self.draw(step)
+                return
             self.notes = tuple(dict.fromkeys([*self.notes, *model.remarks(self._ready.request)]))
         while missing:
             batch = missing[: self.together]

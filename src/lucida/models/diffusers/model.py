@@ -45,8 +45,8 @@ def build_model(spec: Spec, source: Source, precision: Precision) -> Model:
         assert known is not None, "others are downloaded before"
         folder = pipeline(source.repo, known.variant, source.revision or None, gated=known.gated)
         source = replace(source, folder=folder)
-        # What it can do was told before; its files may know better.
-        spec = replace(spec_of(source), revision=spec.revision)
+        # What it can do, and of which revision it is, was told before; its files know better.
+        spec = spec_of(source)
     return DiffusersModel(spec, source, precision)
 
 
