@@ -44,7 +44,8 @@ def refuse(request: Request, error: Exception) -> Response:
     """Return the answer to a request that failed."""
     refused = refusal_of(error)
     id = request.state.request_id
-    if refused.status >= 500:
+    # What is well after a while, such as a server that still loads, would only fill the log.
+    if refused.status >= 500 and refused.retry is None:
         _log.error("request %s: %s", id, refused.error.line(), exc_info=error if refused.status == 500 else None)
     return _json(_dump(body_of(refused.error, id)), refused.status, refused.headers)
 
