@@ -13,7 +13,7 @@ from lucida.errors import InputError, LucidaError, ModelError
 from lucida.images import Limits, probe
 from lucida.serve.cache import Cache, key_of
 from lucida.serve.intake import Intake, Sent
-from lucida.serve.keys import Keys, NoKeys
+from lucida.serve.keys import Holder, Keys, NoKeys
 from lucida.serve.refusal import CLIENT_GONE, Refused, refusal_of
 from lucida.serve.services import plain
 from lucida.serve.work import Place, Pool
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lucida.runs.seeing import Wish
     from lucida.serve.bodies import Ask
     from lucida.serve.config import Settings
+    from lucida.serve.headers import Exchange
     from lucida.serve.served import Served, Shelf
     from lucida.serve.services import Service
 
@@ -61,6 +62,9 @@ class Desk:
         settings: How much is taken on.
         catalog: Whose images may be named; None for none.
         keys: Who may ask.
+
+    Attributes:
+        watchers: Called with every request that was answered; they may be added at any time.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Desk:
         self.pool = Pool(settings.threads, settings.waiting, longest=settings.deadline)
         self._talking: dict[str, Pool] = {}
         self.looked = 0
+        self.watchers: list[Callable[[Exchange], None]] = []
         self.open, self.idle = 0, asyncio.Event()
         self.idle.set()
 
@@ -102,22 +107,25 @@ class Desk:
             pool.close()
 
     @contextmanager
-    def taken(self, authorization: str, scope: str) -> Iterator[None]:
+    def taken(self, authorization: str, scope: str) -> Iterator[Holder]:
         """Take a request, before its body is read; it is finished when the context ends.
+
+        Returns:
+            Who asks.
 
         Raises:
             Refused: The server is not ready, or full, or its sender may not ask.
         """
         if self.state != "ready":
             raise _not_ready(self.state, self.failure)
-        self.keys.admit(authorization, scope)
+        holder = self.keys.admit(authorization, scope)
         if not self._talking:
             # To read a body that cannot be served would slow down those that are.
             self.pool.check()
         self.open += 1
         self.idle.clear()
         try:
-            yield
+            yield holder
         finally:
             self.open -= 1
             if not self.open:
@@ -169,8 +177,8 @@ class Desk:
 
     async def answers(
         self, jobs: Sequence[Job | LucidaError], gone: Gone | None = None, *, fresh: bool = False
-    ) -> list[bytes | Exception]:
-        """Return for each of several jobs its JSON, or why there is none.
+    ) -> list[tuple[bytes, bool] | Exception]:
+        """Return for each of several jobs what `answer` does, or why there is no answer.
 
         Args:
             jobs: What is asked; an error stays where it is.
@@ -180,21 +188,23 @@ class Desk:
         Raises:
             Refused: There are not enough places for all of them, or nobody waits.
         """
-        found: list[bytes | Exception] = [
-            one if isinstance(one, LucidaError) else (None if fresh else self.cache.get(one.key)) or _OPEN
-            for one in jobs
-        ]
-        rows = [(row, job) for row, job in enumerate(jobs) if isinstance(job, Job) and found[row] is _OPEN]
+        found: list[tuple[bytes, bool] | Exception] = []
+        waiting: list[tuple[int, Job]] = []
+        for row, job in enumerate(jobs):
+            kept = self.cache.get(job.key) if isinstance(job, Job) and not fresh else None
+            if isinstance(job, Job) and kept is None:
+                waiting.append((row, job))
+            found.append(job if isinstance(job, LucidaError) else (kept or b"", True))
         with ExitStack() as stack:
-            if rows:
-                self._pool(rows[0][1]).check(len(rows))
-            doing = [self._do(stack.enter_context(self._pool(job).take()), job, job.key, gone) for _, job in rows]
-            for (row, _), one in zip(rows, await asyncio.gather(*doing, return_exceptions=True), strict=True):
-                if isinstance(one, BaseException) and not isinstance(one, Exception):
-                    raise one
+            if waiting:
+                self._pool(waiting[0][1]).check(len(waiting))
+            doing = [self._do(stack.enter_context(self._pool(job).take()), job, job.key, gone) for _, job in waiting]
+            for (row, _), one in zip(waiting, await asyncio.gather(*doing, return_exceptions=True), strict=True):
                 if isinstance(one, Refused) and one.status == CLIENT_GONE:
                     raise one
-                found[row] = one
+                if isinstance(one, BaseException) and not isinstance(one, Exception):
+                    raise one
+                found[row] = one if isinstance(one, Exception) else (one, False)
         return found
 
     async def _do(self, place: Place, job: Job, key: bytes, gone: Gone | None) -> bytes:
@@ -269,9 +279,6 @@ def look(job: Job, limits: Limits, read: Callable[[str], bytes]) -> bytes:
             got=str(error),
             hint="another image, or another model",
         ) from error
-
-
-_OPEN = Exception("not answered yet")
 
 
 def _not_ready(state: State, failure: LucidaError | None) -> Refused:

@@ -7,6 +7,9 @@ import json
 import logging
 import re
 import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -33,16 +36,42 @@ HEADERS: Final = {
 _log = logging.getLogger("lucida.serve")
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its answer, for whoever counts, logs or traces them.
+
+    Attributes:
+        id: Of the request.
+        service: What was asked: "classify", "batch"; "" for anything else.
+        model: Who was asked; "" where that was not known yet.
+        status: Of the answer.
+        seconds: From the head of the request to the end of its answer.
+        cached: Images that were answered from memory.
+        looked: Images that a model looked at.
+        holder: Name of whoever asked; "" where that was not known yet.
+    """
+
+    id: str
+    service: str = ""
+    model: str = ""
+    status: int = 0
+    seconds: float = 0.0
+    cached: int = 0
+    looked: int = 0
+    holder: str = ""
+
+
 class Shell:
     """An ASGI application around another.
 
     Args:
-        app: What answers.
+        app: What answers; what it leaves of `Exchange` in the state of a request is told.
         settings: Where it listens.
+        watchers: Called with every request that was answered, in the event loop: they must be quick.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, settings: Settings, watchers: Sequence[Callable[[Exchange], None]] = ()) -> None:
+        self.app, self._settings, self._watchers = app, settings, watchers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -52,13 +81,14 @@ class Shell:
         headers = dict(scope["headers"])
         given = headers.get(REQUEST_ID, b"")
         id = given if _GOOD_ID.fullmatch(given) else secrets.token_hex(8).encode()
-        scope.setdefault("state", {})["request_id"] = id.decode()
-        started = False
+        state = scope.setdefault("state", {})
+        state.update(request_id=id.decode(), told={})
+        status, began = 0, time.monotonic()
 
         async def dressed(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 own = {name for name, _ in message["headers"]}
                 more = [(name, value) for name, value in HEADERS.items() if name not in own]
                 message = {**message, "headers": [*message["headers"], *more, (REQUEST_ID, id)]}
@@ -68,12 +98,16 @@ class Shell:
             self._check(headers)
             await self.app(scope, receive, dressed)
         except Exception as error:
-            if started:
+            if status:
                 raise
             refused = refusal_of(error)
             if refused.status >= 500:
                 _log.error("request %s failed", id.decode(), exc_info=error)
             await _refuse(dressed, refused, id.decode())
+        finally:
+            exchange = Exchange(id.decode(), status=status, seconds=time.monotonic() - began, **state["told"])
+            for watch in self._watchers:
+                watch(exchange)
 
     def _check(self, headers: dict[bytes, bytes]) -> None:
         """Turn away what another page in a browser of this machine would send.

@@ -126,12 +126,17 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
 
 def _one(desk: Desk, service: Service) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
+        told = request.state.told
+        told["service"] = service.name
         try:
-            with desk.taken(request.headers.get("authorization", ""), service.name):
+            with desk.taken(request.headers.get("authorization", ""), service.name) as holder:
+                told["holder"] = holder.name
                 async with desk.intake.take(request) as given:
                     job = desk.job(service, check_fields(service.request, given.fields), given.image())
+                    told["model"] = job.served.name
                     async with _watched(request) as gone:
                         body, kept = await desk.answer(job, gone, fresh=_fresh(request))
+            told["cached" if kept else "looked"] = 1
             return _json(body, headers={"x-cache": "hit" if kept else "miss"})
         except Exception as error:
             return refuse(request, error)
@@ -145,13 +150,20 @@ def _fresh(request: Request) -> bool:
 
 def _batch(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
+        told = request.state.told
+        told["service"] = "batch"
         try:
-            with desk.taken(request.headers.get("authorization", ""), "batch"):
+            with desk.taken(request.headers.get("authorization", ""), "batch") as holder:
+                told["holder"] = holder.name
                 async with desk.intake.take(request) as given:
                     jobs = _jobs(desk, given)
+                    told["model"] = next((job.served.name for job in jobs if not isinstance(job, LucidaError)), "")
                     async with _watched(request) as gone:
                         found = await desk.answers(jobs, gone, fresh=_fresh(request))
-            parts = [one if isinstance(one, bytes) else _in_place(one) for one in found]
+            answered = [one for one in found if not isinstance(one, Exception)]
+            told["cached"] = sum(kept for _, kept in answered)
+            told["looked"] = len(answered) - told["cached"]
+            parts = [_in_place(one) if isinstance(one, Exception) else one[0] for one in found]
             return _json(b'{"results":[' + b",".join(parts) + b"]}")
         except Exception as error:
             return refuse(request, error)
