@@ -83,13 +83,13 @@ class GeneratePage {
     this.form.roll();
     const asked = { ...this.form.value, ...this.given.value, agreed: true };
     this.state("working");
-    this.grid.begin(asked.n, asked.seed);
     this.progress.begin();
     this.job = "new";
     this.refresh();
     const view = await post("/api/generate/start", asked);
-    if (!view.job) return this.end(() => this.fail(view.error));
+    if (!view.job) return this.end(() => this.say(view.error));
     chosen.agreed = true;
+    this.grid.begin(asked.n, asked.seed);
     // It was given up before it had a name.
     if (!this.job) return void post(`/api/generate/cancel/${view.job}`, {});
     this.shown = view.run;
@@ -161,7 +161,8 @@ class GeneratePage {
       this.grid.add(found.pictures, []);
       this.grid.tell([say("generate.earlier_of", { count: found.pictures.length, pictures: number(found.pictures.length) })]);
     }
-    this.root.querySelector(".main").scrollTo({ top: 0 });
+    // On a phone the window scrolls, elsewhere its part.
+    for (const one of [window, this.root.querySelector(".main")]) one.scrollTo({ top: 0 });
   }
 
   // The form as it was for an earlier request.

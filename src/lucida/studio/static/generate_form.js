@@ -43,7 +43,7 @@ export class Form {
     this.settings = h(
       "section",
       { class: "wishes" },
-      h("div", { class: "pairs" }, row(say("generate.number"), this.n), seeding),
+      h("div", { class: "pairs few" }, row(say("generate.number"), this.n), seeding),
       h("label", { class: "tick" }, this.rolls, say("generate.rolls")),
       this.rows.size,
       h("div", { class: "pairs" }, this.rows.steps, this.rows.guidance),

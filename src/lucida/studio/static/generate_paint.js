@@ -23,9 +23,8 @@ class Painter {
     this.stage.element.classList.toggle("sheet-alone", !address);
     if (address) this.stage.picture.src = address;
     else this.stage.picture.remove();
-    this.stage.element.append(this.brushes.bar);
     const leave = h("button", { type: "button", class: "plain", onclick: () => this.close(false) }, say("review.cancel"));
-    this.dialog = h("dialog", { class: "painter", "aria-label": title }, h("div", { class: "painter-head" }, h("h2", {}, title), h("p", { class: "soft" }, how), leave), this.stage.element);
+    this.dialog = h("dialog", { class: "painter", "aria-label": title }, h("div", { class: "painter-head" }, h("h2", {}, title), h("p", { class: "soft" }, how), leave), this.brushes.bar, this.stage.element);
     this.dialog.addEventListener("keydown", (event) => this.key(event));
     this.dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
