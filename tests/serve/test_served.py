@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lucida.errors import InputError, ModelError, UnknownName
 from lucida.models import find
 from lucida.models.embedded.family import weights
+from lucida.models.needs import ImageNeeds
+from lucida.models.spec import Gives, Matcher, Model, Spec
 from lucida.runs.seeing import Wish
 from lucida.serve.served import Served, Shelf, open_shelf
 from lucida.serve.services import SERVICES
@@ -61,3 +65,29 @@ def test_a_model_is_loaded_once_however_it_is_asked() -> None:
     first = served.seer(Wish("classify"))
     assert served.seer(Wish("classify")) is first
     assert served.seer(Wish("classify", ("dog", "cat"))).model is served.seer(Wish("embed")).model is first.model
+
+
+def test_a_model_of_any_words_is_ready_without_some_and_must_be_told_which() -> None:
+    loaded: list[tuple[str, ...]] = []
+
+    def build(spec: Spec, *_: object) -> Model:
+        loaded.append(spec.gives.classes)
+        return Model(spec)
+
+    matcher = Spec(
+        "clip", "test", ("words",), ImageNeeds(8), Gives(4), "MIT", "a test", "1",
+        match=lambda descriptions, none, templates: Matcher(), build=build,
+    )  # fmt: skip
+    finder = replace(
+        told("detect", (), boxes, "finder").spec,
+        look_for=lambda classes: replace(finder, gives=Gives(classes=tuple(classes))),
+    )
+    Served("clip", matcher).load()
+    assert loaded == [()]
+    served = Served("finder", finder)
+    served.load()
+    assert served.seer(Wish("detect", ("bolt", "nut"))).classes == ("bolt", "nut")
+    for name, spec in (("classify", matcher), ("detect", finder)):
+        with pytest.raises(InputError, match="was told none"):
+            SERVICES[name].check(spec, Wish(name))
+        SERVICES[name].check(spec, Wish(name, ("bolt", "nut")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -85,4 +86,12 @@ class Settings:
     @property
     def local(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in LOOPBACK
+        return is_loopback(self.host)
+
+
+def is_loopback(name: str) -> bool:
+    """Tell whether an address or a name is that of this machine for itself."""
+    try:
+        return name.lower() in LOOPBACK or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import re
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from lucida.errors import InputError
-from lucida.serve.config import LOOPBACK
+from lucida.serve.config import is_loopback
 from lucida.serve.refusal import Refused, body_of, refusal_of
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class Shell:
         rebinding) even read the answer.
         """
         host = headers.get(b"host", b"").decode("latin-1")
-        if self._settings.local and not _is_loopback(host):
+        if self._settings.local and not is_loopback(_name(host)):
             raise Refused(
                 421, InputError("The server is called by a strange name.", expected="localhost", got=host[:100])
             )
@@ -133,19 +132,19 @@ class Shell:
             )
 
 
+def _name(host: str) -> str:
+    """Return the name in a Host header, without its port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def _split(origin: str) -> str:
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
         return "?"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        name = (urlsplit(f"//{host}").hostname or "").lower()
-        return name in LOOPBACK or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 async def _refuse(send: Send, refused: Refused, id: str) -> None:

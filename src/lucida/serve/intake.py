@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 JSON, FORM = "application/json", "multipart/form-data"
 SMALL: Final = 2**20  # bytes that are read in the event loop; more are read in a thread
+LONGEST: Final = 300  # characters before the data of a data URL
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _DATA: Final = re.compile(r"data:[\w.+/-]*(;[\w=.+-]+)*;base64,", re.ASCII)
 _HOW: Final = "curl -F image=@x.jpg, a data URL, or the content id of a catalog's image"
@@ -272,7 +273,7 @@ def _named(value: Any) -> Sent | InputError:
     text = value if isinstance(value, str) else ""
     if _ID.fullmatch(text):
         return Sent(text)
-    if start := _DATA.match(text):
+    if start := _DATA.match(text, 0, LONGEST):
         try:
             return _file(base64.b64decode(text[start.end() :], validate=True))
         except (binascii.Error, ValueError) as error:

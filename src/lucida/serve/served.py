@@ -126,11 +126,18 @@ class Served:
             LucidaError: It cannot be loaded.
         """
         for service in self.services:
+            # One that finds whatever it is told is told something: then at least its files are there and whole.
+            told = ("object",) if self.spec.look_for and not self.spec.gives.classes else ()
+            wish = Wish(service.task, told)
+            if not service.fits(self.spec, wish):
+                continue
             with suppress(InputError):
-                seer = self.seer(Wish(service.task))
+                seer = self.seer(wish)
                 _ = seer.model
                 if not seer.talks:
                     seer.see([_blank()])
+        if not self._models:
+            self._load(self.spec)
 
     @property
     def talks(self) -> bool:
