@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,3 +35,24 @@ def draw() -> Callable[[int], Image.Image]:
     from pictures import scene
 
     return scene
+
+
+@pytest.fixture(scope="session")
+def tiny_hub(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], Path]:
+    """A function that gives a tiny model of the hub, and puts into a cache what it was converted to, once a session."""
+    from lucida.models import find
+    from models.tiny_hub import build
+
+    home = tmp_path_factory.mktemp("hub")
+    made: dict[str, Path] = {}
+
+    def give(name: str, cache: Path) -> Path:
+        if name not in made:
+            made[name] = build(name, home / name)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("LUCIDA_CACHE", str(home / "caches" / name))
+                find(str(made[name]))
+        shutil.copytree(home / "caches" / name / "converted", cache / "converted", dirs_exist_ok=True)
+        return made[name]
+
+    return give

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,17 @@ pytestmark = pytest.mark.torch
 CLASSES = ["disc", "red square", "a ring of light"]
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from models.tiny_hub import build
+@pytest.fixture
+def hub(tiny_hub, _own_cache):
+    """A function that gives a tiny model of the hub."""
+    return lambda name: tiny_hub(name, Path(os.environ["LUCIDA_CACHE"]))
 
-    return build("clip", tmp_path_factory.mktemp("clip"))
 
-
-def test_labels_by_words_are_those_of_transformers(place, clip):
+def test_labels_by_words_are_those_of_transformers(place, hub):
     import torch
     import transformers
 
+    clip = hub("clip")
     template = "a photo of a {}"
     result = label(
         classes=",".join(CLASSES), model=str(clip), template=[template], precision="fp32", catalog=place.catalog
@@ -50,10 +51,8 @@ def test_labels_by_words_are_those_of_transformers(place, clip):
     assert len(run.revision.split(".")[0]) == 12, "the resolved revision is recorded"
 
 
-def test_a_classifier_labels_by_its_own_classes_and_by_example(place, tmp_path):
-    from models.tiny_hub import build
-
-    folder = build("vit", tmp_path / "vit")
+def test_a_classifier_labels_by_its_own_classes_and_by_example(place, hub):
+    folder = hub("vit")
     own = label(model=str(folder), question="own", catalog=place.catalog)
     assert own.classes == ("tabby", "crane", "crane (2)", "boot")
     assert own.images == 24

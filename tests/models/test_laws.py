@@ -23,14 +23,26 @@ HUB = ("clip", "siglip", "siglip2", "chinese-clip", "vit", "resnet", "dinov2", "
 OWN = [spec.name for spec in specs() if not {"ask", "read", "upscale", "denoise", "fill", "generate"} & set(spec.tasks)]
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _cached(_own_cache: None, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversions are kept for the module; the fixture of the folder would forget them."""
+    monkeypatch.setenv("LUCIDA_CACHE", str(cache))
+
+
 @pytest.fixture(scope="module", params=[*OWN, *TINY, *(pytest.param(n, marks=pytest.mark.torch) for n in HUB)])
-def spec(request: pytest.FixtureRequest, written: Path, tmp_path_factory: pytest.TempPathFactory) -> Spec:
+def spec(request: pytest.FixtureRequest, written: Path, cache: Path) -> Spec:
     if request.param in TINY:
         return find(f"onnx:{written / request.param}")
     if request.param in HUB:
-        from models.tiny_hub import build
-
-        return find(str(build(request.param, tmp_path_factory.mktemp(request.param))))
+        tiny = request.getfixturevalue("tiny_hub")(request.param, cache)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LUCIDA_CACHE", str(cache))
+            return find(str(tiny))
     return find(request.param)
 
 

@@ -21,21 +21,13 @@ CLASSES = ["cat", "Dog!", "a red dress, on a beach", "猫"]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory):
-    """A function that builds a tiny model once."""
-    from models.tiny_hub import build
-
-    folder, made = tmp_path_factory.mktemp("hub"), {}
-
-    def of(name: str) -> Path:
-        made[name] = made.get(name) or build(name, folder / name)
-        return made[name]
-
-    return of
+def home(tiny_hub, _one_cache: Path):
+    """A function that gives a tiny model."""
+    return lambda name: tiny_hub(name, _one_cache)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_cache(tmp_path_factory: pytest.TempPathFactory):
+def _one_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Conversions are kept for the module; the fixture of the folder above would forget them."""
     return tmp_path_factory.mktemp("cache")
 
