@@ -28,6 +28,7 @@ TOP: Final = {
     "name": "embedded-generator",
     "licence": "trained on CIFAR-10 (see card.md); not covered by the code's Apache-2.0",
     "source": "recipes/generator on CIFAR-10, flow matching",
+    "terms": "For demonstrations and research: the photos of CIFAR-10, which it learned from, have no stated licence.",
     "note": "A demonstration of 32 x 32 pixels, and what works offline where no other model does.",
 }
 HELD_OUT: Final = 20  # every so many-th image judges

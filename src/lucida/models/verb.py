@@ -61,6 +61,25 @@ class Offered:
 
 
 @dataclass(frozen=True)
+class Drawer:
+    """A model behind an address that draws.
+
+    Attributes:
+        name: Its name.
+        host: Where prompts and images are sent.
+        key: Environment variable of the key; "" where none is needed.
+        ready: Whether that variable is set, or none is needed.
+        note: What a picture costs.
+    """
+
+    name: str
+    host: str
+    key: str
+    ready: bool
+    note: str
+
+
+@dataclass(frozen=True)
 class ModelList:
     """The models that there are.
 
@@ -68,11 +87,13 @@ class ModelList:
         specs: Those at hand.
         hub: Those of the hub with a short name.
         offered: Those behind an address.
+        drawers: Those behind an address that draw.
     """
 
     specs: tuple[Spec, ...]
     hub: tuple[HubModel, ...] = ()
     offered: tuple[Offered, ...] = ()
+    drawers: tuple[Drawer, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what each spec says of itself, and what is known of the others."""
@@ -81,6 +102,7 @@ class ModelList:
             "models": [{name: getattr(spec, name) for name in names} for spec in self.specs],
             "hub": [asdict(model) for model in self.hub],
             "addresses": [asdict(model) for model in self.offered],
+            "drawers": [asdict(model) for model in self.drawers],
         }
 
     def __str__(self) -> str:
@@ -89,18 +111,26 @@ class ModelList:
             lines = [f"{spec.name}  ({', '.join(spec.tasks)})", f"  licence: {spec.licence}"]
             blocks.append("\n".join([*lines, f"  {spec.note}"] if spec.note else lines))
         if self.hub:
-            wide = max(len(m.licence) for m in self.hub)
+            rows = [(m.name, ", ".join(m.tasks), m.about, m.licence) for m in self.hub]
+            wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
             lines = [
-                f"  {m.name:<14} {', '.join(m.tasks):<17} {m.about:<41} {m.licence:<{wide}}"
-                f" {'here' if m.here else f'{m.megabytes:,} MB'}"
-                for m in self.hub
+                "  "
+                + " ".join(f"{text:<{width}}" for text, width in zip(row, wide, strict=True))
+                + f" {'here' if m.here else f'{m.megabytes:,} MB'}"
+                for row, m in zip(rows, self.hub, strict=True)
             ]
-            title = 'From the hub, or its cache on this machine (needs the extra: pip install "camera-lucida[hub]")'
+            extra = "generate" if all(m.tasks == ("generate",) for m in self.hub) else "hub"
+            title = (
+                f'From the hub, or its cache on this machine (needs the extra: pip install "camera-lucida[{extra}]")'
+            )
             blocks.append("\n".join([f"{title}:", *lines]))
         if self.offered:
             lines = [f"  {m.name:<28} {_price(m):<44} {_key(m)}" for m in self.offered]
             title = 'Behind an address; images are sent there (pip install "camera-lucida[vlm]")'
             blocks.append("\n".join([f"{title}:", *lines]))
+        if self.drawers:
+            lines = [f"  {m.name:<28} {m.note}{'' if m.ready else f' Set {m.key}.'}" for m in self.drawers]
+            blocks.append("\n".join(["Behind an address, and drawing there:", *lines]))
         further = (
             "Any other: hf:org/name, timm:name, torchvision:NAME@FILE, a folder with a config.json, onnx:PATH with a"
             " small TOML beside it (a YOLO needs none), two as one (owlv2+sam2), api:MODEL@URL (docs/models.md)."
@@ -124,6 +154,7 @@ def models(*, task: TaskName | None = None) -> ModelList:
         tuple(spec for spec in specs() if task is None or task in spec.tasks),
         tuple(model for model in _hub() if task is None or task in model.tasks),
         tuple(_offered()) if task in (None, "ask", "caption", "answer") else (),
+        tuple(_drawers()) if task in (None, "generate") else (),
     )
 
 
@@ -139,7 +170,18 @@ def _hub() -> list[HubModel]:
     single = [
         HubModel(k.name, k.uri, (k.task,), k.about, k.licence, k.megabytes, at_hand(k) is not None) for k in KNOWN
     ]
-    return [*found, *single]
+    return [*found, *single, *_pipelines()]
+
+
+def _pipelines() -> list[HubModel]:
+    from lucida.models.diffusers.files import pipeline_in_cache
+    from lucida.models.diffusers.known import KNOWN
+
+    return [
+        HubModel(k.name, f"hf:{k.repo}", ("generate",), k.about, k.licence, round(k.gigabytes * 1000),
+                 pipeline_in_cache(k.repo) is not None)
+        for k in KNOWN
+    ]  # fmt: skip
 
 
 def _offered() -> list[Offered]:
@@ -166,6 +208,24 @@ def _offered() -> list[Offered]:
                 address.provider.as_of,
             )
         )
+    return found
+
+
+def _drawers() -> list[Drawer]:
+    import os
+
+    from lucida.models.generator import GenerationRequest
+    from lucida.models.openai_api.address import read_address
+    from lucida.models.openai_api.drawing_needs import price_words
+    from lucida.models.openai_api.family import OpenAiFamily
+    from lucida.models.openai_api.options import USUAL
+
+    found = []
+    for name in OpenAiFamily().drawers():
+        address = read_address(name)
+        key = address.key if address.needs_key else ""
+        note = price_words(address, USUAL, GenerationRequest())
+        found.append(Drawer(name, address.host, key, not key or bool(os.environ.get(key)), note))
     return found
 
 
