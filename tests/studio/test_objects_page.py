@@ -297,7 +297,8 @@ def test_masks_are_painted_and_what_stands_is_struck(catalog: Catalog, serving: 
     drag(page, middle, (right + 10, middle[1]))
     page.keyboard.press("g")
     for x, y in ((0, 0), (30, 0), (30, 12), (0, 12)):
-        page.mouse.click(*place(page, left + x, max(top - 20, 0) + y))
+        page.mouse.click(*place(page, left + x, bottom + 10 + y))  # above it may lie the tools
+    page.locator("circle.corner").nth(3).wait_for(state="attached")
     page.keyboard.press("Enter")  # closes the polygon, and is no answer
     page.keyboard.press("Enter")
     turn(page, 1)
@@ -305,7 +306,7 @@ def test_masks_are_painted_and_what_stands_is_struck(catalog: Catalog, serving: 
     assert entry.verdict == "wrong"
     after = run_lengths.decode(entry.mask or {})
     assert after[before].all()
-    wide = int(left), int(max(top - 20, 0))
+    wide = int(left), int(bottom + 10)
     assert after[wide[1] + 2 : wide[1] + 10, wide[0] + 2 : wide[0] + 28].all()
     assert after[int(middle[1]), int(right) + 8]
     assert not after[:, int(right) + 30 :].any()
