@@ -46,17 +46,16 @@ accuracy = 0.71
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lucida.errors import InputError, ModelError
+from lucida.errors import InputError
 from lucida.images import Spacing
 from lucida.models.needs import CENTRES, CHANNELS, INTERPOLATIONS, LAYOUTS, RAW, RESIZES, ImageNeeds
 from lucida.models.onnx.rules import Rule, read_table
+from lucida.models.onnx.toml import beside, digest, read_toml
 
 TASKS = ("encode", "classify", "clip", "tag", "detect", "segment", "anomaly")
 
@@ -188,7 +187,7 @@ def read_card(path: Path) -> Card:
         InputError: It is not TOML, or a key is unknown, missing or of the wrong kind.
         ModelError: A file that it names is missing.
     """
-    top = read_table(_parse(path), _TOP, where="the top", file=path)
+    top = read_table(read_toml(path), _TOP, where="the top", file=path)
     tables = {
         "input": read_table(top["input"], _input_rules(top["input"]), where="[input]", file=path),
         "output": read_table(top["output"], _OUTPUT, where="[output]", file=path),
@@ -204,8 +203,8 @@ def read_card(path: Path) -> Card:
                 got=f"keys {', '.join(top[table]) or '(none)'}",
                 hint=f"add it to {path.name}",
             )
-    weights = _beside(path, top["file"])
-    classes_file = _beside(path, tables["output"]["classes"]) if tables["output"]["classes"] else None
+    weights = beside(path, top["file"])
+    classes_file = beside(path, tables["output"]["classes"]) if tables["output"]["classes"] else None
     text = _text(path, tables["text"]) if tables["text"] else None
     files = [file for file in (weights, classes_file, *((text.file, text.tokenizer) if text else ())) if file]
     return Card(
@@ -222,41 +221,13 @@ def read_card(path: Path) -> Card:
         dimensions=tables["output"]["dimensions"],
         raw=tuple(tables["output"]["raw"]),
         decode=tables["decode"],
-        digest=top["digest"] or _digest(files, {"task": top["task"], **_counting(tables)}),
+        digest=top["digest"] or digest(files, json.dumps({"task": top["task"], **_counting(tables)}, sort_keys=True)),
     )
 
 
 def _input_rules(table: dict[str, Any]) -> dict[str, Rule]:
     """Return the rules of [input]: only values of 8 bits are brought to 0..1 where nobody says more."""
     return {**_INPUT, "scale": Rule(float, 1.0, above=0)} if table.get("channels") == RAW else _INPUT
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(
-            f"The model's TOML {path} cannot be read.",
-            expected="a TOML file that describes the model",
-            got=error.strerror or str(error),
-            hint="name the .toml beside the .onnx: --model onnx:PATH",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is not valid TOML.", expected="key = value lines", got=str(error), hint="https://toml.io"
-        ) from error
-
-
-def _beside(path: Path, name: str) -> Path:
-    file = path.parent / name
-    if not file.is_file():
-        raise ModelError(
-            f"{path} names the file {name!r}, which is missing.",
-            expected=f"{file}",
-            got="no such file",
-            hint="put it beside the TOML, or correct its name there",
-        )
-    return file
 
 
 def _needs(path: Path, table: dict[str, Any]) -> ImageNeeds:
@@ -305,7 +276,7 @@ def _text(path: Path, table: dict[str, Any]) -> Text:
             got=repr(table["template"]),
             hint='template = "a photo of a {}"',
         )
-    files = {key: _beside(path, table[key]) for key in ("file", "tokenizer")}
+    files = {key: beside(path, table[key]) for key in ("file", "tokenizer")}
     return Text(**{**table, **files})
 
 
@@ -354,14 +325,6 @@ def _counting(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 _NEVER = object()
-
-
-def _digest(files: list[Path], use: dict[str, Any]) -> str:
-    whole = hashlib.sha256(json.dumps(use, sort_keys=True).encode())
-    for file in files:
-        with file.open("rb") as opened:
-            whole.update(hashlib.file_digest(opened, "sha256").digest())
-    return whole.hexdigest()[:12]
 
 
 def write_card(

@@ -33,15 +33,14 @@ Generative Models; its input is c_in x.
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from lucida.errors import InputError, ModelError
+from lucida.errors import InputError
 from lucida.models.needs import ImageNeeds
 from lucida.models.onnx.generate_card import SAMPLERS, TASK, GenerateCard, Sampling
 from lucida.models.onnx.rules import Rule, read_table
+from lucida.models.onnx.toml import beside, digest, read_toml, task_in
 from lucida.models.spec import Gives, Model, Precision, Spec, Trial
 
 _TOP: Final = {
@@ -90,10 +89,7 @@ _LATENT: Final = {
 
 def is_generator(path: Path) -> bool:
     """Tell whether a TOML is that of a model that draws."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")).get("task") == TASK
-    except (OSError, ValueError):
-        return False
+    return task_in(path) == TASK
 
 
 def read_generate_card(path: Path) -> GenerateCard:
@@ -103,14 +99,7 @@ def read_generate_card(path: Path) -> GenerateCard:
         InputError: A key is unknown, missing or of the wrong kind.
         ModelError: It, or a file that it names, is missing.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _missing(path, "TOML") from error
-    except ValueError as error:
-        raise InputError(
-            f"{path} is not valid TOML.", expected="key = value lines", got=str(error), hint="https://toml.io"
-        ) from error
+    table = read_toml(path)
     top = read_table(_filled(table), _TOP, where="the top", file=path)
     network, sampler, latent = (
         read_table(_filled(top[name]), rules, where=f"[{name}]", file=path)
@@ -120,10 +109,7 @@ def read_generate_card(path: Path) -> GenerateCard:
     files = {"network": network["file"]} | {name: latent[name] for name in ("decoder", "encoder") if latent[name]}
     if not steps:
         files.pop("decoder", None)
-    found = {name: path.parent / file for name, file in files.items()}
-    for file in found.values():
-        if not file.is_file():
-            raise _missing(file, "ONNX")
+    found = {name: beside(path, file) for name, file in files.items()}
     _check_classes(top["classes"], network["class"], path)
     return GenerateCard(
         path=path,
@@ -141,7 +127,7 @@ def read_generate_card(path: Path) -> GenerateCard:
         scale=latent["scale"],
         shift=latent["shift"],
         digest=top["digest"]
-        or _digest(found.values(), f"{top['method']} {top['classes']} {network} {sampler} {latent}"),
+        or digest(found.values(), f"{top['method']} {top['classes']} {network} {sampler} {latent}"),
     )
 
 
@@ -221,20 +207,3 @@ def _check_classes(classes: list[str], label: str, path: Path) -> None:
             got=repr(twice[0]),
             hint=f"correct it in {path.name}",
         )
-
-
-def _digest(files: Any, use: str) -> str:
-    whole = hashlib.sha256(use.encode())
-    for file in files:
-        with file.open("rb") as opened:
-            whole.update(hashlib.file_digest(opened, "sha256").digest())
-    return whole.hexdigest()[:12]
-
-
-def _missing(path: Path, kind: str) -> ModelError:
-    return ModelError(
-        f"The model file {path} is missing.",
-        expected=f"a {kind} file",
-        got="no such file",
-        hint="the TOML lies beside the ONNX files that it names: --model onnx:PATH",
-    )

@@ -22,14 +22,13 @@ scale = 4
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lucida.errors import InputError, ModelError
+from lucida.errors import InputError
 from lucida.models.onnx.rules import Rule, read_table
+from lucida.models.onnx.toml import beside, digest, read_toml, task_in
 from lucida.models.restorer import RestoreNeeds
 from lucida.models.spec import Gives, Model, Precision, Spec, Task, Trial
 
@@ -94,10 +93,7 @@ class RestoreCard:
 
 def is_restorer(path: Path) -> bool:
     """Tell whether a TOML is that of a model that restores."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")).get("task") in TASKS
-    except (OSError, ValueError):
-        return False
+    return task_in(path) in TASKS
 
 
 def read_restore_card(path: Path) -> RestoreCard:
@@ -107,20 +103,11 @@ def read_restore_card(path: Path) -> RestoreCard:
         InputError: A key is unknown, missing or of the wrong kind.
         ModelError: It, or the file that it names, is missing.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _missing(path, "TOML") from error
-    except ValueError as error:
-        raise InputError(
-            f"{path} is not valid TOML.", expected="key = value lines", got=str(error), hint="https://toml.io"
-        ) from error
+    table = read_toml(path)
     top = read_table(table, _TOP, where="the top", file=path)
     image = read_table(top["input"], _INPUT, where="[input]", file=path)
     output = read_table(top["output"], _OUTPUT, where="[output]", file=path)
-    file = path.parent / top["file"]
-    if not file.is_file():
-        raise _missing(file, "ONNX")
+    file = beside(path, top["file"])
     if top["task"] == "fill" and not image["mask"]:
         raise InputError(
             f"[input] of {path} lacks the key 'mask'.",
@@ -151,7 +138,7 @@ def read_restore_card(path: Path) -> RestoreCard:
         noise=image["noise"],
         mask=image["mask"],
         output=output["name"],
-        digest=top["digest"] or _digest(file, f"{image} {output} {top['task']}"),
+        digest=top["digest"] or digest([file], f"{image} {output} {top['task']}"),
     )
 
 
@@ -175,20 +162,4 @@ def restore_spec(card: RestoreCard, *, name: str, family: str) -> Spec:
         note=card.note,
         build=build,
         restores=card.needs,
-    )
-
-
-def _digest(file: Path, use: str) -> str:
-    whole = hashlib.sha256(use.encode())
-    with file.open("rb") as opened:
-        whole.update(hashlib.file_digest(opened, "sha256").digest())
-    return whole.hexdigest()[:12]
-
-
-def _missing(path: Path, kind: str) -> ModelError:
-    return ModelError(
-        f"The model file {path} is missing.",
-        expected=f"a {kind} file",
-        got="no such file",
-        hint="the TOML lies beside the ONNX file that it names: --model onnx:PATH",
     )
