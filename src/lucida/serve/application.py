@@ -57,7 +57,7 @@ def build(desk: Desk) -> ASGIApp:
     health.add_routes(router, desk)
     app.include_router(router)
     app.add_api_route("/docs", _docs(app), include_in_schema=False)
-    return Shell(app, desk.settings, desk.watchers)
+    return Shell(app, desk.settings, desk.watchers, desk.keys)
 
 
 def _docs(app: FastAPI) -> Any:

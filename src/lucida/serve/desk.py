@@ -13,7 +13,7 @@ from lucida.errors import InputError, LucidaError, ModelError
 from lucida.images import Limits, probe
 from lucida.serve.cache import Cache, key_of
 from lucida.serve.intake import Intake, Sent
-from lucida.serve.keys import Holder, Keys, NoKeys
+from lucida.serve.keys import ASKING, Holder, Keys, NoKeys
 from lucida.serve.refusal import CLIENT_GONE, Refused, refusal_of
 from lucida.serve.services import plain
 from lucida.serve.work import Place, Pool
@@ -124,9 +124,11 @@ class Desk:
             self.pool.check()
         self.open += 1
         self.idle.clear()
+        asking = ASKING.set(holder)
         try:
             yield holder
         finally:
+            ASKING.reset(asking)
             self.open -= 1
             if not self.open:
                 self.idle.set()
@@ -135,7 +137,7 @@ class Desk:
         """Return what is to be done for an image.
 
         Raises:
-            Refused: 404, no such model.
+            Refused: 404, no such model; 403, whoever asks may not ask this of it.
             ModelError: The model cannot.
             InputError: It must be told classes, or does not know them.
         """
@@ -151,6 +153,7 @@ class Desk:
             served = self.shelf.choose(service, wish, asked.model)
         except InputError as error:
             raise Refused(404, error) from error
+        ASKING.get().check(service.name, served.name)
         try:
             service.check(served.spec, wish)
         except ModelError as error:
@@ -171,8 +174,10 @@ class Desk:
         """
         key = job.key
         if not fresh and (kept := self.cache.get(key)) is not None:
+            ASKING.get().take(1)
             return kept, True
         with self._pool(job).take() as place:
+            ASKING.get().take(1)
             return await self._do(place, job, key, gone), False
 
     async def answers(
@@ -198,6 +203,7 @@ class Desk:
         with ExitStack() as stack:
             if waiting:
                 self._pool(waiting[0][1]).check(len(waiting))
+            ASKING.get().take(sum(isinstance(job, Job) for job in jobs))
             doing = [self._do(stack.enter_context(self._pool(job).take()), job, job.key, gone) for _, job in waiting]
             for (row, _), one in zip(waiting, await asyncio.gather(*doing, return_exceptions=True), strict=True):
                 if isinstance(one, Refused) and one.status == CLIENT_GONE:

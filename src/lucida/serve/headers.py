@@ -14,13 +14,16 @@ from urllib.parse import urlsplit
 
 from lucida.errors import InputError
 from lucida.serve.config import is_loopback
+from lucida.serve.keys import NoKeys
 from lucida.serve.refusal import Refused, body_of, refusal_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from lucida.serve.config import Settings
+    from lucida.serve.keys import Keys
 
+OPEN: Final = ("/healthz", "/readyz")  # what watches over the server has no key
 REQUEST_ID: Final = b"x-request-id"
 _GOOD_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 HEADERS: Final = {
@@ -67,10 +70,17 @@ class Shell:
         app: What answers; what it leaves of `Exchange` in the state of a request is told.
         settings: Where it listens.
         watchers: Called with every request that was answered, in the event loop: they must be quick.
+        keys: Who may ask anything at all; nobody needs one for `OPEN`.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, watchers: Sequence[Callable[[Exchange], None]] = ()) -> None:
-        self.app, self._settings, self._watchers = app, settings, watchers
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        watchers: Sequence[Callable[[Exchange], None]] = (),
+        keys: Keys | None = None,
+    ) -> None:
+        self.app, self._settings, self._watchers, self._keys = app, settings, watchers, keys or NoKeys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -95,6 +105,10 @@ class Shell:
 
         try:
             self._check(headers)
+            if scope["path"] not in OPEN:
+                authorization = headers.get(b"authorization", b"").decode("latin-1")
+                address = (scope.get("client") or ("",))[0]
+                state["told"]["holder"] = self._keys.know(authorization, address).name
             await self.app(scope, receive, dressed)
         except Exception as error:
             if status:

@@ -26,8 +26,11 @@ class Refused(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """What the answer says beside its body."""
-        retry = {} if self.retry is None else {"retry-after": str(self.retry)}
-        return {**retry, **({"connection": "close"} if self.hang_up else {})}
+        found = {} if self.retry is None else {"retry-after": str(self.retry)}
+        if self.status == 401:
+            # The second has a browser ask for a password: that is the key, and /docs can be read.
+            found["www-authenticate"] = 'Bearer realm="lucida", Basic realm="lucida", charset="UTF-8"'
+        return {**found, **({"connection": "close"} if self.hang_up else {})}
 
 
 # The first that an error is one of. An error of the model at this point is no fault of the request: what a model cannot

@@ -25,7 +25,8 @@ _log = logging.getLogger("lucida.serve")
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": bodies.ErrorAnswer, "description": why}
     for status, why in (
-        (403, "The request comes from a page of another origin."),
+        (401, "This server needs a key that is known."),
+        (403, "The request comes from a page of another origin, or the key is not for this."),
         (404, "No such model or image."),
         (408, "The request did not come in time."),
         (413, "The request is too large."),
