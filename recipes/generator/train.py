@@ -1,7 +1,7 @@
 """Train the generator that the package ships, and write it with what it reaches.
 
     python -m recipes.generator.train --data ../shared/data/cifar10 --run runs/generator \
-        --out src/lucida/models/generators/embedded --revision 2026-11-22.1
+        --out src/lucida/models/generators/embedded-generator --revision 2026-11-22.1
 
 The same command goes on where it was stopped. What is written: model.onnx, model.toml.
 """
