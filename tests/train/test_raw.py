@@ -32,6 +32,7 @@ from lucida.models.registry import find  # noqa: E402
 from lucida.results import Detections, Segmentation  # noqa: E402
 from lucida.runs.seeing import Seer, Wish  # noqa: E402
 from lucida.train import recipes  # noqa: E402
+from lucida.train.job import TrainResult  # noqa: E402
 from lucida.train.loop import fit  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
@@ -43,16 +44,42 @@ TINY = {"model": "test_resnet", "size": 32, "epochs": 6, "batch": 8, "rate": 5e-
 SHORT = Settings(epochs=6, batch=8, rate=3e-3, rounds=2, workers=0, arithmetic="fp32")
 
 
+def write_both(home: Path) -> Path:
+    write_fields(home / "data" / "train", 12, extratags=METRES)
+    write_fields(home / "data" / "validation", 6, 500, extratags=METRES)
+    return home
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_fields(tmp_path / "data" / "train", 12, extratags=METRES)
-    write_fields(tmp_path / "data" / "validation", 6, 500, extratags=METRES)
-    return tmp_path
+    return write_both(tmp_path)
 
 
-def test_a_class_that_only_the_fifth_channel_shows_is_learned(home: Path):
-    done = train("classify", data=home / "data", **TINY)
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> tuple[Path, TrainResult, TrainResult]:
+    """A home with two finished runs, of all channels and of three, for tests that do them no harm."""
+    home = write_both(tmp_path_factory.mktemp("learned"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        whole = train("classify", data=home / "data", **TINY)
+        return home, whole, train("classify", data=home / "data", channels="rgb", **{**TINY, "epochs": 1})
+
+
+@pytest.fixture
+def finished(learned: tuple[Path, TrainResult, TrainResult], monkeypatch) -> tuple[Path, TrainResult]:
+    monkeypatch.chdir(learned[0])
+    return learned[:2]
+
+
+@pytest.fixture
+def of_rgb(learned: tuple[Path, TrainResult, TrainResult], monkeypatch) -> tuple[Path, TrainResult]:
+    monkeypatch.chdir(learned[0])
+    return learned[0], learned[2]
+
+
+def test_a_class_that_only_the_fifth_channel_shows_is_learned(finished: tuple[Path, TrainResult]):
+    home, done = finished
     assert done.metrics["accuracy"] > 0.9
     assert "16 bits, 6 channels: learned from as they are stored." in done.notes
     config = json.loads((Path(done.folder) / "config.json").read_text())
@@ -92,12 +119,12 @@ def test_a_class_that_only_the_fifth_channel_shows_is_learned(home: Path):
     assert read_card(Path(smaller.folder) / "model" / "model.toml").needs == spec.needs
 
 
-def test_a_trained_run_can_be_explained_and_pruned(home: Path):
+def test_a_trained_run_can_be_explained_and_pruned(finished: tuple[Path, TrainResult]):
     pytest.importorskip("pytorch_grad_cam")
     pytest.importorskip("torch_pruning")
     from lucida.explain.verb import explain
 
-    done = train("classify", data=home / "data", **{**TINY, "epochs": 2})
+    home, done = finished
     photo = next((home / "data" / "validation" / "wet").glob("*.tif"))
     explain(done.run, photo, output=home / "explained")
     assert PIL.Image.open(next((home / "explained").rglob("*.png"))).size == (40, 40)
@@ -105,6 +132,7 @@ def test_a_trained_run_can_be_explained_and_pruned(home: Path):
     assert read_card(Path(smaller.folder) / "model" / "model.toml").needs.shape == (6, 32, 32)
 
 
+@pytest.mark.usefixtures("unexported")
 def test_a_class_that_only_low_bits_show_is_learned(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for split, count, seed in (("train", 12, 0), ("validation", 6, 500)):
@@ -119,17 +147,15 @@ def test_a_class_that_only_low_bits_show_is_learned(tmp_path: Path, monkeypatch)
     assert any(note.startswith("16 bits, 1 channel") for note in done.notes)
 
 
-def test_an_evaluation_says_when_pixels_lie_elsewhere(home: Path):
-    done = train("classify", data=home / "data", **{**TINY, "epochs": 1})
+def test_an_evaluation_says_when_pixels_lie_elsewhere(finished: tuple[Path, TrainResult]):
+    home, done = finished
     write_fields(home / "far", 3, 700, extratags=[(33550, "d", 3, (30.0, 60.0, 0.0)), METRES[1]])
     notes = evaluate(done.run, data=home / "far").notes
     assert any("60 x 30 m apart in these images, 20 x 10 m in those that it learned from" in note for note in notes)
 
 
-@pytest.mark.usefixtures("unexported")
-def test_rgb_can_be_asked_for(home: Path):
-    done = train("classify", data=home / "data", channels="rgb", **{**TINY, "epochs": 1})
-    needs = read_card(Path(done.folder) / "model" / "model.toml").needs
+def test_rgb_can_be_asked_for(of_rgb: tuple[Path, TrainResult]):
+    needs = read_card(Path(of_rgb[1].folder) / "model" / "model.toml").needs
     assert (needs.channels, needs.depth) == ("RGB", 3)
 
 
@@ -171,6 +197,7 @@ def test_holes_in_the_data_do_no_harm(tmp_path: Path):
     assert done.metrics["accuracy"] > 0.9
 
 
+@pytest.mark.usefixtures("unexported")
 def test_tags(tmp_path: Path):
     items = tuple(replace(one, target=(str(one.target), "any")) for one in fields())
     whole = Samples("tag", ("any", "dry", "wet"), items, "made")
@@ -221,13 +248,14 @@ def test_masks_that_only_the_fifth_channel_shows(tmp_path: Path):
 
 
 def test_an_oddity_of_one_channel_is_found(tmp_path: Path):
-    train_, odd = fields(20, 0).items, []
-    normal = [replace(one, target="good") for one in train_ if one.target == "dry"]
+    # Two channels only: the maps of each lie side by side, and what they have in common costs the cube of their number.
+    normal = [sample(f"{k}.tif", tiff(field("dry", k, channels=2)), "good") for k in range(10)]
+    odd = []
     for k in range(4):
-        pixels = field("dry", 900 + k)
-        pixels[10:22, 12:24, 4] += 500
+        pixels = field("dry", 900 + k, channels=2)
+        pixels[10:22, 12:24, 1] += 500
         odd.append(sample(f"odd {k}.tif", tiff(pixels), "hole", "validation"))
-        odd.append(sample(f"good {k}.tif", tiff(field("dry", 950 + k)), "good", "validation"))
+        odd.append(sample(f"good {k}.tif", tiff(field("dry", 950 + k, channels=2)), "good", "validation"))
     recipe = recipes.make("anomaly", Request(Samples("anomaly", ("good", "hole"), (*normal, *odd), "made"), size=32))
     done = recipe.fit(SHORT, tmp_path)
     assert done.metrics["image_auroc"] > 0.9
@@ -237,7 +265,7 @@ def test_an_oddity_of_one_channel_is_found(tmp_path: Path):
         ours = recipe.model(torch.from_numpy(spec.needs.prepare(image)[None])).numpy()
     theirs = spec.load().raw(spec.needs.prepare(image)[None])[0]
     np.testing.assert_allclose(theirs, ours, rtol=1e-3)
-    config = {"model": "embedded", "start": "auto", "channels": "raw", "depth": 6}
+    config = {"model": "embedded", "start": "auto", "channels": "raw", "depth": 2}
     again = Trained(tmp_path, config, {})
     recipes.rebuild(replace(again, config={**config, "task": "anomaly"})).load_state_dict(recipe.model.state_dict())
 
@@ -254,13 +282,14 @@ def test_an_encoder_without_labels_and_a_classifier_from_it(home: Path):
 
 
 @pytest.mark.usefixtures("unexported")
-def test_a_run_of_photos_lends_its_weights_to_one_of_six_channels(home: Path):
-    first = train("classify", data=home / "data", channels="rgb", **{**TINY, "epochs": 1})
+def test_a_run_of_photos_lends_its_weights_to_one_of_six_channels(of_rgb: tuple[Path, TrainResult]):
+    home, first = of_rgb
     second = train("classify", data=home / "data", start=first.run, **{**TINY, "epochs": 1})
     assert second.start == str(first.folder)
     assert second.metrics["accuracy"] >= 0
 
 
+@pytest.mark.usefixtures("unexported")
 def test_few_labels_and_many_images(tmp_path: Path):
     request = Request(fields(20, 6), model="test_resnet", size=32, extra={"labels": 3})
     recipe = recipes.make("semi-supervised", request)
@@ -270,9 +299,10 @@ def test_few_labels_and_many_images(tmp_path: Path):
     assert "unlabelled_sure" in recipe.export(tmp_path / "model")
 
 
-def test_a_teacher_of_rgb_teaches_a_student_of_all_channels(home: Path):
-    teacher = train("classify", data=home / "data", channels="rgb", **{**TINY, "epochs": 1})
-    done = train("distil", data=home / "data", teacher=teacher.run, **TINY)
+@pytest.mark.usefixtures("unexported")
+def test_a_teacher_of_rgb_teaches_a_student_of_all_channels(of_rgb: tuple[Path, TrainResult]):
+    home, teacher = of_rgb
+    done = train("distil", data=home / "data", teacher=teacher.run, **{**TINY, "epochs": 1})
     assert read_card(Path(done.folder) / "model" / "model.toml").needs.depth == 6
 
 
@@ -340,10 +370,9 @@ def test_images_that_differ_in_channels_are_refused_before_anything_is_trained(h
     assert "images with 6 channels of more than 8 bits, 1 images with 5 channels" in caught.value.got
 
 
-@pytest.mark.usefixtures("unexported")
-def test_a_browser_page_is_refused(home: Path):
+def test_a_browser_page_is_refused(finished: tuple[Path, TrainResult]):
     from lucida.compress.edge.folder import write_edge
 
-    done = train("classify", data=home / "data", **{**TINY, "epochs": 1})
+    home, done = finished
     with pytest.raises(InputError, match="browser"):
         write_edge(read_card(Path(done.folder) / "model" / "model.toml"), home / "edge", home)
