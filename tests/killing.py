@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def lucida(*words: str | Path) -> list[str]:
@@ -24,8 +26,61 @@ def run(command: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
+class Warm:
+    """Starts `lucida` in processes that have imported what takes long already, as PyTorch does: each is a fork."""
+
+    def __init__(self, *modules: str) -> None:
+        ways = multiprocessing.get_all_start_methods()
+        self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in ways else "spawn")
+        self._context.set_forkserver_preload(list(modules))
+
+    def start(self, words: Sequence[str], cwd: Path) -> Forked:
+        """Start `lucida` with these words in a folder; what it prints goes to the file "printed" there."""
+        process = self._context.Process(target=_forked, args=(list(words), cwd))
+        process.start()
+        return Forked(process)
+
+    def run(self, words: Sequence[str], cwd: Path) -> str:
+        """Run `lucida` to its end, return what it printed, and fail with that if it fails."""
+        code = self.start(words, cwd).wait(240)
+        printed = (cwd / "printed").read_text(encoding="utf-8")
+        assert code == 0, printed
+        return printed
+
+
+class Forked:
+    """A forked process, with the methods of a `subprocess.Popen` that are used here."""
+
+    def __init__(self, process: Any) -> None:
+        self._process = process
+
+    def poll(self) -> int | None:
+        code: int | None = self._process.exitcode
+        return code
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if (code := self.poll()) is None:
+            raise subprocess.TimeoutExpired("lucida", timeout or 0.0)
+        return code
+
+    def send_signal(self, _: int) -> None:
+        self._process.kill()
+
+
+def _forked(words: list[str], cwd: Path) -> None:
+    from lucida.cli import run as cli
+
+    os.chdir(cwd)
+    with (cwd / "printed").open("w", encoding="utf-8") as printed:
+        os.dup2(printed.fileno(), 1)
+        code = cli(words)
+        sys.stdout.flush()
+    sys.exit(code)
+
+
 def kill_at_random(
-    command: Sequence[str],
+    command: Sequence[str] | Callable[[], Forked],
     cwd: Path,
     *,
     times: int,
@@ -36,7 +91,7 @@ def kill_at_random(
     """Start a command so many times and kill it each time, at a random moment after it has begun its work.
 
     Args:
-        command: The command.
+        command: The command, or what starts it.
         cwd: Where to run it.
         times: How many times.
         seed: Of the random moments.
@@ -49,7 +104,11 @@ def kill_at_random(
     chance = random.Random(seed)
     killed = 0
     for _ in range(times):
-        process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = (
+            command()
+            if callable(command)
+            else subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        )
         while process.poll() is None and not begun():
             time.sleep(0.005)
         try:

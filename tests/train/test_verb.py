@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 pytest.importorskip("timm")
 
-from killing import kill_at_random, lucida, run  # noqa: E402
+from killing import Warm, kill_at_random  # noqa: E402
 from lucida.catalog import Catalog, add  # noqa: E402
 from lucida.errors import InputError, ModelError, UnknownName  # noqa: E402
 from lucida.images import decode  # noqa: E402
@@ -27,6 +27,9 @@ from pictures import KINDS, write_pictures  # noqa: E402
 
 pytestmark = pytest.mark.torch
 TINY = {"model": "test_resnet", "size": 32, "epochs": 6, "batch": 12, "rate": 5e-3, "workers": 0}
+# What a training imports before its first step, and what exporting imports.
+HEAVY = ("torch.utils.tensorboard", "timm", "accelerate", "onnxscript", "networkx", "scipy.sparse", "lucida.catalog")
+HEAVY += ("lucida.cli", "lucida.train.verb", "lucida.train.job", "lucida.train.classify")
 
 
 def pictures(home: Path) -> Path:
@@ -92,11 +95,12 @@ def test_killed_anywhere_it_goes_on_to_the_same_weights(home: Path):
     words = ["train", "classify", "--data", "data", "--json"]
     for name, value in {**TINY, "epochs": 30}.items():
         words += [f"--{name}", str(value)]
-    whole = json.loads(run(lucida(*words, "--catalog", "whole"), home).stdout)
-    command = lucida(*words, "--catalog", "killed")
+    warm = Warm(*HEAVY)
+    whole = json.loads(warm.run([*words, "--catalog", "whole"], home))
+    words += ["--catalog", "killed"]
     begun = lambda: any((home / "killed" / "runs").glob("*/plan.json"))  # noqa: E731
-    kill_at_random(command, home, times=2, seed=5, begun=begun, longest=3.0)
-    again = json.loads(run(command, home).stdout)
+    kill_at_random(lambda: warm.start(words, home), home, times=2, seed=5, begun=begun, longest=3.0)
+    again = json.loads(warm.run(words, home))
     ours, theirs = (checkpoint.load(Path(r["folder"]) / BEST)[0]["network"] for r in (whole, again))
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
     assert {k: whole["metrics"][k] for k in whole["metrics"]} == again["metrics"]
