@@ -100,7 +100,7 @@ def test_pruned_networks_recover_and_weigh_less(home: Path, trained):
 
 
 def test_a_smaller_network_learns_from_the_run(home: Path, trained):
-    done = compress(trained[1], distil="test_efficientnet", minutes=0.1, fp16=True)
+    done = compress(trained[1], distil="test_efficientnet", minutes=0.05, fp16=True)
     assert "distilled to test_efficientnet" in done.made
     assert done.parent == trained[1]
     assert verify(Path(done.certificate)).ok
@@ -170,23 +170,24 @@ def test_unknown_runs_and_classes_are_refused(home: Path, trained):
         compress(other.id, int8=True)
 
 
-@pytest.mark.parametrize("at", ["make.quantise", "job._rows"])
-def test_broken_off_and_called_again_it_comes_to_the_same(home: Path, trained, monkeypatch, at: str):
+def test_broken_off_and_called_again_it_comes_to_the_same(home: Path, trained, monkeypatch):
     """What a kill leaves behind at any of these places is gone on from; the loop's own checkpoints have their test."""
 
     def broken(*_, **__):
         raise KeyboardInterrupt
 
     wish = {"prune": 0.3, "int8": True, "epochs": 1}
-    with monkeypatch.context() as patched:
-        patched.setattr(f"lucida.compress.{at}", broken)
-        with pytest.raises(KeyboardInterrupt):
-            compress(trained[1], **wish)
-    (started,) = (home / "lucida-catalog" / "runs").glob("compress-*")
-    pruned = (started / "prune" / "model" / "model.onnx").stat().st_mtime_ns
+    pruned = set()
+    for at in ("make.quantise", "job._rows"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"lucida.compress.{at}", broken)
+            with pytest.raises(KeyboardInterrupt):
+                compress(trained[1], **wish)
+        (started,) = (home / "lucida-catalog" / "runs").glob("compress-*")
+        pruned.add((started / "prune" / "model" / "model.onnx").stat().st_mtime_ns)
     done = compress(trained[1], **wish)
     assert done.run == started.name
-    assert (started / "prune" / "model" / "model.onnx").stat().st_mtime_ns == pruned
+    assert pruned == {(started / "prune" / "model" / "model.onnx").stat().st_mtime_ns}
     assert verify(Path(done.certificate)).ok
     assert sorted(path.name for path in started.iterdir()) == [
         "certificate.json", "config.json", "model", "prune", "result.json"
