@@ -20,6 +20,7 @@ from lucida.images import decode  # noqa: E402
 from lucida.models.onnx import decoders  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
 from lucida.train.loop import fit  # noqa: E402
+from lucida.train.recipe import Recipe  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.segment import models  # noqa: E402
 from lucida.train.segment.losses import segmentation_losses  # noqa: E402
@@ -55,9 +56,20 @@ def samples(*items: Sample, classes: tuple[str, ...] = ("background", "spot")) -
     return Samples("segment", classes, items, "here")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def spots() -> Samples:
     return samples(*(spot(k) for k in range(12)), *(spot(k, "validation") for k in range(100, 104)))
+
+
+@pytest.fixture(scope="module")
+def trained(spots: Samples, tmp_path_factory) -> tuple[Recipe, dict[str, float], Path]:
+    """A recipe, what its training came to, and the folder of its model."""
+    folder = tmp_path_factory.mktemp("run")
+    recipe = segment(Request(spots, size=64))
+    done = fit(recipe, Settings(epochs=12, workers=0, rounds=2, arithmetic="fp32"), folder)
+    (folder / "model").mkdir()
+    recipe.export(folder / "model")
+    return recipe, done.metrics, folder / "model"
 
 
 @pytest.fixture
@@ -65,14 +77,11 @@ def registered(monkeypatch) -> None:
     monkeypatch.setitem(decoders.DECODERS, "masks", "lucida.models.onnx.masks:decode_masks")
 
 
-def test_it_finds_what_it_was_shown_and_the_model_needs_no_torch(spots: Samples, tmp_path: Path, registered):
-    recipe = segment(Request(spots, size=64))
-    done = fit(recipe, Settings(epochs=12, workers=0, rounds=2, arithmetic="fp32"), tmp_path)
-    assert done.metrics["foreground_mean_iou"] > 0.6
-    assert done.metrics["foreground_mean_iou"] == pytest.approx(done.metrics["iou_spot"])
-    (tmp_path / "model").mkdir()
-    recipe.export(tmp_path / "model")
-    spec = find(str(tmp_path / "model"))
+def test_it_finds_what_it_was_shown_and_the_model_needs_no_torch(spots: Samples, trained, registered):
+    recipe, metrics, folder = trained
+    assert metrics["foreground_mean_iou"] > 0.6
+    assert metrics["foreground_mean_iou"] == pytest.approx(metrics["iou_spot"])
+    spec = find(str(folder))
     assert spec.tasks == ("segment",)
     with torch.inference_mode():
         expected = recipe.find(recipe.network.eval(), torch.device("cpu"))
@@ -83,10 +92,8 @@ def test_it_finds_what_it_was_shown_and_the_model_needs_no_torch(spots: Samples,
         assert (found.mask == one.mask).mean() > 0.99  # weights are stored as int8 and half precision
 
 
-def test_the_shipped_size_is_kept(tmp_path: Path, spots: Samples):
-    recipe = segment(Request(spots, size=64))
-    recipe.export(tmp_path)
-    assert (tmp_path / "model.onnx").stat().st_size < 3_000_000
+def test_the_shipped_size_is_kept(trained):
+    assert (trained[2] / "model.onnx").stat().st_size < 3_000_000
 
 
 @pytest.mark.parametrize("name", ["embedded", "unet:test_resnet", "lraspp_mobilenet_v3_large", "segformer"])
