@@ -172,11 +172,12 @@ def test_a_loss_that_is_no_number_stops(samples: Samples, tmp_path: Path, monkey
         fit(recipe, SHORT, tmp_path)
 
 
-def test_a_run_teaches_as_a_model(samples: Samples, tmp_path: Path, monkeypatch):
+def test_a_run_teaches_as_a_model(samples: Samples, tmp_path: Path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     place = Path(samples.origin)
     tiny = {"data": place, "model": "test_resnet", "start": "nothing", "size": 32, "batch": 12, "workers": 0}
     first = train("classify", epochs=6, rate=5e-3, **tiny)
+    request.getfixturevalue("unexported")  # what the student became is another test's
     done = train("distil", teacher=first.run, epochs=1, rate=1e-3, **tiny)
     assert (Path(done.folder) / KEPT).exists()
     teacher = ModelTeacher(find(first.run, tmp_path / "lucida-catalog" / "models"))

@@ -111,6 +111,7 @@ def test_a_batch_has_a_labelled_image_to_every_two(samples: Samples):
     assert torch.equal(recipe.collate(batch)[0], images)
 
 
+@pytest.mark.usefixtures("unexported")
 def test_it_learns_and_says_how_sure_and_right_it_is(samples: Samples, tmp_path: Path):
     recipe = FixMatchRecipe(request(samples, labels=5))
     state = fit(recipe, replace(SHORT, epochs=8, save_seconds=60), tmp_path)

@@ -166,7 +166,7 @@ def test_a_loss_that_is_no_number_stops(folder: Path, tmp_path: Path, monkeypatc
 
 
 def test_a_training_with_labels_begins_from_it_at_any_size_and_photos_are_labelled_by_it(
-    folder: Path, tmp_path: Path, monkeypatch
+    folder: Path, tmp_path: Path, monkeypatch, request
 ):
     monkeypatch.chdir(tmp_path)
     tiny = {"model": "test_vit", "epochs": 1, "batch": 8, "rate": 1e-3, "workers": 0}
@@ -189,6 +189,7 @@ def test_a_training_with_labels_begins_from_it_at_any_size_and_photos_are_labell
     assert larger.trunk.pos_embed.shape[1] == 36 + network.trunk.num_prefix_tokens
 
     write_pictures(tmp_path / "labelled", 4, by_class=True)
+    request.getfixturevalue("unexported")  # the classifier is not used
     after = train("classify", data=tmp_path / "labelled", start=done.run, **tiny)
     assert after.start.endswith(done.run)
     add([folder])
