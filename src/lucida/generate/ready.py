@@ -141,7 +141,7 @@ def _check_abilities(order: Order, images: dict[str, Given], needs: GenerateNeed
     ]
     for wanted, able, what, hint in asked:
         if wanted and not able:
-            raise ModelError(f"{name} cannot {what}.", expected="what the model can", got=what, hint=hint)
+            raise ModelError(f"{name} cannot {what}.", expected=f"a model that can {what}", hint=hint)
 
 
 def _others(needs: GenerateNeeds) -> str:
