@@ -90,6 +90,7 @@ RECIPES: dict[str, Entry] = {
         ("start", "size", "scale", "degradation"),
         rebuild="lucida.train.restore.recipe:rebuild",
         labels="any",
+        next="lucida restore PHOTO --model {run}, with --upscale or --denoise as it was trained for",
     ),
     "generator": Entry(
         "lucida.train.generative.recipe:generator",
