@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from lucida.errors import ModelError
+from lucida.images import content_id
 from lucida.serve.application import build
 from lucida.serve.config import Settings
 from lucida.serve.desk import Desk
@@ -102,7 +103,7 @@ def test_a_model_that_fails_is_no_fault_of_the_image(error: Exception, status: i
         assert "secret" not in got.text
         client.post("/v1/batch", **upload(png(), b""))
     one, batch = (exchange for exchange in exchanges if exchange.service)
-    assert one == Exchange("one", "detect", "bolts", status, one.seconds, holder="anyone")
+    assert one == Exchange("one", "detect", "bolts", status, one.seconds, holder="anyone", images=(content_id(png()),))
     assert (batch.service, batch.status, batch.looked) == ("batch", 200, 0)
 
 

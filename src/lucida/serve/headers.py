@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -51,6 +51,8 @@ class Exchange:
         cached: Images that were answered from memory.
         looked: Images that a model looked at.
         holder: Name of whoever asked; "" where that was not known yet.
+        images: Content ids of what was sent or named.
+        words: What was asked in words; it may be about a person, and is for no log.
     """
 
     id: str
@@ -61,6 +63,8 @@ class Exchange:
     cached: int = 0
     looked: int = 0
     holder: str = ""
+    images: tuple[str, ...] = ()
+    words: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Shell:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 JSON, FORM = "application/json", "multipart/form-data"
 SMALL: Final = 2**20  # bytes that are read in the event loop; more are read in a thread
 LONGEST: Final = 300  # characters before the data of a data URL
+WORDS: Final = ("question", "prompt", "query")  # fields in which people say what they want
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _DATA: Final = re.compile(r"data:[\w.+/-]*(;[\w=.+-]+)*;base64,", re.ASCII)
 _HOW: Final = "curl -F image=@x.jpg, a data URL, or the content id of a catalog's image"
@@ -106,6 +107,8 @@ class Intake:
             else:
                 given = await asyncio.to_thread(parse, kind, options, body)
             del body
+            sent = [one.id for one in given.images if isinstance(one, Sent)]
+            request.state.told.update(images=tuple(sent[: self._settings.images]), words=_words(given.fields))
             yield given
         finally:
             self.held -= taken[0]
@@ -237,6 +240,12 @@ def _from_json(body: bytes) -> Given:
     if not isinstance(several, list):
         raise InputError("The images are no list.", expected='"images": [ … ]', got=type(several).__name__, hint=_HOW)
     return Given([_named(value) for value in (*one, *several)], found)
+
+
+def _words(fields: dict[str, Any]) -> tuple[str, ...]:
+    found = [value for name in WORDS if (value := fields.get(name)) is not None]
+    texts = [text for value in found for text in (value if isinstance(value, list) else [value])]
+    return tuple(text for text in texts[:100] if isinstance(text, str))
 
 
 def _no_number(name: str) -> Any:

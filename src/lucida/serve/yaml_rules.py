@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from lucida.errors import UnknownName
+from lucida.errors import InputError, UnknownName
 from lucida.screen.nodes import Node
 
 Rule = Callable[[Node, str], Any]  # reads a value, given the name of its key for messages
@@ -42,7 +42,13 @@ def read_table(node: Node, rules: Mapping[str, Rule], where: str, *, required: t
     for name in required:
         if name not in there:
             raise node.wrong(f"{where} lacks the key {name!r}.", f"{name}: …", "add it")
-    return {name: rules[name](value, f"the key {name!r} of {where}") for name, value in there.items()}
+    try:
+        return {name: rules[name](value, f"the key {name!r} of {where}") for name, value in there.items()}
+    except InputError as error:
+        if error.hint:
+            raise
+        hint = "correct it there; docs/serving.md shows how"
+        raise InputError(error.what, expected=error.expected, got=error.got, hint=hint) from None
 
 
 def text(node: Node, what: str) -> str:
