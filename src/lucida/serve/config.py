@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from lucida.errors import InputError
 from lucida.models.threads import available_cores
 
+# The least and the most that a setting may be.
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "port": (0, 65_535),
+    "workers": (0, 1024),
+    "queue": (0, 1_000_000),
+    "deadline": (0.001, 86_400),
+    "body_bytes": (1, 2**40),
+    "held_bytes": (1, 2**50),
+    "pixels": (1, 2**40),
+    "images": (1, 10_000),
+    "classes": (1, 1_000_000),
+    "cache_bytes": (0, 2**50),
+    "header_seconds": (0.001, 3600),
+    "body_seconds": (0.001, 3600),
+    "body_rate": (1, 2**40),
+    "notice": (0, 3600),
+    "grace": (0, 86_400),
+}
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -33,6 +52,8 @@ class Settings:
         body_rate: Bytes a second that a client must send on average after that.
         notice: Seconds in which a server that was told to stop still says so, before it leaves.
         grace: Seconds in which what was taken is finished when the server is told to stop.
+        cert: Certificate, and those that vouch for it, in PEM; None to speak HTTP without TLS.
+        cert_key: Its key in PEM; None where that is in the same file.
     """
 
     host: str = "127.0.0.1"
@@ -51,25 +72,20 @@ class Settings:
     body_rate: int = 16 * 2**10
     notice: float = 1.0
     grace: float = 30.0
+    cert: Path | None = None
+    cert_key: Path | None = None
 
     def __post_init__(self) -> None:
-        for name, least, most in (
-            ("port", 0, 65_535),
-            ("workers", 0, 1024),
-            ("queue", 0, 1_000_000),
-            ("deadline", 0.001, 86_400),
-            ("body_bytes", 1, self.held_bytes),
-            ("pixels", 1, 2**40),
-            ("images", 1, 10_000),
-            ("cache_bytes", 0, 2**50),
-        ):
+        for name, (least, most) in BOUNDS.items():
             value: Any = getattr(self, name)
+            # One request must fit into what is held of all of them.
+            most = min(most, self.held_bytes) if name == "body_bytes" else most
             # Not-a-number is in no range.
             if not least <= value <= most:
                 raise InputError(
                     f"The setting {name!r} is out of range.",
-                    expected=f"{least:g} to {most:g}",
-                    got=f"{value:g}",
+                    expected=f"{least:,.15g} to {most:,.15g}",
+                    got=f"{value:,.15g}",
                     hint="lucida serve --help",
                 )
 

@@ -91,6 +91,8 @@ class DrainingServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=30,
+                ssl_certfile=settings.cert,
+                ssl_keyfile=settings.cert_key,
                 timeout_graceful_shutdown=5,
             )
         )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from lucida.catalog import Catalog
     from lucida.serve.config import Settings
+    from lucida.serve.key_file import KeyMade
+    from lucida.serve.keys import Keys
+    from lucida.serve.serve_file import Plan
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,22 @@ class ServeEnded:
 
 def serve(
     *models: str,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    workers: int = 0,
-    queue: int = 0,
-    deadline: float = 30.0,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    queue: int | None = None,
+    deadline: float | None = None,
+    config: Path | None = None,
+    keys: Path | None = None,
+    audit: Path | None = None,
+    cert: Path | None = None,
+    cert_key: Path | None = None,
     insecure: bool = False,
     catalog: Path | None = None,
-) -> ServeEnded:
+    make_key: str | None = None,
+    scopes: str = "",
+    old_days: float = 7.0,
+) -> ServeEnded | KeyMade:
     """Serve models to programs: POST an image to /v1/classify, /v1/detect and so on; /docs shows all.
 
     Ctrl-C, or SIGTERM, stops it: it takes no more, finishes what it took, and leaves.
@@ -56,38 +67,74 @@ def serve(
     Args:
         models: Any that `lucida models` knows, and runs of `lucida train`; NAME=MODEL has clients call it NAME. The
             first that can is asked where a request names none.
-        host: Address to listen on; the default is reachable from this machine only.
-        port: Port; 0 for a free one.
-        workers: Threads that decode and infer, each on one core; 0 for as many as there are cores.
-        queue: Images that may wait; more are refused with 429 and Retry-After. 0 for 32 a worker.
-        deadline: Seconds within which an image is answered, or refused.
+        host: Address to listen on; 127.0.0.1 by default, which is reachable from this machine only.
+        port: Port, 8000 by default; 0 for a free one.
+        workers: Threads that decode and infer, each on one core; as many as there are cores by default.
+        queue: Images that may wait, 32 a worker by default; more are refused with 429 and Retry-After.
+        deadline: Seconds within which an image is answered, or refused; 30 by default.
+        config: serve.yaml, which may say all of this; what is said here as well counts more.
+        keys: File of keys: whoever asks needs one of them.
+        audit: File in which it is written who asked what, when, and with which result; no images, no words.
+        cert: Certificate in PEM: the server speaks HTTPS.
+        cert_key: Key of the certificate, where it is in a file of its own.
         insecure: Listen where others can reach it although nobody needs a key.
         catalog: Whose images may be named by content id, and whose models are known as well; LUCIDA_CATALOG or
             ./lucida-catalog by default, where there is one.
+        make_key: Serve nothing, but make a key for somebody of this name, show it once, and append its hash to the
+            file of keys, lucida-keys.yaml by default; a server that runs takes it at once.
+        scopes: What that key is for, such as "classify,embed,model:siglip2"; everything by default.
+        old_days: For how long earlier keys of the same name stay valid.
 
     Raises:
-        InputError: There is no model, the address cannot be listened on, or others could reach it without a key.
+        InputError: A file is not what it must be, there is no model, the address cannot be listened on, or others
+            could reach it without a key.
         UnknownName: No such model.
         ModelError: A model cannot be loaded.
     """
-    from lucida.serve.config import Settings
+    from lucida.serve.serve_file import make_plan
 
-    settings = Settings(host, port, workers, queue, deadline)
-    check_host(settings, insecure=insecure)
+    given = {
+        "host": host, "port": port, "workers": workers, "queue": queue, "deadline": deadline, "keys": keys,
+        "audit": audit, "cert": cert, "cert_key": cert_key, "insecure": insecure or None, "catalog": catalog,
+    }  # fmt: skip
+    plan = make_plan(config, models, given)
+    if make_key is not None:
+        from lucida.serve.key_file import make_key as make
+
+        wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+        return make(plan.keys or Path("lucida-keys.yaml"), make_key, wanted, old_days=old_days)
+    if scopes:
+        raise InputError("Scopes are of a key that is made.", expected="--make-key NAME", got="none",
+                         hint="what a key in the file is for is changed there")  # fmt: skip
+    return _serve(plan)
+
+
+def _serve(plan: Plan) -> ServeEnded:
+    settings = plan.settings
+    check_host(settings, insecure=plan.insecure, keys=plan.keys is not None)
+    from lucida.serve.audit import Audit
     from lucida.serve.served import open_shelf
+    from lucida.serve.tls import check_tls
 
-    with _catalog(catalog) as opened:
-        shelf = open_shelf(models, opened.models if opened else None)
-        listener = _listen(host, port)
+    check_tls(settings)
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(_catalog(plan.catalog))
+        shelf = open_shelf(plan.models, opened.models if opened else None)
+        listener = _listen(settings.host, settings.port)
         with contextlib.closing(listener):
             # The web framework is imported here: most of a second that nobody else has to wait.
             from lucida.serve.application import build
             from lucida.serve.desk import Desk
             from lucida.serve.server import DrainingServer
 
-            desk = Desk(shelf, settings, opened)
-            shown = f"[{host}]" if ":" in host else host
-            address = f"http://{shown}:{listener.getsockname()[1]}"
+            desk = Desk(shelf, settings, opened, _keys(plan))
+            if plan.audit is not None:
+                written = Audit(plan.audit)
+                stack.callback(written.close)
+                desk.watchers.append(written)
+            shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+            scheme = "https" if settings.cert else "http"
+            address = f"{scheme}://{shown}:{listener.getsockname()[1]}"
             server = DrainingServer(build(desk), desk, ready=lambda: _say(address, tuple(shelf.models)))
             with contextlib.suppress(KeyboardInterrupt):
                 server.run(sockets=[listener])
@@ -107,8 +154,18 @@ def check_host(settings: Settings, *, insecure: bool, keys: bool = False) -> Non
             f"Others could reach {settings.host}, and nobody would need a key.",
             expected="an address of this machine alone: 127.0.0.1",
             got=f"--host {settings.host}",
-            hint="put a proxy that checks keys before 127.0.0.1; or say --insecure in a network that you trust",
+            hint="--make-key NAME makes one, --keys FILE asks for it; or say --insecure in a network that you trust",
         )
+
+
+def _keys(plan: Plan) -> Keys | None:
+    if plan.keys is None:
+        return None
+    from lucida.serve.key_ring import KeyRing
+
+    if not (plan.settings.local or plan.settings.cert):
+        print("Keys and images cross the network in the clear: --cert and --cert-key speak HTTPS.", file=sys.stderr)
+    return KeyRing(plan.keys)
 
 
 @contextlib.contextmanager
