@@ -98,7 +98,7 @@ def held() -> tuple[Served, Held]:
     spec = Spec(made.name, "test", ("detect",), made.needs, made.gives, "MIT", "a test", "1", build=build)
     served = Served("held", spec)
     # It is warmed with an image as every model is; that must not wait.
-    served._load(served.spec)
+    served.running(served.spec)
     return served, found[0]
 
 

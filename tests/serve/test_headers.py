@@ -39,7 +39,7 @@ def test_every_answer_has_an_id_and_its_headers(client: TestClient) -> None:
 def test_pages_of_others_are_turned_away(client: TestClient, headers: dict[str, str], status: int) -> None:
     got = client.post("/v1/caption", headers=headers, **upload(png()))
     assert got.status_code == status
-    assert status == 200 or set(got.json()["error"]) == {"type", "what", "expected", "got", "hint"}
+    assert status == 200 or set(got.json()["error"]) >= {"type", "what", "expected", "got", "hint"}
 
 
 def test_no_address_is_opened_to_others_without_a_key() -> None:

@@ -119,7 +119,7 @@ def test_all_bodies_together_are_bounded() -> None:
 def test_a_body_of_another_kind_is_refused(kind: bytes, body: bytes, status: int) -> None:
     got, answer, _ = talk(body, kind=kind)
     assert got == status
-    assert set(answer["error"]) == {"type", "what", "expected", "got", "hint"}
+    assert set(answer["error"]) >= {"type", "what", "expected", "got", "hint"}
 
 
 @pytest.mark.parametrize("name", ["port", "deadline", "workers", "cache_bytes", "body_bytes"])

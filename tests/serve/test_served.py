@@ -15,6 +15,7 @@ from lucida.runs.seeing import Wish
 from lucida.serve.served import Served, Shelf, open_shelf
 from lucida.serve.services import SERVICES
 from served_models import boxes, told
+from told_models import model
 
 
 def test_names_are_those_that_were_given() -> None:
@@ -32,7 +33,6 @@ def test_names_are_those_that_were_given() -> None:
     [
         ([], InputError, "no model"),
         (["embedded", "embedded"], InputError, "Two models"),
-        (["embedded-x2"], InputError, "cannot be served"),
         (["embeded"], UnknownName, "embedded"),
         (["a=embeded"], UnknownName, "embedded"),
     ],
@@ -40,6 +40,13 @@ def test_names_are_those_that_were_given() -> None:
 def test_what_cannot_be_served_is_refused(names: list[str], error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         open_shelf(names)
+
+
+def test_a_model_that_does_nothing_that_is_served_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    outlines = model("outline", (), lambda n: None, "outlines")
+    monkeypatch.setattr("lucida.serve.served.find", lambda name, home=None: outlines)
+    with pytest.raises(InputError, match="cannot be served"):
+        open_shelf(["outlines"])
 
 
 def test_the_first_that_can_is_asked() -> None:

@@ -16,7 +16,7 @@ from lucida.serve.desk import Desk
 from lucida.serve.docs_page import DOCS_HEADERS, docs_page
 from lucida.serve.headers import Shell
 from lucida.serve.refusal import Refused
-from lucida.serve.routes import health, tasks
+from lucida.serve.routes import health, making, openai, tasks
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -53,8 +53,8 @@ def build(desk: Desk) -> ASGIApp:
         exception_handlers={HTTPException: _no_route},
     )
     router = APIRouter()
-    tasks.add_routes(router, desk)
-    health.add_routes(router, desk)
+    for part in (tasks, making, openai, health):
+        part.add_routes(router, desk)
     app.include_router(router)
     app.add_api_route("/docs", _docs(app), include_in_schema=False)
     return Shell(app, desk.settings, desk.watchers, desk.keys)

@@ -216,6 +216,9 @@ class Trouble(BaseModel):
     expected: str = Field(description="What was expected instead.")
     got: str = Field(description="What came.")
     hint: str = Field(description="What to try next.")
+    message: str = Field(description="All of that in a line, where clients of OpenAI look for it.")
+    code: str | None = None
+    param: str | None = None
 
 
 class ErrorAnswer(BaseModel):

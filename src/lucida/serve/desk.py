@@ -9,18 +9,22 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from lucida.errors import InputError, LucidaError, ModelError
+from lucida.errors import InputError, LucidaError, ModelError, UnknownName
 from lucida.images import Limits, probe
 from lucida.serve.cache import Cache, key_of
+from lucida.serve.finding import Finder
 from lucida.serve.intake import Intake, Sent
 from lucida.serve.keys import ASKING, Holder, Keys, NoKeys
+from lucida.serve.making import Bench
 from lucida.serve.refusal import CLIENT_GONE, Refused, refusal_of
 from lucida.serve.services import plain
+from lucida.serve.texts import has_text_vectors, no_text_vectors
 from lucida.serve.work import Place, Pool
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.runs.seeing import Wish
+    from lucida.screen.policy import Policy
     from lucida.serve.bodies import Ask
     from lucida.serve.config import Settings
     from lucida.serve.headers import Exchange
@@ -62,13 +66,19 @@ class Desk:
         settings: How much is taken on.
         catalog: Whose images may be named; None for none.
         keys: Who may ask.
+        policy: By which images are screened; None for none.
 
     Attributes:
         watchers: Called with every request that was answered; they may be added at any time.
     """
 
     def __init__(
-        self, shelf: Shelf, settings: Settings, catalog: Catalog | None = None, keys: Keys | None = None
+        self,
+        shelf: Shelf,
+        settings: Settings,
+        catalog: Catalog | None = None,
+        keys: Keys | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.shelf, self.settings, self.catalog, self.keys = shelf, settings, catalog, keys or NoKeys()
         self.intake, self.cache = Intake(settings), Cache(settings.cache_bytes)
@@ -77,6 +87,7 @@ class Desk:
         self.limits = Limits(settings.pixels, settings.body_bytes)
         self.pool = Pool(settings.threads, settings.waiting, longest=settings.deadline)
         self._talking: dict[str, Pool] = {}
+        self.bench, self.finder = Bench(self), Finder(self, policy)
         self.looked = 0
         self.watchers: list[Callable[[Exchange], None]] = []
         self.open, self.idle = 0, asyncio.Event()
@@ -85,6 +96,7 @@ class Desk:
     async def load(self) -> None:
         """Load all models; the server is ready after that, or has failed."""
         try:
+            await asyncio.to_thread(self.finder.load)
             for one in self.shelf.models.values():
                 await asyncio.to_thread(one.load)
                 if one.talks:
@@ -105,6 +117,7 @@ class Desk:
         """Let all threads end."""
         for pool in (self.pool, *self._talking.values()):
             pool.close()
+        self.bench.close()
 
     @contextmanager
     def taken(self, authorization: str, scope: str) -> Iterator[Holder]:
@@ -149,16 +162,47 @@ class Desk:
                 got=f"{len(wish.classes):,}",
                 hint="ask for fewer",
             )
+        return Job(service, self.model_for(service, wish, asked.model, service.name), wish, sent)
+
+    def model_for(self, service: Service, wish: Wish, name: str | None, scope: str) -> Served:
+        """Return the model that is asked.
+
+        Args:
+            service: The task.
+            wish: What is asked of it.
+            name: Of the model; None for the first that can.
+            scope: What whoever asks must be allowed.
+
+        Raises:
+            Refused: 404, no such model; 403, whoever asks may not ask this of it; 422, it cannot.
+            InputError: It must be told classes, or does not know them.
+        """
         try:
-            served = self.shelf.choose(service, wish, asked.model)
+            served = self.shelf.choose(service, wish, name)
         except InputError as error:
             raise Refused(404, error) from error
-        ASKING.get().check(service.name, served.name)
+        ASKING.get().check(scope, served.name)
         try:
             service.check(served.spec, wish)
         except ModelError as error:
             raise Refused(422, error) from error
-        return Job(service, served, wish, sent)
+        return served
+
+    def text_model(self, name: str | None) -> Served:
+        """Return the model that gives vectors of texts.
+
+        Raises:
+            Refused: 404, no such model; 403, whoever asks may not ask it; 422, it cannot.
+        """
+        models = self.shelf.models
+        if name is None:
+            name = next((one.name for one in models.values() if has_text_vectors(one.spec)), next(iter(models)))
+        if name not in models:
+            raise Refused(404, UnknownName("model", name, models, hint="GET /v1/models lists what is served"))
+        ASKING.get().check("embed", name)
+        if not has_text_vectors(models[name].spec):
+            raise Refused(422, no_text_vectors(name))
+        return models[name]
 
     async def answer(self, job: Job, gone: Gone | None = None, *, fresh: bool = False) -> tuple[bytes, bool]:
         """Return the JSON of an answer, and whether it was given before.
@@ -176,7 +220,7 @@ class Desk:
         if not fresh and (kept := self.cache.get(key)) is not None:
             ASKING.get().take(1)
             return kept, True
-        with self._pool(job).take() as place:
+        with self.pool_of(job.served).take() as place:
             ASKING.get().take(1)
             return await self._do(place, job, key, gone), False
 
@@ -202,9 +246,11 @@ class Desk:
             found.append(job if isinstance(job, LucidaError) else (kept or b"", True))
         with ExitStack() as stack:
             if waiting:
-                self._pool(waiting[0][1]).check(len(waiting))
+                self.pool_of(waiting[0][1].served).check(len(waiting))
             ASKING.get().take(sum(isinstance(job, Job) for job in jobs))
-            doing = [self._do(stack.enter_context(self._pool(job).take()), job, job.key, gone) for _, job in waiting]
+            doing = [
+                self._do(stack.enter_context(self.pool_of(job.served).take()), job, job.key, gone) for _, job in waiting
+            ]
             for (row, _), one in zip(waiting, await asyncio.gather(*doing, return_exceptions=True), strict=True):
                 if isinstance(one, Refused) and one.status == CLIENT_GONE:
                     raise one
@@ -215,15 +261,22 @@ class Desk:
 
     async def _do(self, place: Place, job: Job, key: bytes, gone: Gone | None) -> bytes:
         until = asyncio.get_running_loop().time() + self.settings.deadline
-        answer = await place.do(partial(look, job, self.limits, self._read), until, gone)
+        answer = await place.do(partial(look, job, self.limits, self.read), until, gone)
         self.looked += 1
         self.cache.keep(key, answer)
         return answer
 
-    def _pool(self, job: Job) -> Pool:
-        return self._talking.get(job.served.name, self.pool)
+    def pool_of(self, served: Served) -> Pool:
+        """Return where a model works."""
+        return self._talking.get(served.name, self.pool)
 
-    def _read(self, id: str) -> bytes:
+    def read(self, id: str) -> bytes:
+        """Return the bytes of an image of the catalog.
+
+        Raises:
+            Refused: 404, there is none.
+            ImageError: Its file is gone.
+        """
         if self.catalog is None:
             raise Refused(
                 404,

@@ -49,9 +49,14 @@ def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[
     ]
     shown.append(f"<p>{escape(operation.get('summary', ''))}</p>")
     if form:
-        fields = "".join(f" -F {name}=…" for name in form.get("required", []) if name != "image")
-        shown.append(f"<pre>curl -F image=@x.jpg{escape(fields)} localhost:8000{escape(path)}</pre>")
+        required = form.get("required", [])
+        fields = "".join(f" -F {name}=…" for name in required if name != "image")
+        # What needs no image is asked in words.
+        asked = "-F image=@x.jpg" if "image" in required or "images" in required else f"-F {_words(form)}=…"
+        shown.append(f"<pre>curl {escape(asked + fields)} localhost:8000{escape(path)}</pre>")
         shown.append(_table(form, schemas))
+    elif body:
+        shown.append(_table(body["application/json"]["schema"], schemas))
     good = answers.get("200", {}).get("content", {}).get("application/json", {}).get("schema")
     if good:
         shown.append("<p><b>Answer</b></p>" + _table(_resolved(good, schemas), schemas))
@@ -60,6 +65,11 @@ def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[
         rows = "".join(f"<tr><td><code>{status}</code><td>{escape(why)}" for status, why in refusals)
         shown.append(f"<details><summary>Refusals</summary><table>{rows}</table></details>")
     return "".join(shown)
+
+
+def _words(form: dict[str, Any]) -> str:
+    """Return the name of the field that says in words what is wanted."""
+    return next((name for name in ("prompt", "text") if name in form["properties"]), "model")
 
 
 def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -57,10 +57,24 @@ class Given:
     Attributes:
         images: In order; what is wrong with one stands in its place.
         fields: Everything else, as it was given.
+        more: Images in fields of other names.
     """
 
     images: list[Sent | InputError] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, list[Sent | InputError]] = field(default_factory=dict)
+
+    def all(self, name: str = "image") -> tuple[Sent, ...]:
+        """Return all images of a field.
+
+        Raises:
+            InputError: One is none.
+        """
+        found = self.images if name == "image" else self.more.get(name, [])
+        for one in found:
+            if isinstance(one, InputError):
+                raise one
+        return tuple(one for one in found if isinstance(one, Sent))
 
     def image(self) -> Sent:
         """Return the only image.
@@ -91,8 +105,12 @@ class Intake:
         self._settings, self.held = settings, 0
 
     @asynccontextmanager
-    async def take(self, request: Request) -> AsyncIterator[Given]:
+    async def take(self, request: Request, more: Collection[str] = ()) -> AsyncIterator[Given]:
         """Read a request; its bytes count as held until the context ends.
+
+        Args:
+            request: Of which nothing was read.
+            more: Names of further fields that hold images.
 
         Raises:
             Refused: It is too large, too slow, of a kind that is not read, or the client is gone.
@@ -103,9 +121,9 @@ class Intake:
         try:
             body = await self._body(request, taken)
             if len(body) <= SMALL:
-                given = parse(kind, options, body)
+                given = parse(kind, options, body, more)
             else:
-                given = await asyncio.to_thread(parse, kind, options, body)
+                given = await asyncio.to_thread(parse, kind, options, body, more)
             del body
             sent = [one.id for one in given.images if isinstance(one, Sent)]
             request.state.told.update(images=tuple(sent[: self._settings.images]), words=_words(given.fields))
@@ -195,32 +213,36 @@ class Intake:
         return Refused(429, error, retry=1)
 
 
-def parse(kind: str, options: dict[bytes, bytes], body: bytes) -> Given:
+def parse(kind: str, options: dict[bytes, bytes], body: bytes, more: Collection[str] = ()) -> Given:
     """Return what stands in a body.
 
     Args:
         kind: Its media type.
         options: Of that.
         body: All of it.
+        more: Names of further fields that hold images.
 
     Raises:
         InputError: It is not what it says to be.
     """
-    return _from_form(options[b"boundary"], body) if kind == FORM else _from_json(body)
+    return _from_form(options[b"boundary"], body, more) if kind == FORM else _from_json(body, more)
 
 
-def _from_form(boundary: bytes, body: bytes) -> Given:
+def _from_form(boundary: bytes, body: bytes, more: Collection[str]) -> Given:
     given = Given()
     for part in read_multipart(boundary, body):
-        if part.name in ("image", "images"):
+        # Some clients write lists with brackets.
+        name = part.name.removesuffix("[]")
+        if name in ("image", "images", *more):
             # A file, even an empty one, is a file; a field without a file's name is what names an image.
-            given.images.append(_file(part.data) if part.file else _named(_text(part.name, part.data)))
+            image = _file(part.data) if part.file else image_of(_text(part.name, part.data))
+            (given.more.setdefault(name, []) if name in more else given.images).append(image)
         else:
             _add(given.fields, part.name, _text(part.name, part.data))
     return given
 
 
-def _from_json(body: bytes) -> Given:
+def _from_json(body: bytes, more: Collection[str]) -> Given:
     try:
         found = json.loads(body, parse_constant=_no_number)
         if rb"\u" in body:
@@ -239,7 +261,10 @@ def _from_json(body: bytes) -> Given:
     one = [found.pop("image")] if "image" in found else []
     if not isinstance(several, list):
         raise InputError("The images are no list.", expected='"images": [ … ]', got=type(several).__name__, hint=_HOW)
-    return Given([_named(value) for value in (*one, *several)], found)
+    others = {name: found.pop(name) for name in more if found.get(name) is not None}
+    named = {name: [image_of(one) for one in (value if isinstance(value, list) else [value])]
+             for name, value in others.items()}  # fmt: skip
+    return Given([image_of(value) for value in (*one, *several)], found, named)
 
 
 def _words(fields: dict[str, Any]) -> tuple[str, ...]:
@@ -277,8 +302,8 @@ def _file(data: bytes) -> Sent:
     return Sent(content_id(data), data)
 
 
-def _named(value: Any) -> Sent | InputError:
-    """Return the image that a text is, or names."""
+def image_of(value: Any) -> Sent | InputError:
+    """Return the image that a text is, or names; or what is wrong with it."""
     text = value if isinstance(value, str) else ""
     if _ID.fullmatch(text):
         return Sent(text)

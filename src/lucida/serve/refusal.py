@@ -74,4 +74,6 @@ def refusal_of(error: Exception) -> Refused:
 def body_of(error: LucidaError, request_id: str) -> dict[str, Any]:
     """Return the JSON of a refusal."""
     parts = {"what": error.what, "expected": error.expected, "got": error.got, "hint": error.hint}
-    return {"error": {"type": type(error).__name__, **parts}, "request_id": request_id}
+    # The clients of OpenAI look for a message, and for what follows it.
+    openai = {"message": error.line(), "code": None, "param": None}
+    return {"error": {"type": type(error).__name__, **parts, **openai}, "request_id": request_id}

@@ -6,8 +6,8 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image as Pillow
 
-from lucida.errors import ImageError, InputError, UnknownName
+from lucida.errors import ImageError, InputError, LucidaError, UnknownName
 from lucida.images import decode
 from lucida.models.registry import find
 from lucida.runs.seeing import Seer, Wish
-from lucida.serve.services import SERVICES
+from lucida.serve.services import MAKERS, SERVICES
 
 if TYPE_CHECKING:
     from lucida.images import Limits
@@ -88,9 +88,14 @@ class Served:
     Args:
         name: What clients call it.
         spec: The model.
+        given: What the registry calls it; `name` where that is the same.
+
+    Attributes:
+        found: The model as the registry has it; `spec` is the same under its name here.
     """
 
-    def __init__(self, name: str, spec: Spec) -> None:
+    def __init__(self, name: str, spec: Spec, given: str = "") -> None:
+        self.given, self.found = given or name, spec
         # Errors and keys of vectors speak of it as clients do; a path of this machine is none of their business.
         self.name, self.spec = name, replace(spec, name=name)
         self.since = int(time.time())
@@ -103,6 +108,38 @@ class Served:
         """What it can be asked."""
         return tuple(service for service in SERVICES.values() if service.can(self.spec))
 
+    @property
+    def by_path(self) -> bool:
+        """Whether it was named by a path of this machine."""
+        return self.given.startswith("onnx:") or Path(self.given).exists()
+
+    @contextmanager
+    def unnamed(self, *more: str) -> Iterator[Callable[[str], str]]:
+        """Have errors call it as clients do; gives what does the same to a sentence.
+
+        Args:
+            more: Paths of this machine that are left out.
+        """
+
+        def said(text: str) -> str:
+            for path in more:
+                text = text.replace(path, "")
+            for known in (self.found.name, self.given):
+                text = text.replace(known, self.name) if known != self.name else text
+            return text
+
+        try:
+            yield said
+        except LucidaError as error:
+            for part in ("what", "expected", "got", "hint"):
+                setattr(error, part, said(getattr(error, part)))
+            raise
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """What pictures it makes, of `MAKERS`."""
+        return tuple(name for name, tasks in MAKERS.items() if set(tasks) & set(self.spec.tasks))
+
     def seer(self, wish: Wish) -> SharedSeer:
         """Return what looks at images for a wish.
 
@@ -113,7 +150,7 @@ class Served:
         # One at a time: to read the words of new classes takes the model's other half, once.
         with self._lock:
             if key not in self._seers:
-                self._seers[key] = SharedSeer(self.spec, wish, self._load)
+                self._seers[key] = SharedSeer(self.spec, wish, self.running)
                 while len(self._seers) > ASKED:
                     self._seers.popitem(last=False)
             self._seers.move_to_end(key)
@@ -137,7 +174,7 @@ class Served:
                 if not seer.talks:
                     seer.see([_blank()])
         if not self._models:
-            self._load(self.spec)
+            self.running(self.spec)
 
     @property
     def talks(self) -> bool:
@@ -147,9 +184,14 @@ class Served:
     @property
     def together(self) -> int:
         """How many calls it takes at a time with profit, of a model that talks."""
-        return self._load(self.spec).workers
+        return self.running(self.spec).workers
 
-    def _load(self, spec: Spec) -> Model:
+    def running(self, spec: Spec) -> Model:
+        """Return the running model of a spec, which is loaded once.
+
+        Raises:
+            LucidaError: It cannot be loaded.
+        """
         key = (spec.key, spec.gives.classes, spec.tasks)
         with self._lock:
             if key not in self._models:
@@ -192,6 +234,31 @@ class Shelf:
             raise UnknownName("task of the served models", service.name, tasks, hint="serve a model that can as well")
         return next((one for one in can if service.fits(one.spec, wish)), can[0])
 
+    def maker(self, task: str, name: str | None) -> Served:
+        """Return the model that makes pictures.
+
+        Args:
+            task: One of `MAKERS`.
+            name: Of the model; None for the first that can.
+
+        Raises:
+            UnknownName: No such model is served, or it cannot.
+            InputError: None can.
+        """
+        can = {one.name: one for one in self.models.values() if task in one.makes}
+        if name is None and can:
+            return next(iter(can.values()))
+        if not can:
+            raise InputError(
+                f"None of the served models can {task}.",
+                expected=f"a model with one of the tasks {', '.join(MAKERS[task])}",
+                got=", ".join(self.models),
+                hint=f"serve one that can as well: lucida models --task {MAKERS[task][0]} lists them",
+            )
+        if name not in can:
+            raise UnknownName(f"model to {task}", str(name), can, hint="GET /v1/models lists what is served")
+        return can[name]
+
 
 def open_shelf(names: Sequence[str], home: Path | None = None) -> Shelf:
     """Find models by name; none is loaded yet.
@@ -210,11 +277,11 @@ def open_shelf(names: Sequence[str], home: Path | None = None) -> Shelf:
         named = None if Path(given).exists() else _NAMED.fullmatch(given)
         spec = find(named[2] if named else given, home)
         name = named[1] if named else _short(given)
-        one = Served(name, spec)
-        if not one.services:
+        one = Served(name, spec, named[2] if named else given)
+        if not (one.services or one.makes):
             raise InputError(
                 f"The model {given!r} cannot be served.",
-                expected=f"one that can {', '.join(SERVICES)}",
+                expected=f"one that can {', '.join([*SERVICES, *MAKERS])}",
                 got=f"tasks {', '.join(spec.tasks)}",
                 hint="lucida models",
             )

@@ -11,7 +11,7 @@ from lucida.runs.seeing import TASKS, Wish, unknown_classes
 from lucida.serve import bodies
 
 if TYPE_CHECKING:
-    from lucida.models.spec import Spec
+    from lucida.models.spec import Spec, Task
     from lucida.results import Result
 
 
@@ -100,6 +100,10 @@ SERVICES: Final[dict[str, Service]] = {
         ),
     )
 }  # fmt: skip
+
+
+# What makes pictures, and the tasks of a model that do: no rows of `SERVICES`, as `predict` does none of it.
+MAKERS: Final[dict[str, tuple[Task, ...]]] = {"generate": ("generate",), "restore": ("upscale", "denoise", "fill")}
 
 
 def plain(result: Result, key: str) -> dict[str, Any]:

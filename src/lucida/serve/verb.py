@@ -56,6 +56,7 @@ def serve(
     cert_key: Path | None = None,
     insecure: bool = False,
     catalog: Path | None = None,
+    policy: Path | None = None,
     make_key: str | None = None,
     scopes: str = "",
     old_days: float = 7.0,
@@ -80,6 +81,7 @@ def serve(
         insecure: Listen where others can reach it although nobody needs a key.
         catalog: Whose images may be named by content id, and whose models are known as well; LUCIDA_CATALOG or
             ./lucida-catalog by default, where there is one.
+        policy: By which /v1/screen judges images, as of `lucida screen`: "privacy", or a YAML file.
         make_key: Serve nothing, but make a key for somebody of this name, show it once, and append its hash to the
             file of keys, lucida-keys.yaml by default; a server that runs takes it at once.
         scopes: What that key is for, such as "classify,embed,model:siglip2"; everything by default.
@@ -96,6 +98,7 @@ def serve(
     given = {
         "host": host, "port": port, "workers": workers, "queue": queue, "deadline": deadline, "keys": keys,
         "audit": audit, "cert": cert, "cert_key": cert_key, "insecure": insecure or None, "catalog": catalog,
+        "policy": policy,
     }  # fmt: skip
     plan = make_plan(config, models, given)
     if make_key is not None:
@@ -112,11 +115,13 @@ def serve(
 def _serve(plan: Plan) -> ServeEnded:
     settings = plan.settings
     check_host(settings, insecure=plan.insecure, keys=plan.keys is not None)
+    from lucida.screen.policy import read_policy
     from lucida.serve.audit import Audit
     from lucida.serve.served import open_shelf
     from lucida.serve.tls import check_tls
 
     check_tls(settings)
+    rules = read_policy(plan.policy) if plan.policy is not None else None
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(_catalog(plan.catalog))
         shelf = open_shelf(plan.models, opened.models if opened else None)
@@ -127,7 +132,7 @@ def _serve(plan: Plan) -> ServeEnded:
             from lucida.serve.desk import Desk
             from lucida.serve.server import DrainingServer
 
-            desk = Desk(shelf, settings, opened, _keys(plan))
+            desk = Desk(shelf, settings, opened, _keys(plan), policy=rules)
             if plan.audit is not None:
                 written = Audit(plan.audit)
                 stack.callback(written.close)

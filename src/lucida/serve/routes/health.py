@@ -20,7 +20,7 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
 
     @router.get("/v1/models", operation_id="models", summary="List the models that are served.")
     async def models() -> ModelsAnswer:
-        return ModelsAnswer(data=[_described(one) for one in desk.shelf.models.values()])
+        return ModelsAnswer(data=[described(one) for one in desk.shelf.models.values()])
 
     @router.get("/healthz", operation_id="healthz", summary="Say that the process lives.")
     async def healthz() -> HealthAnswer:
@@ -37,13 +37,14 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
         return HealthAnswer(status=desk.state)
 
 
-def _described(one: Served) -> ServedModel:
+def described(one: Served) -> ServedModel:
+    """Return what is told of a model."""
     spec = one.spec
     return ServedModel(
         id=one.name,
         created=one.since,
         owned_by=spec.family,
-        tasks=[service.name for service in one.services],
+        tasks=[*(service.name for service in one.services), *one.makes],
         classes=list(spec.gives.classes[:SHOWN]),
         words=spec.match is not None or spec.look_for is not None,
         revision=spec.revision,

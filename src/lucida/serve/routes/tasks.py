@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lucida.errors import InputError, LucidaError, UnknownName
 from lucida.serve import bodies
@@ -48,18 +48,20 @@ def refuse(request: Request, error: Exception) -> Response:
     # What is well after a while, such as a server that still loads, would only fill the log.
     if refused.status >= 500 and refused.retry is None:
         _log.error("request %s: %s", id, refused.error.line(), exc_info=error if refused.status == 500 else None)
-    return _json(_dump(body_of(refused.error, id)), refused.status, refused.headers)
+    return json_response(dump(body_of(refused.error, id)), refused.status, refused.headers)
 
 
-def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return an answer whose JSON is written already."""
     return Response(body, status, headers, "application/json")
 
 
-def _dump(value: Any) -> bytes:
+def dump(value: Any) -> bytes:
+    """Return plain values as JSON."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
-def check_fields(kind: type[bodies.Ask], fields: dict[str, Any]) -> Any:
+def check_fields(kind: type[BaseModel], fields: dict[str, Any]) -> Any:
     """Return fields as they are asked for.
 
     Raises:
@@ -85,7 +87,7 @@ def check_fields(kind: type[bodies.Ask], fields: dict[str, Any]) -> Any:
 
 
 @asynccontextmanager
-async def _watched(request: Request) -> AsyncIterator[Gone]:
+async def watched(request: Request) -> AsyncIterator[Gone]:
     """Give a future that is done once the client is gone; for after its body was read."""
 
     async def watch() -> None:
@@ -135,10 +137,10 @@ def _one(desk: Desk, service: Service) -> Callable[[Request], Awaitable[Response
                 async with desk.intake.take(request) as given:
                     job = desk.job(service, check_fields(service.request, given.fields), given.image())
                     told["model"] = job.served.name
-                    async with _watched(request) as gone:
+                    async with watched(request) as gone:
                         body, kept = await desk.answer(job, gone, fresh=_fresh(request))
             told["cached" if kept else "looked"] = 1
-            return _json(body, headers={"x-cache": "hit" if kept else "miss"})
+            return json_response(body, headers={"x-cache": "hit" if kept else "miss"})
         except Exception as error:
             return refuse(request, error)
 
@@ -159,13 +161,13 @@ def _batch(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
                 async with desk.intake.take(request) as given:
                     jobs = _jobs(desk, given)
                     told["model"] = next((job.served.name for job in jobs if not isinstance(job, LucidaError)), "")
-                    async with _watched(request) as gone:
+                    async with watched(request) as gone:
                         found = await desk.answers(jobs, gone, fresh=_fresh(request))
             answered = [one for one in found if not isinstance(one, Exception)]
             told["cached"] = sum(kept for _, kept in answered)
             told["looked"] = len(answered) - told["cached"]
             parts = [_in_place(one) if isinstance(one, Exception) else one[0] for one in found]
-            return _json(b'{"results":[' + b",".join(parts) + b"]}")
+            return json_response(b'{"results":[' + b",".join(parts) + b"]}")
         except Exception as error:
             return refuse(request, error)
 
@@ -173,7 +175,7 @@ def _batch(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _in_place(error: Exception) -> bytes:
-    return _dump({"error": body_of(refusal_of(error).error, "")["error"]})
+    return dump({"error": body_of(refusal_of(error).error, "")["error"]})
 
 
 def _jobs(desk: Desk, given: Given) -> list[Job | LucidaError]:
@@ -197,7 +199,10 @@ def _service(desk: Desk, task: Any, model: Any) -> Service:
             raise UnknownName("task", str(task)[:100], SERVICES)
         return SERVICES[task]
     served = desk.shelf.models.get(model) if isinstance(model, str) else None
-    return (served or next(iter(desk.shelf.models.values()))).services[0]
+    able = [one for one in (served, *desk.shelf.models.values()) if one is not None and one.services]
+    if not able:
+        raise UnknownName("task of the served models", "batch", [], hint="none of them looks at images; see /v1/models")
+    return able[0].services[0]
 
 
 def _body_schema(kind: type[bodies.Ask], *, several: bool = False) -> dict[str, Any]:
