@@ -55,6 +55,20 @@ def test_all_of_it_is_read(file: Path) -> None:
     )  # fmt: skip
 
 
+def test_what_the_page_shows_is_read(file: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/serving.md").read_text()
+    keys, shown = (part.split("```")[0] for part in page.split("```yaml\n")[1:])
+    file.write_text(shown)
+    plan = make_plan(file)
+    assert (plan.settings, plan.models[0]) == (
+        Settings("0.0.0.0", queue=200, cert=file.parent / "cert.pem", cert_key=file.parent / "key.pem"),
+        "clothes=mobilenet-clothes",
+    )
+    assert plan.audit == AuditSettings(file.parent / "audit.jsonl")
+    file.write_text(keys)
+    assert read_keys(file)[0].images_a_day == 20_000
+
+
 def test_the_command_line_counts_more(file: Path) -> None:
     file.write_text("models: [a, ./b]\nport: 1\nqueue: 7\nworkers:\naudit: {file: a.jsonl, files: 2}\nlimits:\n")
     plan = make_plan(file, ["c"], {"port": 2, "queue": None, "audit": Path("b.jsonl"), "insecure": None})

@@ -98,7 +98,8 @@ class KeyMade:
 
     def __str__(self) -> str:
         count, days = self.ended
-        earlier = f"\nEarlier keys of {self.name} ({count}) are valid for {days:g} more days." if count else ""
+        valid = f"valid for {days:g} more days" if days else "void"
+        earlier = f"\nEarlier keys of {self.name} ({count}) are {valid}." if count else ""
         return f"{self.key}\nThis is shown once; {self.file} has only its hash.{earlier}"
 
 
