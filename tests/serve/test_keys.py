@@ -107,7 +107,7 @@ def test_a_file_that_changes_is_read_anew_and_an_old_key_ends_later(
 ) -> None:
     clock = Clock()
     old = make_key(file, "anna", now=NOON)
-    ring = KeyRing(file, clock)
+    ring = KeyRing(file, clock, beside=lambda work: work())
     new = make_key(file, "anna", old_days=1, now=NOON)
     assert new.ended == (1, 1)
     assert (status(ring, old.key), status(ring, new.key)) == (200, 401)

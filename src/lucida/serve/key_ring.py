@@ -7,6 +7,7 @@ import binascii
 import hmac
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,10 @@ _LATER: Final = ("batch",)
 _ABSENT: Final = "0" * 64
 _HOW: Final = 'send "Authorization: Bearer lucida-…"; whoever runs this server makes keys with lucida serve --make-key'
 _log = logging.getLogger("lucida.serve")
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="keys", daemon=True).start()
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,19 @@ class KeyRing:
     Args:
         path: The file of keys.
         clock: Gives seconds since 1970.
+        beside: Has work done while requests are served: a second for a thousand keys.
 
     Raises:
         InputError: The file cannot be read, or holds no key.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._path, self._clock = path, clock
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        beside: Callable[[Callable[[], None]], None] = _in_a_thread,
+    ) -> None:
+        self._path, self._clock, self._beside, self._lock = path, clock, beside, threading.Lock()
         self._stamp = self._stamped()
         entries = read_keys(path)
         if not entries:
@@ -118,9 +129,9 @@ class KeyRing:
         now = self._clock()
         if now >= entry.expires:
             raise _unknown("a key that has expired")
-        if entry.name not in self._usage:
-            self._usage[entry.name] = Usage(now)
-        return KeyHolder(entry.name, entry, self._usage[entry.name], self._clock)
+        # In one step: the file may be read anew at this moment.
+        usage = self._usage.get(entry.name) or self._usage.setdefault(entry.name, Usage(now))
+        return KeyHolder(entry.name, entry, usage, self._clock)
 
     def _refresh(self) -> None:
         """Read the file anew if it has changed; a file that is broken changes nothing, and is told of once."""
@@ -131,15 +142,20 @@ class KeyRing:
         if (stamp := self._stamped()) == self._stamp:
             return
         self._stamp = stamp
-        try:
-            entries = read_keys(self._path)
-        except (InputError, OSError) as error:
-            said = error.line() if isinstance(error, InputError) else str(error)
-            _log.error("the keys are as they were before, since their file cannot be read: %s", said)
-            return
-        self._entries = {entry.id: entry for entry in entries}
-        names = {entry.name for entry in entries}
-        self._usage = {name: usage for name, usage in self._usage.items() if name in names}
+        self._beside(self._read)
+
+    def _read(self) -> None:
+        # One at a time: what was read last is what counts.
+        with self._lock:
+            try:
+                entries = read_keys(self._path)
+            except (InputError, OSError) as error:
+                said = error.line() if isinstance(error, InputError) else str(error)
+                _log.error("the keys are as they were before, since their file cannot be read: %s", said)
+                return
+            self._entries = {entry.id: entry for entry in entries}
+            names = {entry.name for entry in entries}
+            self._usage = {name: usage for name, usage in list(self._usage.items()) if name in names}
         _log.info("read %d keys", len(entries))
 
     def _stamped(self) -> tuple[int, ...]:
