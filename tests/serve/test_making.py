@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
+import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +18,9 @@ from lucida.catalog import Catalog
 from lucida.images import content_id
 from lucida.serve import made_bodies
 from lucida.serve.application import build
+from lucida.serve.config import Settings
+from lucida.serve.making import WAITING, Bench, Step, Stopped
+from lucida.serve.refusal import CLIENT_GONE, Refused
 from serve.making_desk import making_desk
 from served_models import png, ready, upload
 
@@ -123,10 +129,38 @@ def test_where_nothing_is_served_it_is_said_how_to(client: TestClient, request: 
         assert (got.status_code, how in got.text) == ((200 if address == "search" else 404), True), got.text
 
 
+def test_work_stops_when_nobody_waits_and_a_full_bench_refuses() -> None:
+    bench = Bench(SimpleNamespace(settings=Settings(workers=1)))  # type: ignore[arg-type]
+    begun, left, ended = (threading.Event() for _ in range(3))
+
+    def work(step: Step) -> None:
+        begun.set()
+        left.wait(10)
+        try:
+            step(0.5)
+        except Stopped:
+            ended.set()
+            raise
+
+    async def ask() -> list[int]:
+        gone = [asyncio.get_running_loop().create_future() for _ in range(WAITING + 2)]
+        asked = [asyncio.ensure_future(bench.do("making", work, one)) for one in gone]
+        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert await asyncio.to_thread(begun.wait, 10)
+        for one in gone:
+            one.set_result(None)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        left.set()
+        return [one.status for one in found if isinstance(one, Refused)]
+
+    assert asyncio.run(ask()) == [*[CLIENT_GONE] * (WAITING + 1), 429]
+    assert ended.wait(10)
+    bench.close()
+
+
 @pytest.fixture
 def plain(catalog: Catalog) -> Iterator[TestClient]:
     from lucida.models import find
-    from lucida.serve.config import Settings
     from lucida.serve.desk import Desk
     from lucida.serve.served import Served, Shelf
 
