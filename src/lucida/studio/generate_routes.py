@@ -6,14 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from lucida.errors import LucidaError
 from lucida.studio import showing
 from lucida.studio.generating import MOST
-from lucida.studio.replies import HEADERS, GridBody, OpenBody, answer, answered, picture, received, there
+from lucida.studio.replies import HEADERS, GridBody, answer, picture, there, tray_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,17 +107,7 @@ def add_routes(app: FastAPI, generating: Callable[[], Generating | None], header
 
 
 def _given_routes(app: FastAPI, served: Callable[[], Generating], headers: dict[str, str]) -> None:
-    @app.post("/api/generate/upload")
-    async def upload(
-        request: Request,
-        name: Annotated[str, Query(max_length=300)] = "image",
-        size: Annotated[int, Query(ge=0)] = 0,
-    ) -> JSONResponse:
-        return await answered(received, served().tray, request, name, size)
-
-    @app.post("/api/generate/open")
-    async def opened(body: OpenBody) -> JSONResponse:
-        return await answer(served().tray.open, body.image)
+    tray_routes(app, "generate", lambda: served().tray)
 
     @app.post("/api/generate/control")
     async def control(body: ControlBody) -> JSONResponse:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
-from fastapi import HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field
 
@@ -78,6 +78,28 @@ def download(headers: dict[str, str], path: Path, name: str, kind: str) -> Respo
     policy = {key: value for key, value in headers.items() if key != "cache-control"}
     media_type = showing.BROWSERS.get(kind, "application/octet-stream")
     return FileResponse(path, filename=name, media_type=media_type, headers=policy | HEADERS)
+
+
+def tray_routes(app: FastAPI, page: str, tray: Callable[[], Tray]) -> None:
+    """Add the routes by which a page is handed images: sent by the browser, or of the catalog.
+
+    Args:
+        app: To which application.
+        page: Its name in the addresses: "restore".
+        tray: Returns what takes them at the moment.
+    """
+
+    @app.post(f"/api/{page}/upload")
+    async def upload(
+        request: Request,
+        name: Annotated[str, Query(max_length=300)] = "image",
+        size: Annotated[int, Query(ge=0)] = 0,
+    ) -> JSONResponse:
+        return await answered(received, tray(), request, name, size)
+
+    @app.post(f"/api/{page}/open")
+    async def opened(body: OpenBody) -> JSONResponse:
+        return await answer(tray().open, body.image)
 
 
 async def received(tray: Tray, request: Request, name: str, size: int) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from lucida.errors import UnknownName
 from lucida.studio import showing
-from lucida.studio.replies import GridBody, OpenBody, answer, answered, download, picture, received, there
+from lucida.studio.replies import GridBody, answer, download, picture, there, tray_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,17 +38,7 @@ def add_routes(app: FastAPI, restoring: Callable[[], Restoring | None], headers:
     """
     served = there(restoring)
 
-    @app.post("/api/restore/upload")
-    async def upload(
-        request: Request,
-        name: Annotated[str, Query(max_length=300)] = "image",
-        size: Annotated[int, Query(ge=0)] = 0,
-    ) -> JSONResponse:
-        return await answered(received, served().tray, request, name, size)
-
-    @app.post("/api/restore/open")
-    async def opened(body: OpenBody) -> JSONResponse:
-        return await answer(served().tray.open, body.image)
+    tray_routes(app, "restore", lambda: served().tray)
 
     @app.post("/api/restore/start")
     async def start(body: StartBody) -> JSONResponse:
