@@ -270,3 +270,10 @@ def test_a_revision_that_is_only_known_when_loaded_is_the_one_of_the_run(toy, tm
     assert first.run == again.run
     assert [one.known for one in again.images] == [True, True]
     assert story_of(first.images[0].path.read_bytes())["revision"] == "1"
+
+
+@pytest.mark.parametrize(("options", "strength"), [({}, 0.7), ({"control": "scribble"}, 1.0)])
+def test_what_an_image_is_used_for_decides_how_strongly_it_counts(toy, tmp_path, picture, options, strength):
+    generate("x", image=picture("photo.png", 64, 48), catalog=tmp_path / "c", **options)
+
+    assert toy.asked[0][0].strength == strength

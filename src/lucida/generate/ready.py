@@ -78,10 +78,11 @@ def ready(order: Order, images: dict[str, Given], spec: Spec) -> Ready:
         image, mask = replace(image, pixels=patch.image), replace(mask, pixels=patch.mask)
         control = replace(control, pixels=patch.cut(control.pixels)) if control else None
     else:
-        size = _size(order, image or control, needs, notes)
+        size = _size(order, image or control, needs)
         image, control = (_covering(given, size, notes) for given in (image, control))
-    given = next((name for name in USUAL if name in images), "")
-    strength = order.strength if order.strength is not None else USUAL.get("mask" if mask else given, 1.0)
+    used = {"mask": mask, "image": image, "control_image": control, "reference": images.get("reference")}
+    usual = next((USUAL[name] for name, given in used.items() if given is not None), 1.0)
+    strength = order.strength if order.strength is not None else usual
     request = GenerationRequest(
         order.prompt, order.negative, image, mask, order.control, control, images.get("reference"), strength,
         order.steps, order.guidance, order.sampler, size, order.lora_list(),
@@ -188,7 +189,7 @@ def _same_shape(image: Given, control: Given) -> None:
         )
 
 
-def _size(order: Order, given: Given | None, needs: GenerateNeeds, notes: list[str]) -> tuple[int, int]:
+def _size(order: Order, given: Given | None, needs: GenerateNeeds) -> tuple[int, int]:
     """Return the size of the pictures: as asked, else of the shape of an image and the model's usual area."""
     if order.size is not None:
         return order.size
