@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from lucida.errors import InputError, LucidaError, ModelError, UnknownName
-from lucida.images import Limits, probe
-from lucida.serve.cache import Cache, key_of
+from lucida.images import Limits
+from lucida.serve.cache import Cache
 from lucida.serve.finding import Finder
 from lucida.serve.intake import Intake, Sent
-from lucida.serve.keys import ASKING, Holder, Keys, NoKeys
+from lucida.serve.keys import ASKING, REQUEST, Holder, Keys, NoKeys
+from lucida.serve.looking import Job, Looked, look
 from lucida.serve.making import Bench
+from lucida.serve.records import Records
 from lucida.serve.refusal import CLIENT_GONE, Refused, refusal_of
-from lucida.serve.services import plain
 from lucida.serve.texts import has_text_vectors, no_text_vectors
 from lucida.serve.work import Place, Pool
 
@@ -35,29 +35,6 @@ State = Literal["loading", "ready", "stopping", "failed"]
 Gone = asyncio.Future[None]
 
 
-class Job(NamedTuple):
-    """What one image is asked.
-
-    Attributes:
-        service: The task.
-        served: The model.
-        wish: What is asked of it.
-        sent: The image.
-    """
-
-    service: Service
-    served: Served
-    wish: Wish
-    sent: Sent
-
-    @property
-    def key(self) -> bytes:
-        """What the answer depends on."""
-        # Who names an image by its id must not learn what was said of one that somebody else sent.
-        image = self.sent.id if self.sent.data is not None else f"catalog:{self.sent.id}"
-        return key_of(image, self.served.spec.key, self.wish.to_json())
-
-
 class Desk:
     """Serves requests of one server; its methods are called in the event loop.
 
@@ -70,6 +47,8 @@ class Desk:
 
     Attributes:
         watchers: Called with every request that was answered; they may be added at any time.
+        observers: Called with every image that was answered, in the event loop: they must be quick.
+        records: What outlives the process: in the catalog, else until the end.
     """
 
     def __init__(
@@ -90,6 +69,8 @@ class Desk:
         self.bench, self.finder = Bench(self), Finder(self, policy)
         self.looked = 0
         self.watchers: list[Callable[[Exchange], None]] = []
+        self.observers: list[Callable[[Looked], None]] = []
+        self.records = Records(catalog.path if catalog is not None else None)
         self.open, self.idle = 0, asyncio.Event()
         self.idle.set()
 
@@ -118,6 +99,7 @@ class Desk:
         for pool in (self.pool, *self._talking.values()):
             pool.close()
         self.bench.close()
+        self.records.close()
 
     @contextmanager
     def taken(self, authorization: str, scope: str) -> Iterator[Holder]:
@@ -162,7 +144,7 @@ class Desk:
                 got=f"{len(wish.classes):,}",
                 hint="ask for fewer",
             )
-        return Job(service, self.model_for(service, wish, asked.model, service.name), wish, sent)
+        return Job(service, self.model_for(service, wish, asked.model, service.name), wish, sent, REQUEST.get())
 
     def model_for(self, service: Service, wish: Wish, name: str | None, scope: str) -> Served:
         """Return the model that is asked.
@@ -219,6 +201,7 @@ class Desk:
         key = job.key
         if not fresh and (kept := self.cache.get(key)) is not None:
             ASKING.get().take(1)
+            self._observe(Looked(job, kept, True, 0.0))
             return kept, True
         with self.pool_of(job.served).take() as place:
             ASKING.get().take(1)
@@ -243,6 +226,8 @@ class Desk:
             kept = self.cache.get(job.key) if isinstance(job, Job) and not fresh else None
             if isinstance(job, Job) and kept is None:
                 waiting.append((row, job))
+            if isinstance(job, Job) and kept is not None:
+                self._observe(Looked(job, kept, True, 0.0))
             found.append(job if isinstance(job, LucidaError) else (kept or b"", True))
         with ExitStack() as stack:
             if waiting:
@@ -260,11 +245,16 @@ class Desk:
         return found
 
     async def _do(self, place: Place, job: Job, key: bytes, gone: Gone | None) -> bytes:
-        until = asyncio.get_running_loop().time() + self.settings.deadline
-        answer = await place.do(partial(look, job, self.limits, self.read), until, gone)
+        began = asyncio.get_running_loop().time()
+        answer = await place.do(partial(look, job, self.limits, self.read), began + self.settings.deadline, gone)
         self.looked += 1
         self.cache.keep(key, answer)
+        self._observe(Looked(job, answer, False, asyncio.get_running_loop().time() - began))
         return answer
+
+    def _observe(self, looked: Looked) -> None:
+        for observe in self.observers:
+            observe(looked)
 
     def pool_of(self, served: Served) -> Pool:
         """Return where a model works."""
@@ -291,53 +281,6 @@ class Desk:
             return self.catalog.images.read(id)
         except InputError as error:
             raise Refused(404, error) from error
-
-
-def look(job: Job, limits: Limits, read: Callable[[str], bytes]) -> bytes:
-    """Look at an image, in a thread that works.
-
-    Args:
-        job: What is asked.
-        limits: Bounds on the image.
-        read: Returns the bytes of an image of the catalog.
-
-    Returns:
-        The answer as JSON.
-
-    Raises:
-        LucidaError: The image, or the model, is not what it must be.
-    """
-    data = job.sent.data if job.sent.data is not None else read(job.sent.id)
-    header = probe(data, limits)
-    seer = job.served.seer(job.wish)
-    seen = seer.look(data, limits, shrink=job.service.shrinks)
-    if seen.result is None:
-        raise ModelError(
-            f"{job.served.name} gave no answer.",
-            expected="an answer",
-            got=seen.problem,
-            hint="ask again, in another way, or another model",
-        )
-    body: dict[str, Any] = {
-        "task": job.service.name,
-        "model": job.served.name,
-        "revision": job.served.spec.revision,
-        "image": job.sent.id,
-        "width": header.width,
-        "height": header.height,
-        **plain(seen.result, job.served.spec.key),
-    }
-    if seer.notes:
-        body["notes"] = list(seer.notes)
-    try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except ValueError as error:
-        raise ModelError(
-            f"{job.served.name} gave values that are no numbers.",
-            expected="finite numbers",
-            got=str(error),
-            hint="another image, or another model",
-        ) from error
 
 
 def _not_ready(state: State, failure: LucidaError | None) -> Refused:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lucida.errors import InputError
 from lucida.serve.config import is_loopback
-from lucida.serve.keys import NoKeys
+from lucida.serve.keys import REQUEST, NoKeys
 from lucida.serve.refusal import Refused, body_of, refusal_of
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Shell:
         id = given if _GOOD_ID.fullmatch(given) else secrets.token_hex(8).encode()
         state = scope.setdefault("state", {})
         state.update(request_id=id.decode(), told={})
+        REQUEST.set(id.decode())
         status, began = 0, time.monotonic()
 
         async def dressed(message: Message) -> None:

@@ -79,3 +79,4 @@ class NoKeys:
 ANYONE: Final = Holder("anyone")
 # Whose request is being served: no address that serves models can forget to ask what its holder may do.
 ASKING: Final[ContextVar[Holder]] = ContextVar("ASKING", default=ANYONE)
+REQUEST: Final[ContextVar[str]] = ContextVar("REQUEST", default="")  # its id

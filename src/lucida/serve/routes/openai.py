@@ -30,8 +30,9 @@ from lucida.serve.texts import text_vectors
 
 if TYPE_CHECKING:
     from lucida.models.chat import Said
-    from lucida.serve.desk import Desk, Gone, Job
+    from lucida.serve.desk import Desk, Gone
     from lucida.serve.intake import Given
+    from lucida.serve.looking import Job
 
 EVENTS: Final = "text/event-stream"
 # What looks like an image, or an address of one, is no text.

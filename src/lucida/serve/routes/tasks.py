@@ -18,8 +18,9 @@ from lucida.serve.refusal import body_of, refusal_of
 from lucida.serve.services import SERVICES, Service
 
 if TYPE_CHECKING:
-    from lucida.serve.desk import Desk, Gone, Job
+    from lucida.serve.desk import Desk, Gone
     from lucida.serve.intake import Given
+    from lucida.serve.looking import Job
 
 _log = logging.getLogger("lucida.serve")
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {

@@ -1,0 +1,46 @@
+"""What a server must remember when it ends: a SQLite file beside the catalog's, with a table for each part."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lucida.catalog.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
+FILE: Final = "serve.sqlite"
+
+
+class Records(Store):
+    """The records of a server; safe to share between threads.
+
+    Args:
+        folder: Of the catalog; None keeps them until the server ends.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._gone = tempfile.TemporaryDirectory(prefix="lucida-serve-") if folder is None else None
+        super().__init__((Path(self._gone.name) if self._gone is not None else folder or Path()) / FILE)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether they are there when the server starts again."""
+        return self._gone is None
+
+    def prepare(self, tables: MetaData) -> None:
+        """Create the tables of one part where they are not there yet.
+
+        Raises:
+            CatalogError: The file is damaged, or cannot be written.
+        """
+        with self.write() as connection:
+            tables.create_all(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        super().close()
+        if self._gone is not None:
+            self._gone.cleanup()
