@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 from lucida.errors import InputError
 from lucida.serve.config import is_loopback
+from lucida.serve.key_file import KEY
 from lucida.serve.keys import REQUEST, NoKeys
 from lucida.serve.refusal import Refused, body_of, refusal_of
+from lucida.serve.stages import STAGES, Stage
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,6 +55,10 @@ class Exchange:
         holder: Name of whoever asked; "" where that was not known yet.
         images: Content ids of what was sent or named.
         words: What was asked in words; it may be about a person, and is for no log.
+        errors: What went wrong: the class of each error, and its status; of a batch, one for each image that failed.
+        received: Bytes of its body that were read.
+        sent: Bytes of the body of its answer.
+        stages: What it spent its time with, as far as that is known.
     """
 
     id: str
@@ -65,6 +71,44 @@ class Exchange:
     holder: str = ""
     images: tuple[str, ...] = ()
     words: tuple[str, ...] = field(default=(), repr=False)
+    errors: tuple[tuple[str, int], ...] = ()
+    received: int = 0
+    sent: int = 0
+    stages: Sequence[Stage] = field(default=(), repr=False)
+
+
+class _Account:
+    """What passes between a client and the application, counted, and dressed in our headers."""
+
+    def __init__(self, id: bytes, receive: Receive, send: Send) -> None:
+        self.id, self._receive, self._send = id, receive, send
+        self.began, self._reading = time.monotonic(), 0.0
+        self.status, self.received, self.sent = 0, 0, 0
+        self.stages: list[Stage] = []
+
+    async def receive(self) -> Message:
+        self._reading = self._reading or time.monotonic()
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.received += len(message.get("body", b""))
+            if self.received and not message.get("more_body", False):
+                self.stages.append(Stage("read", self._reading, time.monotonic()))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = {name for name, _ in message["headers"]}
+            more = [(name, value) for name, value in HEADERS.items() if name not in own]
+            message = {**message, "headers": [*message["headers"], *more, (REQUEST_ID, self.id)]}
+        self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+    def exchange(self, told: dict[str, Any]) -> Exchange:
+        return Exchange(
+            self.id.decode(), status=self.status, seconds=time.monotonic() - self.began, received=self.received,
+            sent=self.sent, stages=self.stages, **told,
+        )  # fmt: skip
 
 
 class Shell:
@@ -92,38 +136,29 @@ class Shell:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        given = headers.get(REQUEST_ID, b"")
-        id = given if _GOOD_ID.fullmatch(given) else secrets.token_hex(8).encode()
+        id = _id(headers.get(REQUEST_ID, b""))
+        account, told = _Account(id, receive, send), dict[str, Any]()
         state = scope.setdefault("state", {})
-        state.update(request_id=id.decode(), told={})
+        state.update(request_id=id.decode(), told=told)
         REQUEST.set(id.decode())
-        status, began = 0, time.monotonic()
-
-        async def dressed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                own = {name for name, _ in message["headers"]}
-                more = [(name, value) for name, value in HEADERS.items() if name not in own]
-                message = {**message, "headers": [*message["headers"], *more, (REQUEST_ID, id)]}
-            await send(message)
-
+        STAGES.set(account.stages)
         try:
             self._check(headers)
             if scope["path"] not in OPEN:
                 authorization = headers.get(b"authorization", b"").decode("latin-1")
                 address = (scope.get("client") or ("",))[0]
-                state["told"]["holder"] = self._keys.know(authorization, address).name
-            await self.app(scope, receive, dressed)
+                told["holder"] = self._keys.know(authorization, address).name
+            await self.app(scope, account.receive, account.send)
         except Exception as error:
-            if status:
-                raise
             refused = refusal_of(error)
+            told["errors"] = (refused.kind,)
+            if account.status:
+                raise
             if refused.status >= 500:
                 _log.error("request %s failed", id.decode(), exc_info=error)
-            await _refuse(dressed, refused, id.decode())
+            await _refuse(account.send, refused, id.decode())
         finally:
-            exchange = Exchange(id.decode(), status=status, seconds=time.monotonic() - began, **state["told"])
+            exchange = account.exchange(told)
             for watch in self._watchers:
                 watch(exchange)
 
@@ -149,6 +184,12 @@ class Shell:
                     hint="ask from a program, or through a server of yours",
                 ),
             )
+
+
+def _id(given: bytes) -> bytes:
+    """Return the id of a request: the client's, unless it is none, or a key that went astray."""
+    good = _GOOD_ID.fullmatch(given) and not KEY.search(given.decode())
+    return given if good else secrets.token_hex(8).encode()
 
 
 def _name(host: str) -> str:

@@ -24,6 +24,11 @@ class Refused(Exception):
         self.status, self.error, self.retry, self.hang_up = status, error, retry, hang_up
 
     @property
+    def kind(self) -> tuple[str, int]:
+        """Class and status, for counts and logs."""
+        return type(self.error).__name__, self.status
+
+    @property
     def headers(self) -> dict[str, str]:
         """What the answer says beside its body."""
         found = {} if self.retry is None else {"retry-after": str(self.retry)}

@@ -14,10 +14,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 from lucida.errors import InputError, ModelError
 from lucida.serve.refusal import CLIENT_GONE, Refused
+from lucida.serve.stages import note
 
 T = TypeVar("T")
 MEMORY: Final = 0.1  # share of the latest work in the mean of how long one takes
@@ -55,6 +58,11 @@ class Pool:
     def wait(self) -> float:
         """Seconds that whoever comes now waits for its turn, by what the latest work took."""
         return max(0, self.taken + 1 - self.workers) * self.seconds / self.workers
+
+    @property
+    def depth(self) -> int:
+        """How many wait for a thread."""
+        return len(self._waiting)
 
     @property
     def retry(self) -> int:
@@ -138,15 +146,16 @@ class Pool:
 
     def _work(self) -> None:
         while (place := self._next()) is not None:
-            began = time.monotonic()
+            began = place.began = time.monotonic()
             result, error = None, None
             try:
                 result = place.work()
             except BaseException as raised:
                 error = raised
+            place.ended = time.monotonic()
             # The loop may have ended: then nobody waits any more.
             with contextlib.suppress(RuntimeError):
-                place.loop.call_soon_threadsafe(self._done, place, result, error, time.monotonic() - began)
+                place.loop.call_soon_threadsafe(self._done, place, result, error, place.ended - began)
             # An idle thread must not keep the last image alive.
             del place, result, error
 
@@ -178,6 +187,8 @@ class Place:
     work: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    began: float
+    ended: float
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -206,11 +217,15 @@ class Place:
             BaseException: Whatever the work raises.
         """
         self.loop = asyncio.get_running_loop()
-        self.work, self.future = work, self.loop.create_future()
+        # The thread knows whose request it works for.
+        self.work, self.future = partial(copy_context().run, work), self.loop.create_future()
+        put = time.monotonic()
         self._pool.put(self)
         waiting: set[asyncio.Future[Any]] = {self.future} if gone is None else {self.future, gone}
         await asyncio.wait(waiting, timeout=max(0.0, until - self.loop.time()), return_when=asyncio.FIRST_COMPLETED)
         if self.future.done():
+            note("wait", put, self.began)
+            note("work", self.began, self.ended)
             result: T = self.future.result()
             return result
         if gone is not None and gone.done():

@@ -46,6 +46,7 @@ def refuse(request: Request, error: Exception) -> Response:
     """Return the answer to a request that failed."""
     refused = refusal_of(error)
     id = request.state.request_id
+    request.state.told["errors"] = (refused.kind,)
     # What is well after a while, such as a server that still loads, would only fill the log.
     if refused.status >= 500 and refused.retry is None:
         _log.error("request %s: %s", id, refused.error.line(), exc_info=error if refused.status == 500 else None)
@@ -167,6 +168,7 @@ def _batch(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
             answered = [one for one in found if not isinstance(one, Exception)]
             told["cached"] = sum(kept for _, kept in answered)
             told["looked"] = len(answered) - told["cached"]
+            told["errors"] = tuple(refusal_of(one).kind for one in found if isinstance(one, Exception))
             parts = [_in_place(one) if isinstance(one, Exception) else one[0] for one in found]
             return json_response(b'{"results":[' + b",".join(parts) + b"]}")
         except Exception as error:
