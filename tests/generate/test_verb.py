@@ -251,6 +251,16 @@ def test_lora_files_in_pickle_are_refused(toy, able, tmp_path):
         generate("x", lora=["no.safetensors=0.5"], catalog=tmp_path / "c")
 
 
+def test_a_lora_is_called_by_the_training_that_taught_it(toy, able, tmp_path):
+    able(loras=True)
+    generate("x", catalog=tmp_path / "c")
+    file = tmp_path / "c" / "runs" / "train-1" / "model" / "pytorch_lora_weights.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(bytes(8))
+    generate("x", lora=["train-1=0.5"], catalog=tmp_path / "c")
+    assert [(one.file, one.weight) for one in toy.asked[-1][0].loras] == [(file, 0.5)]
+
+
 def test_a_revision_that_is_only_known_when_loaded_is_the_one_of_the_run(toy, tmp_path, monkeypatch):
     from dataclasses import replace
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,37 @@ def test_images_steer_what_is_drawn_and_come_back_with_the_request(client: TestC
     for file in kept.iterdir():
         file.rename(file.with_name(f"gone {file.name}"))
     assert client.post("/api/generate/recall", json={"run": edited["run"]}).json()["missing"] == ["image", "mask"]
+
+
+def lora(file: Path, **told: str) -> Path:
+    """Write a file of no weights whose header tells what was taught."""
+    header = json.dumps({"__metadata__": {f"lucida.{name}": value for name, value in told.items()}}).encode()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    return file
+
+
+def test_loras_of_trainings_and_files_are_chosen_and_come_back_with_the_request(client: TestClient, home: Path) -> None:
+    run = "train-20260101-000000-abcd"
+    taught = lora(home / "catalog/runs" / run / "model/pytorch_lora_weights.safetensors", base="sd15", token="sks bag")
+    style = lora(home / "style.safetensors")
+    named = client.get("/api/generate/lora", params={"name": str(style)}).json()
+    assert (named["name"], named["title"]) == (str(style), "style")
+    missing = client.get("/api/generate/lora", params={"name": str(home / "no.safetensors")}).json()["error"]
+    assert "There is no LoRA" in missing["what"]
+    begun = start(client, n=1, prompt="x", loras=[{"name": run, "weight": 0.6}, {"name": str(style), "weight": -1}])
+    first = over(client, begun["job"])["parts"][0]["id"]
+    assert [(one.file, one.weight) for one in Toy.asked[-1].loras] == [(taught, 0.6), (style, -1.0)]
+    style.unlink()
+    story = client.get(f"/api/generate/story/{first}").json()
+    told = [(one["name"], one["title"], one["weight"], one["there"]) for one in story["loras"]]
+    assert told == [(run, "sks bag", 0.6, True), (str(style), "style", -1.0, False)]
+    assert client.get("/api/generate/history").json()[0]["loras"] == ["sks bag", "style"]
+    found = client.post("/api/generate/recall", json={"run": begun["run"]}).json()
+    assert [one["name"] for one in found["loras"]] == [run]
+    assert found["missing"] == ["style"]
+    refused = start(client, prompt="x", model="toy-plain", loras=[{"name": run}])["error"]
+    assert "cannot take LoRAs" in refused["what"]
 
 
 def test_what_cannot_be_drawn_is_said_before_it_begins(client: TestClient) -> None:

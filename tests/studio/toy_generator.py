@@ -19,7 +19,7 @@ from lucida.models.spec import Gives, Model, Spec
 
 ABLE = GenerateNeeds(
     size=(96, 64), multiple=8, least=16, most=256, steps=4, most_steps=50, controls=("scribble", "canny"),
-    reference=True, samplers=("euler", "heun"), together=1, terms="For tests; pictures are nobody's.",
+    reference=True, samplers=("euler", "heun"), together=1, loras=True, terms="For tests; pictures are nobody's.",
 )  # fmt: skip
 PLAIN = GenerateNeeds(
     size=(32, 32), multiple=32, least=32, most=32, steps=1, most_steps=1, guidance=0, negative=False, image=False,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lucida.errors import ImageError, InputError
+from lucida.generate.loras import check_lora
 from lucida.images import content_id, decode, read
 from lucida.models.generator import Given, Lora, check_seeds
 
@@ -99,15 +100,7 @@ class Order:
         for path, weight in self.loras:
             if not -10 <= weight <= 10:
                 raise InputError("A LoRA cannot count so much.", expected="a weight from -10 to 10", got=f"{weight:g}")
-            if path.suffix.lower() != ".safetensors" and path.is_file():
-                raise InputError(
-                    f"{path} may hold pickle, which can run any code when it is read.",
-                    expected="FILE.safetensors",
-                    got=path.suffix or "no suffix",
-                    hint="where you trust it: torch.load it in a program of your own, then safetensors.torch.save_file",
-                )
-            if not path.is_file():
-                raise InputError(f"There is no LoRA {path}.", expected="FILE.safetensors", got="no such file")
+            check_lora(path)
         return tuple(Lora(path, weight) for path, weight in self.loras)
 
 

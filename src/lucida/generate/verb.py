@@ -118,7 +118,7 @@ def generate(
         guidance: How strongly the prompt counts.
         sampler: Name of the sampler.
         size: Width and height in pixels.
-        lora: LoRAs: FILE.safetensors, or FILE.safetensors=0.8 for how strongly it counts.
+        lora: LoRAs: FILE.safetensors or a run of `lucida train lora`; with =0.8 behind it for how strongly it counts.
         seed: Of the first picture; 0 by default.
         again: A PNG that was drawn, or the content id of one: draw by its request; other options change it.
         metadata: What stands in the files: "full", all that is needed to draw them again; or only that they are
@@ -137,6 +137,7 @@ def generate(
 
     from lucida.catalog import Catalog
     from lucida.generate.generator import Generator, control_file
+    from lucida.generate.loras import find_lora
     from lucida.generate.order import Order
     from lucida.progress import track
 
@@ -145,13 +146,16 @@ def generate(
     given: dict[str, Any] = {
         "prompt": prompt, "negative": negative, "model": model, "image": image, "mask": mask, "control": control,
         "control_image": control_image, "reference": reference, "strength": strength, "steps": steps,
-        "guidance": guidance, "sampler": sampler, "size": size, "loras": _loras(lora or []), "seed": seed,
+        "guidance": guidance, "sampler": sampler, "size": size, "seed": seed,
     }  # fmt: skip
-    wishes = {name: value for name, value in given.items() if value not in ("", None, ())}
+    wishes = {name: value for name, value in given.items() if value not in ("", None)}
     if not again and not ({"prompt", "image", "control_image", "reference"} & set(wishes)) and not model:
         raise InputError("Nothing is asked for.", expected="a prompt", got="none", hint='lucida generate "a red truck"')
+    weights = _weights(lora or [])
     began = time.monotonic()
     with Catalog.open(catalog, create=True) as opened:
+        if weights:
+            wishes["loras"] = tuple((find_lora(name, opened), weight) for name, weight in weights)
         order = _again(opened, again, wishes, number) if again else Order(n=number, **wishes)
         drawing = Generator(order, opened, out=out, told=metadata == "full")
         terms = _say_terms(drawing)
@@ -179,17 +183,18 @@ def generate(
         )
 
 
-def _loras(given: list[str]) -> tuple[tuple[Path, float], ...]:
+def _weights(given: list[str]) -> list[tuple[str, float]]:
+    """Return the names of LoRAs with how strongly each counts."""
     found = []
     for one in given:
-        path, _, weight = one.rpartition("=") if "=" in one and not Path(one).exists() else (one, "", "1")
+        name, _, weight = one.rpartition("=") if "=" in one and not Path(one).exists() else (one, "", "1")
         try:
-            found.append((Path(path), float(weight)))
+            found.append((name, float(weight)))
         except ValueError as error:
             raise InputError(
                 "A LoRA's weight is no number.", expected="FILE.safetensors=0.8", got=one, hint="--lora FILE alone is 1"
             ) from error
-    return tuple(found)
+    return found
 
 
 def _say_terms(drawing: Any) -> str:

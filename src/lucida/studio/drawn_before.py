@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lucida.errors import UnknownName
 from lucida.generate import records
-from lucida.studio.generate_asked import recalled
+from lucida.studio.generate_asked import loras_of, recalled
 from lucida.studio.showing import thumbnail
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ class DrawnBefore:
         if not drawn:
             raise UnknownName("picture", image, [], hint="it was not drawn for this catalog")
         row = drawn[-1]
-        request = {name: value for name, value in row.detail["request"].items() if not isinstance(value, dict)}
-        images = [name for name, value in row.detail["request"].items() if isinstance(value, dict)]
+        whole = row.detail["request"]
+        request = {name: value for name, value in whole.items() if not isinstance(value, dict | list) or name == "size"}
+        images = [name for name, value in whole.items() if isinstance(value, dict)]
         found = {"model": row.detail["model"], "seed": str(row.detail["seed"]), "run": row.run}
-        return found | {"request": request, "images": images, "detail": row.detail.get("detail", {})}
+        told = {"images": images, "loras": loras_of(whole, self._catalog), "detail": row.detail.get("detail", {})}
+        return found | {"request": request} | told
 
     def picture(self, image: str, side: int) -> tuple[bytes, str]:
         """Return a picture of the catalog, no side longer than `side`, and its media type.
@@ -82,6 +84,7 @@ class DrawnBefore:
                 "run": past.run,
                 "model": past.model,
                 "prompt": past.request.get("prompt", ""),
+                "loras": [one["title"] for one in loras_of(past.request, self._catalog)],
                 "n": len(past.images),
                 "images": [image for image, _ in past.images[:THUMBS]],
                 "time": past.time,
@@ -106,7 +109,7 @@ class DrawnBefore:
             image = self._catalog.images.get(row.image)
             picture = {"id": row.image, "seed": str(row.detail["seed"]), "width": image.width, "height": image.height}
             pictures.append(picture | {"stars": stars.get(row.image, 0)})
-        form = recalled(request, self._tray, self._given)
+        form = recalled(request, self._tray, self._given, self._catalog)
         return {"run": run, "model": found.model, "pictures": pictures, **form}
 
 

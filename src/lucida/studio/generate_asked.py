@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from lucida.errors import InputError
 from lucida.studio.masking import read_mask, write_mask
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from lucida.catalog import Catalog
     from lucida.generate import Order
+    from lucida.generate.loras import LoraChoice
     from lucida.studio.given import GivenImages
     from lucida.studio.tray import Tray
 
 # What stands in a request as it is typed.
 WORDS: Final = ("prompt", "negative", "control", "strength", "steps", "guidance", "sampler", "size")
 SLOTS: Final = ("image", "control_image", "reference")
+
+
+class AskedLora(TypedDict):
+    """A LoRA by its path or the id of its training, and how strongly it counts."""
+
+    name: str
+    weight: float
 
 
 class Asked(TypedDict):
@@ -37,17 +45,25 @@ class Asked(TypedDict):
     control_image: str
     reference: str
     mask: dict[str, Any] | None
+    loras: list[AskedLora]
     agreed: bool
 
 
-def order_of(asked: Asked, tray: Tray, given: GivenImages) -> Order:
+def order_of(asked: Asked, tray: Tray, given: GivenImages, catalog: Catalog) -> Order:
     """Return the order; its images are kept from then on.
+
+    Args:
+        asked: What the page says.
+        tray: Has its images.
+        given: Keeps them.
+        catalog: Has LoRAs of its own.
 
     Raises:
         UnknownName: An image is not at hand any more.
         InputError: The mask does not fit, or nothing is asked for.
     """
     from lucida.generate import Order
+    from lucida.generate.loras import find_lora
 
     images: dict[str, Path | bytes] = {}
     for slot in SLOTS:
@@ -69,7 +85,8 @@ def order_of(asked: Asked, tray: Tray, given: GivenImages) -> Order:
         seed=asked["seed"],
         size=asked["size"],
         sampler=asked["sampler"],
-        **images,  # type: ignore[arg-type]
+        loras=tuple((find_lora(one["name"], catalog).resolve(), one["weight"]) for one in asked["loras"]),
+        **images,
     )
 
 
@@ -85,17 +102,18 @@ def _mask(asked: Asked, tray: Tray, given: GivenImages) -> Path | bytes:
         tray.shelf.forget(token)
 
 
-def recalled(request: dict[str, Any], tray: Tray, given: GivenImages) -> dict[str, Any]:
+def recalled(request: dict[str, Any], tray: Tray, given: GivenImages, catalog: Catalog) -> dict[str, Any]:
     """Return an earlier request as the page's form shows it.
 
     Args:
         request: As `lucida.generate.Order.to_json` wrote it.
         tray: Takes its images.
         given: Finds them.
+        catalog: Has LoRAs of its own.
 
     Returns:
-        `words`, `slots` (images as the page is told of them), `mask` as run lengths, and `missing`, the names of
-        images that are not there any more.
+        `words`, `loras`, `slots` (images as the page is told of them), `mask` as run lengths, and `missing`, the names
+        of images and LoRAs that are not there any more.
     """
     words = {name: request[name] for name in WORDS if name in request}
     slots: dict[str, Any] = {}
@@ -113,7 +131,26 @@ def recalled(request: dict[str, Any], tray: Tray, given: GivenImages) -> dict[st
             mask = _read_mask(data, tray)
         else:
             slots[name] = tray.put(f"{name}.{_suffix(data)}", data)
-    return {"words": words, "slots": slots, "mask": mask if "image" in slots else None, "missing": missing}
+    loras = loras_of(request, catalog)
+    missing += [one["title"] for one in loras if not one["there"]]
+    found = {"words": words, "slots": slots, "mask": mask if "image" in slots else None, "missing": missing}
+    return found | {"loras": [one for one in loras if one["there"]]}
+
+
+def loras_of(request: dict[str, Any], catalog: Catalog) -> list[dict[str, Any]]:
+    """Return the LoRAs of a request as the page shows them, with their weights, and whether they are still there."""
+    from lucida.generate.loras import known_as
+
+    found = []
+    for one in request.get("loras", ()):
+        choice = known_as(Path(one["path"]), catalog)
+        found.append(shown_lora(choice) | {"weight": one["weight"], "there": choice.file.is_file()})
+    return found
+
+
+def shown_lora(choice: LoraChoice) -> dict[str, Any]:
+    """Return what the page is told of a LoRA."""
+    return {"name": choice.name, "title": choice.title, "base": choice.base, "prompt": choice.prompt}
 
 
 def _read_mask(data: bytes, tray: Tray) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from lucida.errors import LucidaError
 from lucida.studio import showing
-from lucida.studio.generating import MOST
+from lucida.studio.generating import LORAS, MOST
 from lucida.studio.replies import HEADERS, GridBody, answer, picture, there, tray_routes
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from lucida.studio.generating import Generating
 
 Token = Annotated[str, Field(max_length=64)]
+
+
+class LoraBody(BaseModel):
+    """The JSON of a LoRA: a path or a training, and how strongly it counts."""
+
+    name: str = Field(min_length=1, max_length=1000)
+    weight: float = Field(default=1.0, ge=-10, le=10)
 
 
 class StartBody(BaseModel):
@@ -41,6 +48,7 @@ class StartBody(BaseModel):
     control_image: Token = ""
     reference: Token = ""
     mask: GridBody | None = None
+    loras: list[LoraBody] = Field(default=[], max_length=LORAS)
     agreed: bool = False
 
 
@@ -77,6 +85,10 @@ def add_routes(app: FastAPI, generating: Callable[[], Generating | None], header
     @app.get("/api/generate/model")
     async def model(name: Annotated[str, Query(max_length=1000)]) -> JSONResponse:
         return await answer(served().model, name)
+
+    @app.get("/api/generate/lora")
+    async def lora(name: Annotated[str, Query(max_length=1000)]) -> JSONResponse:
+        return await answer(served().lora, name)
 
     @app.post("/api/generate/start")
     async def start(body: StartBody) -> JSONResponse:

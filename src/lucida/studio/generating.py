@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from lucida.errors import InputError
 from lucida.images import LIMITS, content_id, decode
 from lucida.studio.drawn_before import DrawnBefore
-from lucida.studio.generate_asked import Asked, order_of
+from lucida.studio.generate_asked import Asked, order_of, shown_lora
 from lucida.studio.given import GivenImages
 from lucida.studio.jobs import Job, Jobs, Trade
 from lucida.studio.masking import write_drawing
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lucida.models.generator import GenerateNeeds
 
 MOST: Final = 256  # pictures of one job
+LORAS: Final = 16  # of one job
 SHAPES: Final = ((1, 1), (4, 3), (3, 2), (16, 9), (3, 4), (2, 3), (9, 16))
 SIDE: Final = 2048  # of what a control image is made from: no model draws larger
 TRADE: Final = Trade(
@@ -68,15 +69,17 @@ class Generating:
     # ---- models -----------------------------------------------------------------------------------------------------
 
     def offers(self) -> dict[str, Any]:
-        """Return the models to choose from, the limits, and the job that is under way."""
+        """Return the models and LoRAs to choose from, the limits, and the job that is under way."""
         from lucida.generate import choices
+        from lucida.generate.loras import loras
         from lucida.generate.ready import USUAL
 
         used = self._used()
         models = [_offer(choice, used) for choice in choices(self.catalog.models)]
         now = self.jobs.open
-        limits = {"bytes": LIMITS.bytes, "most": MOST, "strength": USUAL}
-        return {"models": models, **limits, "now": now[0] if now else ""}
+        taught = [shown_lora(one) for one in loras(self.catalog)]
+        limits = {"bytes": LIMITS.bytes, "most": MOST, "most_loras": LORAS, "strength": USUAL}
+        return {"models": models, "loras": taught, **limits, "now": now[0] if now else ""}
 
     def model(self, name: str) -> dict[str, Any]:
         """Return one more model to choose from.
@@ -90,6 +93,16 @@ class Generating:
         spec = find_generator(name.strip(), self.catalog.models)
         needs = generate_needs(spec)
         return _offer(Choice(spec.name, spec.note, needs, needs.terms, spec.licence, True), self._used())
+
+    def lora(self, name: str) -> dict[str, Any]:
+        """Return a LoRA to choose: a file, or a training of the catalog.
+
+        Raises:
+            InputError: It is not there, or may hold code.
+        """
+        from lucida.generate.loras import check_lora, find_lora, known_as
+
+        return shown_lora(known_as(check_lora(find_lora(name.strip(), self.catalog).resolve()), self.catalog))
 
     def _used(self) -> set[str]:
         from lucida.generate import records
@@ -153,7 +166,7 @@ class Generating:
                 got=terms,
                 hint="confirm them on the page",
             )
-        generator = self._warm.generator(order_of(asked, self.tray, self._given), self.catalog)
+        generator = self._warm.generator(order_of(asked, self.tray, self._given, self.catalog), self.catalog)
         about = {"run": generator.run.id, "n": asked["n"], "seed": str(asked["seed"])}
         return self.jobs.add(lambda job: self._draw(generator, job), about) | about
 
@@ -197,7 +210,7 @@ def _offer(choice: Choice, used: set[str]) -> dict[str, Any]:
             name: getattr(needs, name)
             for name in (
                 *("size", "multiple", "least", "most", "steps", "most_steps", "guidance", "negative", "image", "mask"),
-                *("controls", "reference", "samplers", "remote"),
+                *("controls", "reference", "samplers", "loras", "remote"),
             )
         },
     }

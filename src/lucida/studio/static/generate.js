@@ -5,6 +5,7 @@ import { Form } from "/static/generate_form.js";
 import { Given } from "/static/generate_given.js";
 import { Grid } from "/static/generate_grid.js";
 import { Large } from "/static/generate_large.js";
+import { Loras } from "/static/generate_loras.js";
 import { Past } from "/static/generate_past.js";
 import { fourParts, get } from "/static/look.js";
 import { Progress } from "/static/progress.js";
@@ -25,6 +26,7 @@ class GeneratePage {
     this.job = null;
     this.given = new Given(view, () => this.refresh(), (error) => this.say(error));
     this.form = new Form(view, () => this.refresh());
+    this.loras = new Loras(view, () => this.refresh(), (error) => this.say(error));
     this.run = h("button", { type: "button", class: "primary go-now", title: say("generate.key_draw"), "aria-keyshortcuts": "Control+Enter", onclick: () => this.start() }, say("generate.draw"));
     this.away = h("p", { class: "soft goes away", hidden: true }, say("generate.remote"));
     this.message = h("div", { class: "message" });
@@ -38,7 +40,7 @@ class GeneratePage {
     root.replaceChildren(
       h("h1", { class: "unseen" }, say("generate.title")),
       h("div", { class: "main" }, asking, drawn, this.past.element),
-      h("aside", { class: "side", "aria-label": say("generate.settings") }, this.form.model, this.form.settings, this.given.element, this.form.weight),
+      h("aside", { class: "side", "aria-label": say("generate.settings") }, this.form.model, this.form.settings, this.loras.element, this.given.element, this.form.weight),
     );
     this.form.choose();
     this.begin(new URLSearchParams(location.search), view.now);
@@ -81,7 +83,7 @@ class GeneratePage {
       if (!(await confirm({ title: say("generate.terms", { name: chosen.name }), text, yes: say("generate.agree"), sure: false }))) return;
     }
     this.form.roll();
-    const asked = { ...this.form.value, ...this.given.value, agreed: true };
+    const asked = { ...this.form.value, ...this.given.value, loras: this.loras.value, agreed: true };
     this.state("working");
     this.progress.begin();
     this.job = "new";
@@ -166,9 +168,10 @@ class GeneratePage {
   }
 
   // The form as it was for an earlier request.
-  async fill({ model, words, slots, mask, missing, pictures }) {
+  async fill({ model, words, loras, slots, mask, missing, pictures }) {
     await this.form.pick(model);
     this.form.set({ ...words, seed: pictures[0]?.seed ?? "0", n: Math.max(1, pictures.length) });
+    this.loras.set(loras);
     this.given.set(slots, words.control ?? "", mask);
     if (missing.length) this.say({ what: say("generate.missing", { images: missing.join(", ") }) });
     this.refresh();
@@ -208,6 +211,7 @@ class GeneratePage {
     const { chosen } = this.form;
     if (chosen) {
       this.given.show(chosen.needs, this.form.sheet);
+      this.loras.show(chosen.needs.loras);
       this.form.show(this.given.filled);
     }
     this.grid.usable = this.given.roles.length > 0;

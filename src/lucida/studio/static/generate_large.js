@@ -54,11 +54,12 @@ export class Large {
 
   tell(picture, story) {
     if (story.error) return this.facts.replaceChildren(fourParts(story.error));
-    const { request, detail } = story;
+    const { request, loras, detail } = story;
     this.stars = new Stars(picture.stars ?? 0, (given) => this.rate(given));
     const button = (text, onclick, title) => h("button", { type: "button", class: "plain", title, onclick: () => { this.dialog.close(); onclick(); } }, text);
     const said = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, Array.isArray(value) ? value.join(" × ") : String(value)));
     const rows = Object.entries(NAMES).filter(([name]) => name in request && name !== "size").map(([name, title]) => said(title(), request[name]));
+    if (loras.length) rows.push(said(say("generate.loras"), loras.map(({ title, weight }) => say("generate.lora_of", { name: title, weight: number(weight) })).join("\n")));
     const more = Object.entries(detail).filter(([, value]) => ["string", "number"].includes(typeof value)).map(([name, value]) => said(name, value));
     this.facts.replaceChildren(
       h("div", { class: "rate" }, this.stars.element),

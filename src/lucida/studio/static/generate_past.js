@@ -29,9 +29,9 @@ export class Past {
     this.element.dataset.count = found.length;
   }
 
-  row({ run, model, prompt, n, images, time }) {
+  row({ run, model, prompt, loras, n, images, time }) {
     const thumbs = images.map((id) => h("img", { src: `/api/generate/picture/${id}?side=160`, alt: "", loading: "lazy" }));
-    const told = [model, say("generate.count", { count: n, pictures: number(n) }), moment(time)].join(" · ");
+    const told = [[model, ...loras].join(" + "), say("generate.count", { count: n, pictures: number(n) }), moment(time)].join(" · ");
     return h("button", { type: "button", class: "past-one", "data-run": run, title: say("generate.recall"), onclick: () => this.open(run) }, h("span", { class: "thumbs" }, ...thumbs), h("span", { class: "past-words" }, h("span", { class: "past-prompt" }, prompt || say("generate.no_words")), h("span", { class: "soft" }, told)));
   }
 }
