@@ -16,7 +16,7 @@ from lucida.serve.desk import Desk
 from lucida.serve.docs_page import DOCS_HEADERS, docs_page
 from lucida.serve.headers import Shell
 from lucida.serve.refusal import Refused
-from lucida.serve.routes import health, making, openai, tasks
+from lucida.serve.routes import health, making, metrics, openai, tasks
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -53,7 +53,7 @@ def build(desk: Desk) -> ASGIApp:
         exception_handlers={HTTPException: _no_route},
     )
     router = APIRouter()
-    for part in (tasks, making, openai, health):
+    for part in (tasks, making, openai, health, metrics):
         part.add_routes(router, desk)
     app.include_router(router)
     app.add_api_route("/docs", _docs(app), include_in_schema=False)

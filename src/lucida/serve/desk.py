@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lucida.serve.headers import Exchange
     from lucida.serve.served import Served, Shelf
     from lucida.serve.services import Service
+    from lucida.serve.watch.readings import Reading
 
 State = Literal["loading", "ready", "stopping", "failed"]
 Gone = asyncio.Future[None]
@@ -48,6 +49,7 @@ class Desk:
     Attributes:
         watchers: Called with every request that was answered; they may be added at any time.
         observers: Called with every image that was answered, in the event loop: they must be quick.
+        gauges: What parts of the server say of themselves, whenever somebody reads the metrics; in any thread.
         records: What outlives the process: in the catalog, else until the end.
     """
 
@@ -70,6 +72,7 @@ class Desk:
         self.looked = 0
         self.watchers: list[Callable[[Exchange], None]] = []
         self.observers: list[Callable[[Looked], None]] = []
+        self.gauges: list[Callable[[], Iterable[Reading]]] = []
         self.records = Records(catalog.path if catalog is not None else None)
         self.open, self.idle = 0, asyncio.Event()
         self.idle.set()
@@ -255,6 +258,11 @@ class Desk:
     def _observe(self, looked: Looked) -> None:
         for observe in self.observers:
             observe(looked)
+
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """All places where something is done, by what it is."""
+        return {"looks": self.pool, **self._talking, **self.bench.pools}
 
     def pool_of(self, served: Served) -> Pool:
         """Return where a model works."""

@@ -1,0 +1,1 @@
+"""Watching over a server: metrics, logs, traces, drift and accuracy."""
