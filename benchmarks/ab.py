@@ -3,9 +3,9 @@
     python -m benchmarks.ab --runs 1000 --out benchmarks/results/ab.jsonl
 
 Each test is looked at after every feedback. *Wrong* is a test of equal arms that ever names a better one, or one that
-ever names the worse; *left out* is one whose confidence sequence ever leaves out the true difference; each may be 5 % at
-most. *Known* is a test that ever names the better arm, *after* the median number of feedbacks. Beside it a z-test that is
-looked at after every value from the 20th on, as is often done: what peeking costs it.
+ever names the worse; *left out* is one whose confidence sequence ever leaves out the true difference; each may be 5 %
+at most. *Known* is a test that ever names the better arm, *after* the median number of feedbacks. Beside it a z-test
+that is looked at after every value from the 20th on, as is often done: what peeking costs it.
 """
 
 from __future__ import annotations
@@ -119,13 +119,13 @@ def _draw(setting: Setting, rng: np.random.Generator) -> tuple[Values, NDArray[n
     harder = np.linspace(0.1, -0.3, count) if shifting else np.zeros(count)
     arms = (rng.random(count) < weight).astype(int)
     right = rng.random(count) < np.where(arms == 1, setting.b, setting.a) + harder
-    known, values = list[int](), list[float]()
+    known, found = list[int](), list[float]()
     matcher = Matcher()
     for number, (arm, one) in enumerate(zip(arms.tolist(), right.tolist(), strict=True), 1):
         if (value := matcher.add(arm, one)) is not None:
-            values.append(value)
+            found.append(value)
             known.append(number)
-    return np.array(values, np.float64), np.array(known, np.int64)
+    return np.array(found, np.float64), np.array(known, np.int64)
 
 
 def _first(there: NDArray[np.bool_], at: NDArray[np.int64]) -> float:

@@ -159,7 +159,7 @@ def bound_difference(
     low, high = _least(least, threshold), -_least(mirrored, threshold)
     # At this chance the ends may cross: then anything was refuted.
     low, high = (low, high) if low <= high else (-1.0, 1.0)
-    for_a, for_b = (math.exp(min(_log_e(side, 0.0), 700.0)) for side in (mirrored, least))
+    for_a, for_b = (math.exp(min(log_e_value(side, 0.0), 700.0)) for side in (mirrored, least))
     return Difference(low, high, for_a, for_b, confidence)
 
 
@@ -168,8 +168,16 @@ def count(values: Iterable[float]) -> dict[float, int]:
     return dict(Counter(values))
 
 
-def _log_e(values: Mapping[float, int], bound: float) -> float:
-    """Return the log e-value against "the mean is at most `bound`"; 0 without a value."""
+def log_e_value(values: Mapping[float, int], bound: float) -> float:
+    """Compute the log e-value, as it stands, against "the mean is at most `bound`".
+
+    Args:
+        values: How often each value came, within [-1, 1]; without one the evidence is 0.
+        bound: As of `log_e_process`.
+
+    Raises:
+        InputError: A value is outside.
+    """
     if not values:
         return 0.0
     steps = _steps(_checked(list(values)), bound)
@@ -180,11 +188,11 @@ def _log_e(values: Mapping[float, int], bound: float) -> float:
 def _least(values: Mapping[float, int], threshold: float) -> float:
     """Return the least mean that is not refuted; the evidence falls as the mean grows, so bisection finds it."""
     refuted, open_ = -1.0, 1.0
-    if _log_e(values, refuted) < threshold:
+    if log_e_value(values, refuted) < threshold:
         return refuted
     while open_ - refuted > CLOSE:
         middle = (refuted + open_) / 2
-        refuted, open_ = (middle, open_) if _log_e(values, middle) >= threshold else (refuted, middle)
+        refuted, open_ = (middle, open_) if log_e_value(values, middle) >= threshold else (refuted, middle)
     return refuted
 
 
