@@ -25,7 +25,10 @@ rules:
     words: [a dog]
     threshold: 0.000001
     unsure: 0
-    action: block
+    action: flag
+prompts:
+  - name: weapons
+    text: [pipe bomb, 炸弹]
 """
 
 

@@ -25,19 +25,26 @@ rules:
   - name: violence
     ask: Does this image show violence between people?   # a model that answers
     model: gpt-4o
+prompts:                                         # of what people ask to be drawn, where it is served
+  - name: weapons
+    text: [pipe bomb, 炸弹, "re:\\bguns?\\b"]      # whole words
+    action: block                                # block | flag
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from lucida.errors import InputError
+from lucida.screen import prompts
 from lucida.screen.nodes import Node, read_nodes
 
+T = TypeVar("T", "Rule", prompts.PromptRule)
 ACTIONS: Final = ("block", "flag", "blur")
 OK: Final = "ok"
 HINT: Final = "--policy policy.yaml, with name and rules"
@@ -100,12 +107,14 @@ class Policy:
         version: As a person counts it.
         rules: The gravest first.
         folder: Of the file: where its examples lie.
+        prompts: Rules of what people ask to be drawn.
     """
 
     name: str
     version: str
     rules: tuple[Rule, ...]
     folder: Path
+    prompts: tuple[prompts.PromptRule, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -122,11 +131,12 @@ class Policy:
                 "rules": [rule.to_json() for rule in self.rules]}  # fmt: skip
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: Path, *, images: bool = True) -> Policy:
     """Read a policy.
 
     Args:
         path: A YAML file; or "privacy", the policy of the house, where there is no such file.
+        images: Whether it is for images; else it may have rules of prompts alone.
 
     Raises:
         InputError: It cannot be read, or something in it is not clear; says in which line and column.
@@ -134,25 +144,52 @@ def read_policy(path: Path) -> Policy:
     if not path.exists() and (HOUSE / f"{path}.yaml").is_file():
         path = HOUSE / f"{path}.yaml"
     root = read_nodes(path, "policy", HINT)
-    table = root.table(("name", "version", "rules"), "The policy")
-    for key in ("name", "rules"):
+    table = root.table(("name", "version", "rules", "prompts"), "The policy")
+    needed = ("name", "rules") if images or "prompts" not in table else ("name",)
+    for key in needed:
         if key not in table:
             raise root.wrong(f"The policy lacks {key!r}.", "name and rules", HINT)
-    rules = table["rules"]
-    if not isinstance(rules.value, list) or not rules.value:
-        raise rules.wrong("There are no rules.", "a list of rules, each with a name and what it looks for")
-    found: list[Rule] = []
-    for node in rules.value:
-        rule = _rule(node)
-        if rule.name in {one.name for one in found}:
-            raise node.wrong(f"The rule {rule.name!r} is there twice.", "each name once")
-        found.append(rule)
+    nodes = _listed(table["rules"], "each with a name and what it looks for") if "rules" in table else []
+    found = _each(nodes, _rule)
+    asked = _each(_listed(table["prompts"], "each with name and text") if "prompts" in table else [], _prompt_rule)
     version = table["version"].text("version") if "version" in table else ""
-    policy = Policy(table["name"].text("name"), version, tuple(found), path.parent)
-    for rule, node in zip(found, rules.value, strict=True):
+    policy = Policy(table["name"].text("name"), version, tuple(found), path.parent, tuple(asked))
+    for rule, node in zip(found, nodes, strict=True):
         if rule.kind == "examples" and not example_files(policy, rule):
             raise node.wrong(f"The rule {rule.name!r} has no example that is there.", "images beside the policy")
     return policy
+
+
+def _listed(node: Node, what: str) -> list[Node]:
+    if not isinstance(node.value, list) or not node.value:
+        raise node.wrong("There are no rules.", f"a list of rules, {what}")
+    return node.value
+
+
+def _each(nodes: list[Node], read: Callable[[Node], T]) -> list[T]:
+    found: dict[str, T] = {}
+    for node in nodes:
+        rule = read(node)
+        if rule.name in found:
+            raise node.wrong(f"The rule {rule.name!r} is there twice.", "each name once")
+        found[rule.name] = rule
+    return list(found.values())
+
+
+def _prompt_rule(node: Node) -> prompts.PromptRule:
+    table = node.table(("name", "text", "action"), "A rule of prompts")
+    for key in ("name", "text"):
+        if key not in table:
+            raise node.wrong(f"A rule of prompts lacks its {key}.", "name: weapons, text: [pipe bomb, 炸弹]")
+    wanted = table["text"].texts("text")
+    _check_patterns(wanted, table["text"])
+    for words, one in zip(wanted, _nodes(table["text"]), strict=True):
+        if not prompts.folded(words).strip():
+            raise one.wrong("There is nothing to read in this.", "a word")
+    action = table["action"].text("action") if "action" in table else "block"
+    if action not in prompts.ACTIONS:
+        raise table["action"].wrong("There is no such action for prompts.", " or ".join(prompts.ACTIONS))
+    return prompts.PromptRule(table["name"].text("name"), wanted, action)
 
 
 def _rule(node: Node) -> Rule:
@@ -195,13 +232,16 @@ def _rule(node: Node) -> Rule:
 def _check_patterns(wanted: tuple[str, ...], node: Node) -> None:
     import re
 
-    nodes = node.value if isinstance(node.value, list) else [node]
-    for text, one in zip(wanted, nodes, strict=True):
+    for text, one in zip(wanted, _nodes(node), strict=True):
         if text.startswith("re:"):
             try:
                 re.compile(text[3:])
             except re.error as error:
                 raise one.wrong(f"This is no pattern: {error}.", "a regular expression after re:") from error
+
+
+def _nodes(node: Node) -> list[Node]:
+    return node.value if isinstance(node.value, list) else [node]
 
 
 def example_files(policy: Policy, rule: Rule) -> list[Path]:

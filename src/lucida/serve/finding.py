@@ -10,6 +10,7 @@ from lucida.images import probe
 from lucida.screen.screener import Screener
 from lucida.search.query import Example, Query
 from lucida.search.searcher import Searcher
+from lucida.serve.guard import Guard
 from lucida.serve.keys import ASKING
 from lucida.serve.refusal import Refused
 
@@ -32,12 +33,16 @@ class Finder:
     Args:
         desk: What is served.
         policy: By which images are screened; None for none.
+
+    Attributes:
+        guard: Screens around pictures that are drawn.
     """
 
     def __init__(self, desk: Desk, policy: Policy | None = None) -> None:
         self._desk, self.policy = desk, policy
         self._searchers: dict[str, Searcher] = {}
         self._screener: Screener | None = None
+        self.guard = Guard(policy)
 
     def load(self) -> None:
         """Make ready what can fail, before the server says that it is.
@@ -45,9 +50,10 @@ class Finder:
         Raises:
             LucidaError: A rule's model is not there, or cannot do what the rule asks.
         """
-        if self.policy is not None:
+        if self.policy is not None and self.policy.rules:
             home = self._desk.catalog.models if self._desk.catalog else None
             self._screener = Screener(self.policy, home)
+            self.guard = Guard(self.policy, self._screener.see)
 
     def searching(self, name: str | None) -> Served:
         """Return the model that searches.
@@ -120,10 +126,10 @@ class Finder:
             LucidaError: The image is none, or a model fails.
         """
         assert self._screener is not None, "checked before"
-        assert self.policy is not None
+        assert self.policy is not None, "checked before"
         data = sent.data if sent.data is not None else self._desk.read(sent.id)
         header = probe(data, self._desk.limits)
-        (seen,) = self._screener.see([data])
+        seen = self.guard.look(data)
         if seen.result is None:
             raise ModelError(
                 "The policy gave no verdict.", expected="a verdict", got=seen.problem, hint="send the image anew"

@@ -84,6 +84,22 @@ class Made(BaseModel):
     detail: dict[str, Any] = Field(description="What the model says of how it came about.")
 
 
+class PolicyFound(BaseModel):
+    """A rule that may be broken, or only flags."""
+
+    of: str = Field(description='"prompt", "picture", or the field of an image.')
+    rule: str
+    reason: str
+
+
+class PolicySays(BaseModel):
+    """What the policy of the server says of a request for pictures that it lets through."""
+
+    policy: str
+    verdict: Literal["ok", "review"] = Field(description="Whether a person should look at it.")
+    found: list[PolicyFound]
+
+
 class GenerateAnswer(BaseModel):
     """What was drawn."""
 
@@ -92,6 +108,7 @@ class GenerateAnswer(BaseModel):
     revision: str
     images: list[Made]
     notes: Notes
+    policy: PolicySays | None = Field(default=None, description="Only where the server has one.")
 
 
 class RestoreAnswer(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -21,6 +22,7 @@ from lucida.serve.work import Pool
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
+    from lucida.restore import Restorer, Wish
     from lucida.serve.desk import Desk, Gone
     from lucida.serve.intake import Sent
     from lucida.serve.served import Served
@@ -41,17 +43,22 @@ class Bench:
 
     Args:
         desk: What is served.
+
+    Attributes:
+        pools: Places at work, by its kind.
+        restorers: Some that are kept ready, the latest last; for the thread that makes pictures.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk, self._longest = desk, desk.settings.deadline * LONGER
-        self._pools: dict[str, Pool] = {}
+        self.pools: dict[str, Pool] = {}
+        self.restorers: OrderedDict[Wish, Restorer] = OrderedDict()
 
     def pool(self, kind: str) -> Pool:
         """Return where work of a kind is done."""
-        if kind not in self._pools:
-            self._pools[kind] = Pool(1, WAITING, kind, self._longest)
-        return self._pools[kind]
+        if kind not in self.pools:
+            self.pools[kind] = Pool(1, WAITING, kind, self._longest)
+        return self.pools[kind]
 
     async def do(
         self,
@@ -92,7 +99,7 @@ class Bench:
 
     def close(self) -> None:
         """Let all threads end."""
-        for pool in self._pools.values():
+        for pool in self.pools.values():
             pool.close()
 
     def data(self, sent: Sent) -> bytes:
@@ -138,7 +145,9 @@ def maker(desk: Desk, task: str, name: str | None) -> Served:
     except InputError as error:
         if name is None or name not in sets:
             able = [one.name for one in desk.shelf.models.values() if task in one.makes]
-            raise Refused(404, UnknownName(f"model to {task}", name, {*able, *sets}) if name and able else error) from error
+            raise Refused(
+                404, UnknownName(f"model to {task}", name, {*able, *sets}) if name and able else error
+            ) from error
         served = sets[name]
     ASKING.get().check(task, served.name)
     return served

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lucida.serve.made_bodies import Many, Words
+from lucida.serve.made_bodies import Many, PolicySays, Words
 
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Part = dict[str, Any]
@@ -100,6 +100,7 @@ class ImagesAnswer(BaseModel):
     size: str
     output_format: Literal["png"]
     data: list[OnePicture]
+    policy: PolicySays | None = Field(default=None, description="Only where the server has one.")
 
 
 class Message(BaseModel):

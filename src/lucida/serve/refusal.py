@@ -78,7 +78,12 @@ def refusal_of(error: Exception) -> Refused:
 
 def body_of(error: LucidaError, request_id: str) -> dict[str, Any]:
     """Return the JSON of a refusal."""
+    return {"error": error_json(error), "request_id": request_id}
+
+
+def error_json(error: LucidaError) -> dict[str, Any]:
+    """Return an error as it stands in the place of an answer."""
     parts = {"what": error.what, "expected": error.expected, "got": error.got, "hint": error.hint}
     # The clients of OpenAI look for a message, and for what follows it.
-    openai = {"message": error.line(), "code": None, "param": None}
-    return {"error": {"type": type(error).__name__, **parts, **openai}, "request_id": request_id}
+    openai = {"message": error.line(), "code": getattr(error, "code", None), "param": None}
+    return {"type": type(error).__name__, **parts, **openai}

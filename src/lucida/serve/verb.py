@@ -121,7 +121,7 @@ def _serve(plan: Plan) -> ServeEnded:
     from lucida.serve.tls import check_tls
 
     check_tls(settings)
-    rules = read_policy(plan.policy) if plan.policy is not None else None
+    rules = read_policy(plan.policy, images=False) if plan.policy is not None else None
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(_catalog(plan.catalog))
         shelf = open_shelf(plan.models, opened.models if opened else None)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import APIRouter, Request, Response
 
 from lucida.errors import InputError
-from lucida.generate.order import Order
 from lucida.restore import Wish
 from lucida.serve import made_bodies as made
+from lucida.serve.drawing import BEGUN_FROM, Drawing
 from lucida.serve.finding import nothing
+from lucida.serve.guard import FIELD, HEADER
 from lucida.serve.keys import ASKING
-from lucida.serve.making import with_base64
-from lucida.serve.refusal import Refused
+from lucida.serve.making import made_by, maker, with_base64
+from lucida.serve.restoring import restore
 from lucida.serve.routes.answering import answering, body_schema
 from lucida.serve.routes.tasks import REFUSALS, check_fields, dump, json_response
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from lucida.serve.served import Served
 
 PNG: Final = "image/png"
-BEGUN_FROM: Final = ("mask", "control_image", "reference")
 # How a picture comes back is said in the answers of OpenAPI as well.
 _PICTURE: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {PNG: {}}, "description": "JSON, or the PNG file where the request accepts image/png alone."}
@@ -55,20 +55,6 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
         )
 
 
-def maker(desk: Desk, task: str, name: str | None) -> Served:
-    """Return the model that makes pictures.
-
-    Raises:
-        Refused: 404, there is none; 403, whoever asks may not ask it.
-    """
-    try:
-        served = desk.shelf.maker(task, name)
-    except InputError as error:
-        raise Refused(404, error) from error
-    ASKING.get().check(task, served.name)
-    return served
-
-
 def one_of(given: Given, name: str) -> Sent | None:
     """Return the only image of a field, None where there is none.
 
@@ -93,18 +79,14 @@ async def _generate(desk: Desk, request: Request, given: Given, gone: Gone) -> R
         )
     served = maker(desk, "generate", asked.model)
     request.state.told["model"] = served.name
-
-    def work(step: Any) -> dict[str, Any]:
-        images: dict[str, Any] = {name: desk.bench.data(one) for name, one in sent.items()}
-        order = Order(**asked.model_dump(exclude={"model", "metadata"}, exclude_none=True), **images)
-        return desk.bench.draw(served, order, step, told=asked.metadata == "full")
-
     ASKING.get().take(asked.n)
-    body = await desk.bench.do("making", work, gone)
+    body = await Drawing.of(desk, served, asked, sent).draw(gone)
+    said = policy_header(body)
     if alone:
         (one,) = body["images"]
-        return Response(one["png"], media_type=PNG, headers={"x-image": one["id"], "x-seed": str(one["seed"])})
-    return _answer("generate", served, with_base64(body))
+        more = {"x-image": one["id"], "x-seed": str(one["seed"])}
+        return Response(one["png"], media_type=PNG, headers={**more, **said})
+    return _answer("generate", served, with_base64(body), said)
 
 
 async def _restore(desk: Desk, request: Request, given: Given, gone: Gone) -> Response:
@@ -118,7 +100,7 @@ async def _restore(desk: Desk, request: Request, given: Given, gone: Gone) -> Re
     request.state.told["model"] = served.name
     wish = Wish(asked.upscale, asked.denoise)
     ASKING.get().take(1)
-    body = await desk.bench.do("making", lambda step: desk.bench.restore(served, wish, sent, mask, step), gone)
+    body = await desk.bench.do("making", lambda step: restore(desk, served, wish, sent, mask, step), gone)
     if _as_file(request):
         return Response(body["png"], media_type=PNG)
     return _answer("restore", served, with_base64(body))
@@ -139,7 +121,7 @@ async def _search(desk: Desk, request: Request, given: Given, gone: Gone) -> Res
 async def _screen(desk: Desk, request: Request, given: Given, gone: Gone) -> Response:
     check_fields(made.ScreenRequest, given.fields)
     sent = given.image()
-    if desk.finder.policy is None:
+    if desk.finder.policy is None or not desk.finder.policy.rules:
         raise nothing("screen", "policy", "--policy FILE.yaml")
     request.state.told["model"] = desk.finder.policy.name
     ASKING.get().take(1)
@@ -147,8 +129,13 @@ async def _screen(desk: Desk, request: Request, given: Given, gone: Gone) -> Res
     return json_response(dump({"task": "screen", **body}))
 
 
-def _answer(task: str, served: Served, body: dict[str, Any]) -> Response:
-    return json_response(dump({"task": task, "model": served.name, "revision": served.spec.revision, **body}))
+def policy_header(body: dict[str, Any]) -> dict[str, str]:
+    """Return the header that says what the policy said of what is answered; none where there is no policy."""
+    return {HEADER: body[FIELD]["verdict"]} if FIELD in body else {}
+
+
+def _answer(task: str, served: Served, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return json_response(dump({"task": task, **made_by(served), **body}), headers=headers)
 
 
 def _as_file(request: Request) -> bool:

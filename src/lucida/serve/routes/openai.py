@@ -17,12 +17,14 @@ from lucida.errors import InputError, UnknownName
 from lucida.generate.order import Order
 from lucida.serve import openai_bodies as openai
 from lucida.serve.bodies import EmbedRequest, ServedModel
+from lucida.serve.drawing import Drawing
+from lucida.serve.guard import FIELD
 from lucida.serve.keys import ASKING
-from lucida.serve.making import editing, with_base64
+from lucida.serve.making import maker, with_base64
 from lucida.serve.refusal import Refused
 from lucida.serve.routes.answering import answering, body_schema
 from lucida.serve.routes.health import described
-from lucida.serve.routes.making import maker, one_of
+from lucida.serve.routes.making import one_of, policy_header
 from lucida.serve.routes.tasks import REFUSALS, check_fields, dump, json_response, refuse
 from lucida.serve.services import SERVICES
 from lucida.serve.talking import WISH, answer, hear, image_part, schema_of
@@ -166,23 +168,19 @@ async def _pictures(desk: Desk, request: Request, given: Given, gone: Gone) -> R
         asked.prompt, asked.negative, asked.n or 1, strength=asked.strength, steps=asked.steps,
         guidance=asked.guidance, seed=seed, size=size,
     )  # fmt: skip
-
     ASKING.get().take(order.n)
-
-    def work(step: Any) -> dict[str, Any]:
-        bench = desk.bench
-        image, holes = (None if one is None else bench.data(one) for one in (sent, mask))
-        return bench.draw(served, order if image is None else editing(order, image, holes), step)
-
-    drawn = with_base64(await desk.bench.do("making", work, gone))["images"]
+    images = {name: one for name, one in (("image", sent), ("mask", mask)) if one is not None}
+    made = await Drawing(desk, served, order, images, edits=True).draw(gone)
+    drawn = with_base64(made)["images"]
     body = {
         "created": int(time.time()),
         "model": served.name,
         "size": f"{drawn[0]['width']}x{drawn[0]['height']}",
         "output_format": "png",
         "data": [{"b64_json": one["png"], "seed": one["seed"]} for one in drawn],
+        **({FIELD: made[FIELD]} if FIELD in made else {}),
     }
-    return json_response(dump(body))
+    return json_response(dump(body), headers=policy_header(made))
 
 
 def _size(given: str | None) -> tuple[int, int] | None:
