@@ -93,7 +93,7 @@ def test_a_person_draws_looks_rates_and_goes_on_from_a_picture(page: Page, toy: 
     assert page.input_value(".prompt") == "<b>a boat</b>"
     toy.go.set()
     page.wait_for_selector("#page[data-state=ready] .grid[data-count='4']")
-    page.wait_for_selector(".remarks:has-text(\"Drew 'stripes'\")")
+    page.wait_for_selector(".remarks:has-text(\"draws its class 'stripes'\")")
     assert toy.asked[0].control_image is not None
     # Large, with its seed; rated; used as the next one's beginning, of which a part is changed.
     page.click(".card:nth-child(2) .frame")

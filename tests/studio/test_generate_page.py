@@ -86,7 +86,9 @@ def test_pictures_are_drawn_after_the_terms_were_read_and_found_again(client: Te
     assert refused["got"].startswith("For tests")
     begun = start(client, prompt="a red truck", seed=2**60, negative="blur", steps=9)
     done = over(client, begun["job"])
-    assert (done["state"], done["notes"]) == ("done", ["Drew 'stripes', the nearest to what was asked."])
+    said = "Drew 'stripes', the nearest to what was asked."
+    assert done["notes"] == [{"text": said, "key": "class_drawn", "values": {"what": "'stripes'"}}]
+    assert done["state"] == "done"
     assert [part["seed"] for part in done["parts"]] == [str(2**60), str(2**60 + 1)]
     assert client.get(f"/api/generate/job/{begun['job']}", params={"since": 1}).json()["parts"] == done["parts"][1:]
     first = done["parts"][0]["id"]
@@ -116,7 +118,7 @@ def test_images_steer_what_is_drawn_and_come_back_with_the_request(client: TestC
     made = client.post("/api/generate/control", json={"source": photo["token"], "control": "scribble"}).json()
     shown = client.get(f"/api/generate/given/{made['token']}")
     assert (np.asarray(Image.open(io.BytesIO(shown.content)).convert("L")) % 255 == 0).all()
-    assert "made of the photo" in made["how"]
+    assert "made of the photo" in made["how"]["text"]
     lines = np.zeros((64, 96), bool)
     lines[30:34, 10:80] = True
     drawn = client.post("/api/generate/drawing", json=run_lengths.encode(lines)).json()

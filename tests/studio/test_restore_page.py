@@ -144,7 +144,7 @@ def test_an_image_is_restored_and_downloaded_under_its_name(client: TestClient, 
     assert (view["state"], done["name"], done["before"]) == ("done", "old _photo_-restored.png", [WIDTH, HEIGHT])
     assert (done["width"], done["height"], done["noise"], done["factor"]) == (3 * WIDTH, 3 * HEIGHT, 20, 3)
     assert [stage["task"] for stage in done["stages"]] == ["denoise", "upscale"]
-    assert "then reduced" in done["notes"][0]
+    assert "then reduced" in done["notes"][0]["text"]
     assert done["engine"]
     answer = client.get(f"/api/restore/file/{done['token']}")
     assert "attachment" in answer.headers["content-disposition"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -23,6 +24,23 @@ def test_every_language_has_the_same_words_and_placeholders(language: str) -> No
         assert text.strip(), key
 
 
+def test_every_note_of_the_library_has_its_words_with_its_placeholders() -> None:
+    notes: dict[str, set[str | None]] = {}
+    for path in sorted(HERE.parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(text)) if "Note(" in (text := path.read_text()) else ():
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Note":
+                notes[_said(node.args[0], path)] = {keyword.arg for keyword in node.keywords}
+    known = {key.removeprefix("note.") for key in words("en") if key.startswith("note.")}
+    assert set(notes) == known
+    for key, values in notes.items():
+        assert placeholders(words("en")[f"note.{key}"]) <= values, key
+
+
+def _said(key: ast.expr, path: Path) -> str:
+    assert isinstance(key, ast.Constant), f"{path}: the words of a note are looked for by its key, which is no variable"
+    return str(key.value)
+
+
 def test_every_language_has_a_tag_and_a_name() -> None:
     assert set(TAGS) == set(LANGUAGES)
 
@@ -36,7 +54,7 @@ def test_every_word_that_is_used_exists_and_every_word_is_used() -> None:
     # Keys put together from parts: `section.${name}` and f"frame.theme_{t}".
     made = re.compile(
         r"^(steps\.|state\.|frame\.theme_|done\.reason_|review\.nothing_|(teach|check)\.what|.*_one$"
-        r"|unit\.|objects\.((step|what|confirm|stop)_|promise)|paint\.)"
+        r"|unit\.|note\.|objects\.((step|what|confirm|stop)_|promise)|paint\.)"
     )
     unused = {key for key in known - named if not made.match(key)}
     assert unused == set()

@@ -16,6 +16,7 @@ from lucida.models import registry
 from lucida.models.generator import GenerateNeeds, GenerationRequest, Picture
 from lucida.models.needs import ImageNeeds
 from lucida.models.spec import Gives, Model, Spec
+from lucida.notes import Note
 
 ABLE = GenerateNeeds(
     size=(96, 64), multiple=8, least=16, most=256, steps=4, most_steps=50, controls=("scribble", "canny"),
@@ -63,8 +64,8 @@ class Toy(Model):
             pixels = np.maximum(pixels, request.control_image.pixels)
         return np.clip(pixels, 0, 255).astype(np.uint8)
 
-    def remarks(self, request: GenerationRequest) -> tuple[str, ...]:
-        return ("Drew 'stripes', the nearest to what was asked.",)
+    def remarks(self, request: GenerationRequest) -> tuple[Note, ...]:
+        return (Note("class_drawn", "Drew {what}, the nearest to what was asked.", what="'stripes'"),)
 
 
 class Toys:

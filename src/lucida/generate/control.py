@@ -9,6 +9,7 @@ import numpy as np
 
 from lucida.errors import MissingExtra, UnknownName
 from lucida.models.generator import CONTROLS, Given
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,7 @@ LOW, HIGH = 100, 200  # gradient, of 8 bits: the thresholds that ControlNet's ed
 DEPTH: Final = "hf:depth-anything/Depth-Anything-V2-Small-hf"
 
 
-def control_image(given: Given, kind: str) -> tuple[Given, str]:
+def control_image(given: Given, kind: str) -> tuple[Given, Note]:
     """Return the control image of a photo or drawing, and how it came about, in a sentence.
 
     Args:
@@ -35,11 +36,11 @@ def control_image(given: Given, kind: str) -> tuple[Given, str]:
         raise UnknownName("control", kind, CONTROLS)
     grey = _grey(given.pixels)
     if kind != "depth" and is_drawing(grey):
-        light = grey.mean() > 127
-        lines = 255 - grey if light else grey
-        what = "The image is a drawing already" + (", dark on light: it was inverted." if light else ".")
-        return _given(lines, given), what
-    return _given(_MAKE[kind](given.pixels), given), f"The control image is {CONTROLS[kind]}, made of the photo."
+        if grey.mean() > 127:
+            said = Note("control_dark", "The image is a drawing already, dark on light: it was inverted.")
+            return _given(255 - grey, given), said
+        return _given(grey, given), Note("control_drawing", "The image is a drawing already.")
+    return _given(_MAKE[kind](given.pixels), given), _MADE[kind]
 
 
 def is_drawing(grey: NDArray[np.uint8]) -> bool:
@@ -106,6 +107,13 @@ _MAKE: Final[dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]] = {
     "canny": canny,
     "scribble": scribble,
     "depth": depth,
+}
+
+
+_MADE: Final[dict[str, Note]] = {
+    "canny": Note("control_canny", "The control image is thin edges, white on black, made of the photo."),
+    "scribble": Note("control_scribble", "The control image is thick rough lines, white on black, made of the photo."),
+    "depth": Note("control_depth", "The control image is how near everything is, white for near, made of the photo."),
 }
 
 

@@ -14,6 +14,7 @@ from lucida.generate import records, writing
 from lucida.generate.choice import find_generator
 from lucida.generate.ready import ready
 from lucida.models.generator import generate_needs
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
@@ -166,7 +167,8 @@ class Generator:
                 hint=f"a smaller --size, down to {self.needs.least}; or a smaller --model",
             ) from error
         self.together //= 2
-        note = f"Memory did not suffice for {self.together * 2} pictures at a time: {self.together} are drawn."
+        said = "Memory did not suffice for {before} pictures at a time: {now} are drawn."
+        note = Note("memory_batch", said, before=self.together * 2, now=self.together)
         self.notes = (*self.notes, note)
 
     def _keep(self, picture: Picture) -> Drawn:

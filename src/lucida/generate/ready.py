@@ -12,8 +12,11 @@ from lucida.errors import InputError, ModelError, UnknownName
 from lucida.generate.control import control_image
 from lucida.generate.patch import Patch, patch_of
 from lucida.models.generator import CONTROLS, GenerateNeeds, GenerationRequest, Given, generate_needs
+from lucida.notes import Note
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from lucida.generate.order import Order
@@ -39,7 +42,7 @@ class Ready:
     request: GenerationRequest
     patch: Patch | None
     control: Given | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def ready(order: Order, images: dict[str, Given], spec: Spec) -> Ready:
@@ -59,7 +62,7 @@ def ready(order: Order, images: dict[str, Given], spec: Spec) -> Ready:
     needs = generate_needs(spec)
     _check_numbers(order, needs, spec.name)
     _check_abilities(order, images, needs, spec.name)
-    notes: list[str] = []
+    notes: list[Note] = []
     image, control = images.get("image"), images.get("control_image")
     mask = _mask(images)
     if order.control and control is None:
@@ -171,11 +174,13 @@ def _mask(images: dict[str, Given]) -> Given | None:
     return replace(given, pixels=covered * np.uint8(255))
 
 
-def _of_mask(mask: Given, patch: Patch) -> list[str]:
-    notes = ["The mask covers the whole image: all of it is drawn anew."] if bool((mask.pixels > 0).all()) else []
+def _of_mask(mask: Given, patch: Patch) -> Iterator[Note]:
+    if bool((mask.pixels > 0).all()):
+        yield Note("mask_whole", "The mask covers the whole image: all of it is drawn anew.")
     if patch.small:
-        notes.append(f"The place is drawn at {patch.size[0]} x {patch.size[1]} pixels and enlarged to the photo's.")
-    return notes
+        wide, high = patch.size
+        said = "The place is drawn at {width} x {height} pixels and enlarged to the photo's."
+        yield Note("mask_small", said, width=wide, height=high)
 
 
 def _same_shape(image: Given, control: Given) -> None:
@@ -203,7 +208,7 @@ def _size(order: Order, given: Given | None, needs: GenerateNeeds) -> tuple[int,
     return needs.nearest(round(width * scale), round(height * scale))
 
 
-def _covering(given: Given | None, size: tuple[int, int], notes: list[str]) -> Given | None:
+def _covering(given: Given | None, size: tuple[int, int], notes: list[Note]) -> Given | None:
     """Return an image at a size, cut at two sides where its shape is another."""
     if given is None or given.size == size:
         return given
@@ -212,6 +217,7 @@ def _covering(given: Given | None, size: tuple[int, int], notes: list[str]) -> G
 
     width, height = given.size
     if abs(width / height / (size[0] / size[1]) - 1) > ALIKE:
-        notes.append(f"The image of {width} x {height} was cut to the shape of {size[0]} x {size[1]}.")
+        said = "The image of {width} x {height} was cut to the shape of {wide} x {high}."
+        notes.append(Note("image_cut", said, width=width, height=height, wide=size[0], high=size[1]))
     found: NDArray[Any] = np.asarray(ImageOps.fit(Pillow.fromarray(given.pixels), size, Pillow.Resampling.LANCZOS))
     return replace(given, pixels=found)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lucida.models.needs import ImageNeeds
     from lucida.models.openai_api.options import ApiOptions
     from lucida.models.restorer import RestoreNeeds
+    from lucida.notes import Note
     from lucida.results import Detections, Result
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
@@ -275,7 +276,7 @@ class Model:
         """
         raise self.spec.cannot("generate", "draw")
 
-    def remarks(self, request: GenerationRequest) -> tuple[str, ...]:
+    def remarks(self, request: GenerationRequest) -> tuple[Note, ...]:
         """Return what a person should know of how a request is taken, a sentence each.
 
         That is what of the prompt is not read, or which class is drawn for it.

@@ -224,7 +224,7 @@ def _drawers() -> list[Drawer]:
     for name in OpenAiFamily().drawers():
         address = read_address(name)
         key = address.key if address.needs_key else ""
-        note = price_words(address, USUAL, GenerationRequest())
+        note = price_words(address, USUAL, GenerationRequest()) or ""
         found.append(Drawer(name, address.host, key, not key or bool(os.environ.get(key)), note))
     return found
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lucida.errors import ModelError
 from lucida.models.restorer import needs_of
+from lucida.notes import Note
 from lucida.restore.colours import through, uncovered
 from lucida.restore.fill import fill
 from lucida.restore.reduce import reduce
@@ -76,7 +77,7 @@ class Chain:
         step: Callable[[float], None],
         *,
         workers: int = 0,
-    ) -> list[str]:
+    ) -> list[Note]:
         """Restore an image.
 
         Args:
@@ -94,7 +95,7 @@ class Chain:
         Raises:
             ModelError: A model cannot be run, or there is no memory even for small tiles.
         """
-        notes: list[str] = []
+        notes: list[Note] = []
         kind: Kind = np.uint16 if picture.deep else np.uint8
         colour, alpha = picture.colour, picture.alpha
         if alpha is not None and colour.shape[0] * colour.shape[1] <= SEEN:
@@ -118,7 +119,7 @@ class Chain:
         _one_after_other(colour, [*acts, *larger], rows.write, kind, step)
         return list(dict.fromkeys(notes))
 
-    def _tiles(self, stage: Stage, noise: float | None, workers: int, notes: list[str]) -> Act:
+    def _tiles(self, stage: Stage, noise: float | None, workers: int, notes: list[Note]) -> Act:
         def act(source: NDArray[Any], write: Write, kind: Kind, step: Callable[[float], None]) -> None:
             model = self._model(stage)
             needs, scale = needs_of(stage.spec), stage.scale
@@ -138,7 +139,7 @@ class Chain:
 
         return Act(act, stage.scale)
 
-    def _fill(self, stage: Stage, mask: NDArray[np.bool_], notes: list[str]) -> Act:
+    def _fill(self, stage: Stage, mask: NDArray[np.bool_], notes: list[Note]) -> Act:
         def act(source: NDArray[Any], write: Write, kind: Kind, step: Callable[[float], None]) -> None:
             model = self._model(stage)
             # What lies under a hole is not looked at: a second try may find it filled in part.
@@ -157,7 +158,7 @@ class Chain:
         source: NDArray[Any],
         write: Write,
         work: Callable[[Write, int], None],
-        notes: list[str],
+        notes: list[Note],
     ) -> None:
         """Do the work with tiles as large as memory allows; rows that were written already are not written again."""
         name, needs = stage.spec.name, needs_of(stage.spec)
@@ -178,7 +179,8 @@ class Chain:
                         hint="end other programs, or take a smaller model",
                     ) from error
                 self._sides[name] = smaller
-                notes.append(f"Memory ran out: {name} went on with tiles of {smaller} pixels.")
+                said = "Memory ran out: {name} went on with tiles of {side} pixels."
+                notes.append(Note("memory_tiles", said, name=name, side=smaller))
 
 
 class _Beside:

@@ -14,6 +14,7 @@ from lucida.errors import ImageError
 from lucida.images import LIMITS, decode
 from lucida.images.companions import Companions, companions
 from lucida.images.others import quiet
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Picture:
     colour: NDArray[Any]
     alpha: NDArray[Any] | None
     beside: Companions
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,7 +60,7 @@ def read_picture(data: bytes) -> Picture:
     image, beside = decode(data), companions(data, LIMITS)
     if image.mode == "CMYK":
         colour, how = _from_cmyk(image, beside.icc)
-        return Picture(colour, None, replace(beside, icc=b""), (f"CMYK became RGB {how}.",))
+        return Picture(colour, None, replace(beside, icc=b""), (how,))
     pixels = image.stored() if image.palette is None else image.palette[image.pixels]
     if image.window is not None or pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2] > 4:
         raise ImageError(
@@ -96,7 +97,7 @@ def as_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _from_cmyk(image: Image, icc: bytes) -> tuple[NDArray[np.uint8], str]:
+def _from_cmyk(image: Image, icc: bytes) -> tuple[NDArray[np.uint8], Note]:
     """Return inks as colours, and how that was done."""
     if icc:
         try:
@@ -105,7 +106,8 @@ def _from_cmyk(image: Image, icc: bytes) -> tuple[NDArray[np.uint8], str]:
                 profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
                 seen = ImageCms.profileToProfile(inks, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
             if seen is not None:
-                return np.asarray(seen), "by its own profile, as sRGB"
+                return np.asarray(seen), Note("cmyk_profile", "CMYK became RGB by its own profile, as sRGB.")
         except (ImageCms.PyCMSError, OSError, ValueError, ImportError):
             pass
-    return image.rgb8(), "without a profile: inks may look a little different"
+    said = "CMYK became RGB without a profile: inks may look a little different."
+    return image.rgb8(), Note("cmyk_plain", said)

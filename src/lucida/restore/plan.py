@@ -11,6 +11,7 @@ from lucida.errors import InputError, ModelError
 from lucida.models.registry import find as find_model
 from lucida.models.restorers.family import USUAL, sets
 from lucida.models.spec import Precision, Spec, Task
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,11 @@ STAGES: Final = 4
 TASKS: Final[tuple[Task, ...]] = ("fill", "denoise", "upscale")
 NOISE: Final = (0.0, 100.0)  # grey levels of 0..255 that can be asked for
 _DO: Final = {"fill": "fill holes", "denoise": "take out noise", "upscale": "enlarge images"}
+_CALLED: Final[dict[Task, Note]] = {
+    "fill": Note("fill_holes", "fill holes"),
+    "denoise": Note("take_out_noise", "take out noise"),
+    "upscale": Note("enlarge_images", "enlarge images"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Plan:
     stages: tuple[Stage, ...]
     factor: float
     denoise: float | Literal["auto"] | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def scale(self) -> int:
@@ -144,13 +150,15 @@ def make_plan(wish: Wish, home: Path | None = None) -> Plan:
             hint="leave --model out, or the options that it is not for",
         )
     stages: list[Stage] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     for task in tasks:
         specs = able[task]
         if not specs:
             specs = [spec for member in known[USUAL] if task in (spec := find_model(member)).tasks]
             if specs and name != USUAL:
-                notes.append(f"{name} does not {_DO[task]}: {', '.join(spec.name for spec in specs)} does that.")
+                other = ", ".join(spec.name for spec in specs)
+                said = "{name} does not {what}: {other} does that."
+                notes.append(Note("other_model", said, name=name, what=_CALLED[task], other=other))
         if not specs:
             raise _nobody(task, name)
         if task != "upscale":
@@ -160,7 +168,8 @@ def make_plan(wish: Wish, home: Path | None = None) -> Plan:
         stages += [Stage(task, spec) for spec in chosen]
         notes += _in_words(wish.upscale, chosen)
     if wish.denoise not in (None, "auto") and not any(_is_told(stage) for stage in stages):
-        notes.append(f"{stages[[s.task for s in stages].index('denoise')].spec.name} is told no level of noise.")
+        name = next(stage.spec.name for stage in stages if stage.task == "denoise")
+        notes.append(Note("no_level", "{name} is told no level of noise.", name=name))
     return Plan(tuple(stages), wish.upscale, wish.denoise, tuple(notes))
 
 
@@ -237,14 +246,18 @@ def compose(factor: float, specs: Sequence[Spec], name: str) -> list[Spec]:
     return [by_scale[scale] for scale in min(ways)[2]]
 
 
-def _in_words(factor: float, specs: Sequence[Spec]) -> list[str]:
+def _in_words(factor: float, specs: Sequence[Spec]) -> list[Note]:
     scales = [spec.gives.scale for spec in specs]
     reached = math.prod(scales)
     if len(scales) == 1 and reached == factor:
         return []
-    way = ", then ".join(f"x{spec.gives.scale} by {spec.name}" for spec in specs)
-    less = f", then reduced to x{factor:g} by antialiased bicubic" if reached > factor + 1e-6 else ""
-    return [f"x{factor:g} is {way}{less}."]
+    steps = [Note("enlarged_by", "x{scale} by {name}", scale=spec.gives.scale, name=spec.name) for spec in specs]
+    if reached > factor + 1e-6:
+        steps.append(Note("reduced_to", "reduced to x{factor} by antialiased bicubic", factor=f"{factor:g}"))
+    way = steps[0]
+    for step in steps[1:]:
+        way = Note("then", "{first}, then {next}", first=way, next=step)
+    return [Note("enlarged", "x{factor} is {way}.", factor=f"{factor:g}", way=way)]
 
 
 def _nobody(task: Task, name: str) -> ModelError:

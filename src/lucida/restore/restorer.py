@@ -15,6 +15,7 @@ import numpy as np
 from lucida.errors import ImageError, InputError
 from lucida.images import LIMITS, read
 from lucida.images.companions import Shown, companions, frames
+from lucida.notes import Note
 from lucida.restore.chain import Chain
 from lucida.restore.fill import read_mask
 from lucida.restore.pixels import LARGEST, Picture, as_bytes, joined, over_white, read_picture, split
@@ -55,7 +56,7 @@ class Restored:
     size: tuple[int, int]
     became: tuple[int, int]
     noise: float | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     frames: int
     seconds: float
     engine: str
@@ -133,9 +134,11 @@ class Restorer:
         deep = picture.deep and kind.deep
         flat = picture.alpha is not None and not kind.alpha
         if picture.deep and not deep:
-            notes.append(f"16 bits became 8, as {kind.name} holds no more.")
+            notes.append(Note("bits_8", "16 bits became 8, as {format} holds no more.", format=kind.name))
         if flat:
-            notes.append(f"Transparent parts became white, as {kind.name} holds none.")
+            notes.append(
+                Note("alpha_white", "Transparent parts became white, as {format} holds none.", format=kind.name)
+            )
         level, said = self._level(picture)
         notes += said
         mask = read_mask(self._wish.fill, name, *picture.size) if self._wish.fill else None
@@ -194,7 +197,7 @@ class Restorer:
         mask: NDArray[np.bool_] | None,
         level: float | None,
         step: Progress,
-    ) -> tuple[NDArray[np.uint8], list[str]]:
+    ) -> tuple[NDArray[np.uint8], list[Note]]:
         """Return one frame as RGBA, and what is to be said of it."""
         out = np.full((became[1], became[0], 4), 255, np.uint8)
         if picture.alpha is not None and (picture.alpha == 255).all():
@@ -203,7 +206,7 @@ class Restorer:
         said = self._chain.run(picture, became, mask, level, _finish(rows.write, False, False), step)
         return out, said
 
-    def _level(self, picture: Picture) -> tuple[float | None, list[str]]:
+    def _level(self, picture: Picture) -> tuple[float | None, list[Note]]:
         """Return the noise to take out, None where there is none, and what is to be said of it."""
         wished = self.plan.denoise
         if wished != "auto":
@@ -218,10 +221,11 @@ class Restorer:
         part = picture.colour[top : top + MIDDLE, left : left + MIDDLE]
         found = round(float(estimate(np.asarray(part, np.float32) / np.float32(np.iinfo(part.dtype).max))), 1)
         if found < QUIET:
-            return None, [f"No noise to speak of was found ({found:g} grey levels); none was taken out."]
+            said = "No noise to speak of was found ({level} grey levels); none was taken out."
+            return None, [Note("no_noise", said, level=f"{found:g}")]
         return min(found, 100.0), []
 
-    def _warn(self, picture: Picture) -> list[str]:
+    def _warn(self, picture: Picture) -> list[Note]:
         """Say where a model is not for this image."""
         beside = picture.beside
         enlarged = any(
@@ -229,10 +233,11 @@ class Restorer:
         )
         if not enlarged or not 0 < beside.quality < POOR:
             return []
-        return [
-            f"A JPEG of about quality {beside.quality}, whose blocks show more when it is enlarged: --model"
-            " embedded-real has learned to leave them out."
-        ]
+        said = (
+            "A JPEG of about quality {quality}, whose blocks show more when it is enlarged: --model embedded-real has"
+            " learned to leave them out."
+        )
+        return [Note("jpeg_poor", said, quality=beside.quality)]
 
 
 class _Part:
@@ -259,13 +264,15 @@ def _finish(
     return finish
 
 
-def _fitting(target: Path, kind: Kind, became: tuple[int, int]) -> tuple[Path, Kind, list[str]]:
+def _fitting(target: Path, kind: Kind, became: tuple[int, int]) -> tuple[Path, Kind, list[Note]]:
     """Return the target, or a PNG beside it where its format holds no image of this size."""
     if max(became) <= kind.side:
         return target, kind, []
     other = target.with_suffix(".png")
-    said = f"{kind.name} holds no image of {became[0]:,} x {became[1]:,} pixels: {other.name} was written."
-    return other, kind_of(other), [said]
+    said = "{format} holds no image of {width} x {height} pixels: {name} was written."
+    width, height = (f"{side:,}" for side in became)
+    note = Note("format_small", said, format=kind.name, width=width, height=height, name=other.name)
+    return other, kind_of(other), [note]
 
 
 def check_size(size: tuple[int, int], became: tuple[int, int], count: int = 1) -> None:

@@ -11,7 +11,7 @@ ICON = (
     '<path d="M4 20l1-4L15.5 5.5a2.1 2.1 0 0 1 3 3L8 19z"/><path d="M13.5 7.5l3 3"/>'
     '<path d="M19 14.5v5M16.5 17h5M5.5 4v4M3.5 6h4"/>'
 )
-SECTIONS = ("generate", "job", "paint", "restore", "look", "find", "state", "review", "keys")
+SECTIONS = ("generate", "job", "note", "paint", "restore", "look", "find", "state", "review", "keys")
 
 
 async def build(visit: Visit) -> None:

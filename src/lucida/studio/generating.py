@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from lucida.errors import InputError
 from lucida.images import LIMITS, content_id, decode
+from lucida.notes import told
 from lucida.studio.drawn_before import DrawnBefore
 from lucida.studio.generate_asked import Asked, order_of, shown_lora
 from lucida.studio.given import GivenImages
@@ -131,7 +132,7 @@ class Generating:
             lines, how = control_image(Given(np.asarray(photo), content_id(data)), kind)
         out = io.BytesIO()
         Pillow.fromarray(lines.pixels).save(out, "PNG")
-        return self.tray.put(f"{kind} of {kept.path.stem}.png", out.getvalue()) | {"how": how}
+        return self.tray.put(f"{kind} of {kept.path.stem}.png", out.getvalue()) | {"how": told(how)}
 
     def drawing(self, lines: dict[str, Any]) -> dict[str, Any]:
         """Take what was drawn with the mouse.

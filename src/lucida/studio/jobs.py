@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from lucida.errors import InputError, LucidaError, ModelError, UnknownName
+from lucida.notes import told
 
 QUEUED: Final = 4  # jobs that wait
 KNOWN: Final = 64  # jobs whose end can still be asked for
@@ -147,7 +148,7 @@ class Jobs:
                 "share": round(job.share, 4),
                 "seconds": round(time.monotonic() - job.began, 1) if job.began else 0.0,
                 "parts": job.parts[since:],
-                "notes": job.notes,
+                "notes": [told(note) for note in job.notes],
                 "error": job.error,
                 "result": job.result,
             }

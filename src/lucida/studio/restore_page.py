@@ -11,7 +11,7 @@ ICON = (
     '<path d="M12 3.5v17" stroke-dasharray="2.5 2.5"/><path d="M9 5.5H5.5a2 2 0 0 0-2 2v9a2 2 0 0 0 2 2H9"/>'
     '<path d="M15 5.5h3.5a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H15" fill="currentColor" fill-opacity="0.35"/>'
 )
-SECTIONS = ("restore", "job", "paint", "look", "find", "state", "review", "keys")
+SECTIONS = ("restore", "job", "note", "paint", "look", "find", "state", "review", "keys")
 
 
 async def build(visit: Visit) -> None:

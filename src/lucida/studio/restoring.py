@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
 from lucida.errors import LucidaError, UnknownName
 from lucida.images import LIMITS
+from lucida.notes import told
 from lucida.studio.jobs import Job, Jobs, Trade
 from lucida.studio.masking import write_mask
 from lucida.studio.shelf import Kept, Shelf
@@ -169,7 +170,7 @@ def _told(kept: Kept, done: Restored, restorer: Restorer) -> dict[str, Any]:
         "before": done.size,
         "noise": done.noise,
         "stages": stages,
-        "notes": list(dict.fromkeys([*restorer.plan.notes, *done.notes])),
+        "notes": [told(note) for note in dict.fromkeys([*restorer.plan.notes, *done.notes])],
         "seconds": round(done.seconds, 2),
         "engine": done.engine,
     }

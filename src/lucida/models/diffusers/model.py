@@ -18,12 +18,13 @@ from lucida.models.diffusers.files import check_safe, piece, pipeline, read_inde
 from lucida.models.diffusers.lora import Loras
 from lucida.models.diffusers.memory import Kind, Plan, count, free_memory, plan
 from lucida.models.diffusers.opening import Pipelines
-from lucida.models.diffusers.prompt import remarks
+from lucida.models.diffusers.prompt import NEGATIVE, PROMPT, remarks
 from lucida.models.diffusers.reference import Reference
 from lucida.models.generator import Lora, Picture, check_seeds, finite, generate_needs
 from lucida.models.quiet import quiet
 from lucida.models.restorer import is_exhausted
 from lucida.models.spec import Model
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from lucida.models.diffusers.table import Mode, Sampler
@@ -95,12 +96,13 @@ class DiffusersModel(Model):
         """How it lies in memory now."""
         return self._open.plan
 
-    def remarks(self, request: GenerationRequest) -> tuple[str, ...]:
-        texts = {"prompt": request.prompt, "negative prompt": request.negative}
+    def remarks(self, request: GenerationRequest) -> tuple[Note, ...]:
+        texts = {PROMPT: request.prompt, NEGATIVE: request.negative}
         said = remarks(self._open.base, texts, self._needs.longest)
         guidance = self._needs.guidance if request.guidance is None else request.guidance
         if request.negative and guidance <= 1:
-            said += (f"At a guidance of {guidance:g} the negative prompt counts for nothing.",)
+            nothing = "At a guidance of {guidance} the negative prompt counts for nothing."
+            said += (Note("guidance_low", nothing, guidance=f"{guidance:g}"),)
         return said
 
     def generate(

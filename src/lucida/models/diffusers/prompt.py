@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from lucida.notes import Note
+
 SHOWN: Final = 200  # characters of what is not read
+PROMPT: Final = Note("prompt", "prompt")
+NEGATIVE: Final = Note("negative_prompt", "negative prompt")
 
 
 def unread(tokenizer: Any, text: str, longest: int) -> str:
@@ -41,7 +45,7 @@ def readers(pipeline: Any, longest: int) -> Iterator[tuple[Any, int]]:
             yield tokenizer, tokenizer.model_max_length if type(tokenizer).__name__.startswith("CLIP") else longest
 
 
-def remarks(pipeline: Any, texts: dict[str, str], longest: int) -> tuple[str, ...]:
+def remarks(pipeline: Any, texts: Mapping[Note, str], longest: int) -> tuple[Note, ...]:
     """Return a sentence for each text whose end nothing reads, or only a part of the encoders.
 
     Args:
@@ -60,7 +64,9 @@ def remarks(pipeline: Any, texts: dict[str, str], longest: int) -> tuple[str, ..
         fewest, _ = min(cuts)
         if left:
             shown = f"{left[:SHOWN]}…" if len(left) > SHOWN else left
-            found.append(f"Of the {called} {most} tokens are read; not read: '{shown}'.")
+            said = "Of the {called} {most} tokens are read; not read: '{shown}'."
+            found.append(Note("prompt_cut", said, called=called, most=most, shown=shown))
         elif any(cut for _, cut in cuts):
-            found.append(f"Of the {called} one text encoder reads all, another only the first {fewest} tokens.")
+            said = "Of the {called} one text encoder reads all, another only the first {fewest} tokens."
+            found.append(Note("prompt_cut_in_part", said, called=called, fewest=fewest))
     return tuple(found)

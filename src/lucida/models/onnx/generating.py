@@ -18,6 +18,7 @@ from lucida.models.onnx.prompt_class import ClassReader
 from lucida.models.onnx.restoring import refuse_precision
 from lucida.models.restorer import is_exhausted
 from lucida.models.spec import Model
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class OnnxGenerator(Model):
         """What finds the class that a prompt means."""
         return ClassReader(self.card.classes)
 
-    def remarks(self, request: GenerationRequest) -> tuple[str, ...]:
+    def remarks(self, request: GenerationRequest) -> tuple[Note, ...]:
         found = [self.reader.read(request.prompt).remark]
         if request.negative and self.spec.generates and self.spec.generates.negative:
             found.append(self.reader.avoid(request.negative).remark)
@@ -195,13 +196,15 @@ def _beginning(request: GenerationRequest) -> tuple[Given | None, float]:
     return None, 1.0
 
 
-def _of_control(request: GenerationRequest) -> str:
+def _of_control(request: GenerationRequest) -> Note:
     if request.image is not None:
-        return f"This model follows no control image: it begins from the image, and the {request.control} is not used."
-    return (
-        f"This model follows no control image: the {request.control} is what it begins from, under"
-        f" {_beginning(request)[1]:.0%} of noise: its dark and light count, not its lines. --model sd15 follows lines."
+        said = "This model follows no control image: it begins from the image, and the {control} is not used."
+        return Note("control_unused", said, control=request.control)
+    said = (
+        "This model follows no control image: the {control} is what it begins from, under {share} of noise: its dark"
+        " and light count, not its lines. --model sd15 follows lines."
     )
+    return Note("control_begun", said, control=request.control, share=f"{_beginning(request)[1]:.0%}")
 
 
 def _covering(mask: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.float32]:

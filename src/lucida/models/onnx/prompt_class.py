@@ -17,6 +17,7 @@ import numpy as np
 
 from lucida.models.embedded.family import weights
 from lucida.models.embedded.lexicon import Lexicon, forms, load_lexicon
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,12 +57,12 @@ class Match:
 
     Attributes:
         number: Of the class; None for all in turn.
-        remark: What a person should know of it, "" for nothing.
+        remark: What a person should know of it, None for nothing.
         classes: How many the model has.
     """
 
     number: int | None
-    remark: str
+    remark: Note | None
     classes: int
 
     def draw(self, seeds: Sequence[int]) -> NDArray[np.int64]:
@@ -84,10 +85,11 @@ class ClassReader:
     def read(self, prompt: str) -> Match:
         """Return the class to draw for a prompt."""
         if not self.classes:
-            said = "This model was trained without classes: the prompt is not read." if prompt.strip() else ""
-            return self._match(None, said)
+            said = Note("class_none", "This model was trained without classes: the prompt is not read.")
+            return self._match(None, said if prompt.strip() else None)
         if len(self.classes) == 1:
-            return self._match(0, f"This model knows nothing but {self.classes[0]!r}: the prompt is not read.")
+            only = "This model knows nothing but {name}: the prompt is not read."
+            return self._match(0, Note("class_only", only, name=repr(self.classes[0])))
         named = self._named(prompt[:READ])
         meant = [one for one in named if one.near >= KIN]
         if meant:
@@ -98,20 +100,24 @@ class ClassReader:
         reading = self._lexicon.read(prompt[:READ])
         near = self._vectors @ reading.vector
         if reading.read_as and near.max() > 0:
-            return self._nearest(int(near.argmax()), f"{_shown(prompt)} (read as {reading.read_as!r})")
-        what = (
-            f"Nothing in {_shown(prompt)} is near to a class of this model" if prompt.strip() else "No prompt was given"
-        )
-        return self._match(None, f"{what}: it draws all in turn: {self._list()}.")
+            word = Note("class_read_as", "{prompt} (read as {word})", prompt=_shown(prompt), word=repr(reading.read_as))
+            return self._nearest(int(near.argmax()), word)
+        if not prompt.strip():
+            all_of = "No prompt was given: it draws all in turn: {names}."
+            return self._match(None, Note("class_no_prompt", all_of, names=self._list()))
+        far = "Nothing in {prompt} is near to a class of this model: it draws all in turn: {names}."
+        return self._match(None, Note("class_far", far, prompt=_shown(prompt), names=self._list()))
 
     def avoid(self, negative: str) -> Match:
         """Return the class that a negative prompt leads away from; none where it names none."""
         meant = [one for one in self._named(negative[:READ]) if one.near >= KIN]
         if not meant:
-            return self._match(None, f"The negative prompt names none of {self._list()}: it is not read.")
-        return self._match(meant[0].number, f"The pictures are led away from {self.classes[meant[0].number]!r}.")
+            unread = "The negative prompt names none of {names}: it is not read."
+            return self._match(None, Note("negative_unread", unread, names=self._list()))
+        name = repr(self.classes[meant[0].number])
+        return self._match(meant[0].number, Note("negative_class", "The pictures are led away from {name}.", name=name))
 
-    def _match(self, number: int | None, remark: str) -> Match:
+    def _match(self, number: int | None, remark: Note | None) -> Match:
         return Match(number, remark, len(self.classes))
 
     def _meant(self, prompt: str, meant: Sequence[Named]) -> Match:
@@ -119,23 +125,30 @@ class ClassReader:
         name = self.classes[first.number]
         others = list(dict.fromkeys(self.classes[one.number] for one in meant if one.number != first.number))
         if others:
-            several = " and ".join(map(repr, (name, *others)))
-            said = f"The prompt names {several}: this model draws one class at a time, the first, {name!r}."
-        else:
-            said = f"This model draws its class {name!r}" + ("" if first.near > 1 else f" for {first.word!r}")
-            said += "." if _ARTICLE.sub("", _plain(prompt)) == first.word else ", and reads nothing else of the prompt."
-        return self._match(first.number, said)
+            said = "The prompt names {several}: this model draws one class at a time, the first, {name}."
+            several = _all_of([name, *others])
+            return self._match(first.number, Note("class_several", said, several=several, name=repr(name)))
+        whole = _ARTICLE.sub("", _plain(prompt)) == first.word
+        what = repr(name)
+        if first.near <= 1:
+            what = Note("class_for", "{name} for {word}", name=what, word=repr(first.word))
+        if whole:
+            return self._match(first.number, Note("class_drawn", "This model draws its class {what}.", what=what))
+        more = "This model draws its class {what}, and reads nothing else of the prompt."
+        return self._match(first.number, Note("class_drawn_only", more, what=what))
 
     def _nearest(self, number: int, what: str) -> Match:
-        return self._match(
-            number,
-            f"This model knows only {self._list()}: it draws {self.classes[number]!r}, the nearest to {what}. That is"
-            " not what a text-to-image model gives: --model sdxl draws what the words say.",
+        said = (
+            "This model knows only {names}: it draws {name}, the nearest to {what}. That is not what a text-to-image"
+            " model gives: --model sdxl draws what the words say."
         )
+        name = repr(self.classes[number])
+        return self._match(number, Note("class_nearest", said, names=self._list(), name=name, what=what))
 
     def _list(self) -> str:
         more = len(self.classes) - SHOWN
-        return ", ".join(self.classes[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        names = ", ".join(self.classes[:SHOWN])
+        return Note("class_more", "{names} and {more} more", names=names, more=more) if more > 0 else names
 
     def _named(self, text: str) -> list[Named]:
         """Return what a text names, in order, the longest names first."""
@@ -215,6 +228,13 @@ def _alone(words: Sequence[str], at: int) -> bool:
     """Tell whether a Chinese character stands for itself."""
     sides = [words[i] for i in (at - 1, at + 1) if 0 <= i < len(words)]
     return words[at] not in _BESIDE and all(not _is_chinese(side) or side in _BESIDE for side in sides)
+
+
+def _all_of(names: Sequence[str]) -> str:
+    found = repr(names[0])
+    for name in names[1:]:
+        found = Note("and", "{first} and {second}", first=found, second=repr(name))
+    return found
 
 
 def _shown(prompt: str) -> str:

@@ -16,6 +16,7 @@ from lucida.models.generator import GenerationRequest, Picture, check_seeds
 from lucida.models.openai_api.drawing_needs import drawing_usage, price_words, usage_of_pictures
 from lucida.models.openai_api.images import Answer, Drawn, Images
 from lucida.models.spec import Model, Spec
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from lucida.models.openai_api.address import Address
@@ -89,15 +90,17 @@ class DrawingModel(Model):
             look()
         return found
 
-    def remarks(self, request: GenerationRequest) -> tuple[str, ...]:
+    def remarks(self, request: GenerationRequest) -> tuple[Note, ...]:
         """Return what a person should know of how a request is taken, a sentence each."""
         if self.spec.generates is None:
             return ()
-        said = [price_words(self._address, self._options, request)]
-        said.append("The server takes no seed: the same request draws other pictures.")
+        price = price_words(self._address, self._options, request)
+        said = [price] if price else []
+        said.append(Note("api_no_seed", "The server takes no seed: the same request draws other pictures."))
         if request.image is not None and request.mask is None:
-            said.append("The server is not told how far it may go from the image (strength).")
-        return tuple(sentence for sentence in said if sentence)
+            far = "The server is not told how far it may go from the image (strength)."
+            said.append(Note("api_no_strength", far))
+        return tuple(said)
 
     def quote_pictures(self, request: GenerationRequest, pictures: int = 1) -> Usage:
         """Return what so many pictures take at most, before anything is sent."""

@@ -10,6 +10,7 @@ from lucida.models.chat import Usage
 from lucida.models.generator import GenerateNeeds
 from lucida.models.openai_api.cost import text_tokens
 from lucida.models.openai_api.providers import read_price
+from lucida.notes import Note
 
 if TYPE_CHECKING:
     from lucida.models.generator import GenerationRequest
@@ -108,15 +109,17 @@ def prices_of(address: Address, options: ApiOptions) -> tuple[float, float, floa
     return (0.0, 0.0, 0.0) if address.local else address.drawer.price if address.drawer else None
 
 
-def price_words(address: Address, options: ApiOptions, request: GenerationRequest) -> str:
-    """Return in a sentence what a picture costs at most."""
+def price_words(address: Address, options: ApiOptions, request: GenerationRequest) -> Note | None:
+    """Return in a sentence what a picture costs at most; None where it costs nothing."""
     if address.local:
-        return ""
+        return None
     cost = drawing_usage(address, options, request, 1).cost
-    when = "the price as given" if options.price else f"prices of {address.provider.as_of}"
-    return (
-        "What a picture costs is not known here." if cost is None else f"A picture costs at most ${cost:.2f}, {when}."
-    )
+    if cost is None:
+        return Note("price_unknown", "What a picture costs is not known here.")
+    if options.price:
+        return Note("price_given", "A picture costs at most ${cost}, the price as given.", cost=f"{cost:.2f}")
+    when = address.provider.as_of
+    return Note("price_of", "A picture costs at most ${cost}, prices of {when}.", cost=f"{cost:.2f}", when=when)
 
 
 def drawing_note(address: Address, options: ApiOptions) -> str:

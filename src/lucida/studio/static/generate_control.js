@@ -4,7 +4,7 @@ import { h } from "/static/dom.js";
 import { paintDrawing } from "/static/generate_paint.js";
 import { Slot } from "/static/generate_slot.js";
 import { post } from "/static/search.js";
-import { say } from "/static/words.js";
+import { say, told } from "/static/words.js";
 
 const DRAWN = ["scribble", "canny"]; // kinds that a person can draw, the better one first
 const NAMES = { canny: () => say("generate.canny"), scribble: () => say("generate.scribble"), depth: () => say("generate.depth") };
@@ -69,8 +69,7 @@ export class ControlSlot extends Slot {
     this.coming = false;
     this.image = found.error ? null : found;
     this.failed(found.error ?? null);
-    this.told.textContent = found.how ?? "";
-    this.told.lang = "en";
+    this.told.textContent = found.how ? told(found.how) : "";
     this.refresh();
     this.ways.changed();
   }

@@ -1,7 +1,7 @@
 // The pictures of a request, each as soon as it is drawn, in order of their seeds.
 import { h } from "/static/dom.js";
 import { Stars } from "/static/stars.js";
-import { say } from "/static/words.js";
+import { say, told } from "/static/words.js";
 
 const SIDE = 512; // pixels of a picture as shown here
 const SMALL = 128; // pixels up to which they are shown as they are
@@ -56,7 +56,7 @@ export class Grid {
     this.count += parts.length;
     this.pictures.sort((a, b) => (BigInt(a.seed) < BigInt(b.seed) ? -1 : 1));
     this.element.dataset.count = this.count;
-    if (notes) this.notes.replaceChildren(...notes.map((note) => h("p", { class: "soft note", lang: "en" }, note)));
+    if (notes) this.notes.replaceChildren(...notes.map((note) => h("p", { class: "soft note" }, told(note))));
   }
 
   tell(lines) {

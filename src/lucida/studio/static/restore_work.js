@@ -2,7 +2,7 @@
 import { h } from "/static/dom.js";
 import { fourParts } from "/static/look.js";
 import { Progress } from "/static/progress.js";
-import { number, say } from "/static/words.js";
+import { number, say, told } from "/static/words.js";
 
 export class Work {
   // cancel(), onward(result): what the buttons do.
@@ -48,7 +48,7 @@ export class Work {
     this.outcome.append(
       h("div", { class: "buttons" }, h("h2", {}, say("restore.done")), onward, file),
       h("ul", { class: "did" }, ...did(result).map((text) => h("li", {}, text))),
-      ...result.notes.map((note) => h("p", { class: "soft note", lang: "en" }, note)),
+      ...result.notes.map((note) => h("p", { class: "soft note" }, told(note))),
       h("p", { class: "soft" }, [say("restore.seconds", { seconds: number(Math.max(0.1, Math.round(10 * result.seconds) / 10)) }), result.engine, size(result.bytes)].filter(Boolean).join(" · ")),
     );
   }

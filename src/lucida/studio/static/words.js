@@ -23,6 +23,12 @@ export function say(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : name === "units" ? units : all));
 }
 
+// A note of the library, in the page's language where it has words for it: { text, key, values }.
+export function told({ text, key, values = {} }) {
+  if (!table[`note.${key}`]) return text;
+  return say(`note.${key}`, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value?.text === undefined ? value : told(value)])));
+}
+
 export function number(n) {
   return new Intl.NumberFormat(tag).format(n);
 }
