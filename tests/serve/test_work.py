@@ -11,7 +11,7 @@ import pytest
 
 from lucida.errors import ImageError
 from lucida.serve.refusal import Refused
-from lucida.serve.work import Pool
+from lucida.serve.work import SPARE, Pool
 
 
 def run(body: Coroutine[Any, Any, None]) -> None:
@@ -129,5 +129,42 @@ def test_work_that_takes_too_long_is_not_waited_for() -> None:
         go.set()
         await pool.idle.wait()
         pool.close()
+
+    run(body())
+
+
+def test_a_thread_that_hangs_is_replaced_up_to_a_bound() -> None:
+    async def body() -> None:
+        pool, go = Pool(1, 0), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        async def hang() -> bool:
+            begun = asyncio.Event()
+
+            def work() -> None:
+                loop.call_soon_threadsafe(begun.set)
+                go.wait(20)
+
+            with pool.take() as place:
+                doing = asyncio.create_task(place.do(work, far()))
+                await begun.wait()
+                doing.cancel()
+                replaced = pool.replace(place)
+                assert not pool.replace(place)
+            return replaced
+
+        for number in range(SPARE):
+            assert await hang()
+            assert (pool.hung, pool.taken) == (number + 1, 0)
+        with pool.take() as place:
+            assert await place.do(lambda: "done", far()) == "done"
+            assert not pool.replace(place)
+        assert not await hang()
+        assert pool.taken == 1  # it keeps its place
+        assert pool.seconds < 1
+        go.set()
+        await pool.idle.wait()
+        pool.close()
+        assert pool.hung == 0
 
     run(body())

@@ -2,7 +2,8 @@
 
 A request that finds no place is refused at once, so a backlog never grows. Whoever does not wait any more, by its own
 will or its deadline, gives its place back; work that has begun cannot be taken from a thread, and keeps its place
-until it ends. Counts are changed by the event loop alone, the queue under its lock.
+until it ends, or until another thread works instead of one that hangs. Counts are changed by the event loop alone, the
+queue under its lock.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from lucida.serve.stages import note
 T = TypeVar("T")
 MEMORY: Final = 0.1  # share of the latest work in the mean of how long one takes
 LEAVING: Final = 5.0  # seconds
+SPARE: Final = 8  # threads that hang may be replaced by new ones: so many, or two for each worker if that is more
 PATIENCE: Final = 60  # seconds after which to come again, at most
 
 State = Literal["taken", "waiting", "working", "left"]
@@ -38,21 +40,22 @@ class Pool:
         queue: Places beside those at work.
         name: Of the threads.
         longest: Seconds that somebody may have to wait; who would wait longer finds no place either.
+
+    Attributes:
+        hung: Threads that hang, and were replaced.
     """
 
     def __init__(self, workers: int, queue: int, name: str = "work", longest: float = math.inf) -> None:
         self.workers, self.places, self.longest = workers, workers + queue, longest
-        self.taken, self.seconds = 0, 0.0
+        self.taken, self.seconds, self.hung = 0, 0.0, 0
+        self._name, self._spare, self._threads = name, max(SPARE, 2 * workers), list[threading.Thread]()
         self.idle = asyncio.Event()
         self.idle.set()
         self._waiting: deque[Place] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"{name} {number}", daemon=True) for number in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        for _ in range(workers):
+            self._start()
 
     @property
     def wait(self) -> float:
@@ -98,13 +101,17 @@ class Pool:
                 retry=self.retry,
             )
 
-    def take(self) -> Place:
+    def take(self, *, held: bool = False) -> Place:
         """Take a place.
+
+        Args:
+            held: Whether there must be one: whoever asks had a place already.
 
         Raises:
             Refused: 429, there is none.
         """
-        self.check()
+        if not held:
+            self.check()
         self.taken += 1
         self.idle.clear()
         return Place(self)
@@ -139,6 +146,26 @@ class Pool:
         if before in ("taken", "waiting"):
             self._free()
 
+    def replace(self, place: Place) -> bool:
+        """Have another thread work in the place of one that hangs, which ends once its work does.
+
+        Returns:
+            False where the work has ended, or as many hang already as are replaced.
+        """
+        with self._changed:
+            if not place.busy or place.replaced or self._closed or self.hung >= self._spare:
+                return False
+            place.replaced = True
+            self.hung += 1
+        self._free()
+        self._start()
+        return True
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name} {len(self._threads)}", daemon=True)
+        self._threads = [*(one for one in self._threads if one.is_alive()), thread]
+        thread.start()
+
     def _free(self) -> None:
         self.taken -= 1
         if not self.taken:
@@ -153,11 +180,16 @@ class Pool:
             except BaseException as raised:
                 error = raised
             place.ended = time.monotonic()
+            with self._changed:
+                place.busy, replaced = False, place.replaced
+                self.hung -= replaced
             # The loop may have ended: then nobody waits any more.
             with contextlib.suppress(RuntimeError):
                 place.loop.call_soon_threadsafe(self._done, place, result, error, place.ended - began)
             # An idle thread must not keep the last image alive.
             del place, result, error
+            if replaced:
+                return
 
     def _next(self) -> Place | None:
         with self._changed:
@@ -166,14 +198,15 @@ class Pool:
                     return None
                 self._changed.wait()
             place = self._waiting.popleft()
-            place.state = "working"
+            place.state, place.busy = "working", True
             return place
 
     def _done(self, place: Place, result: Any, error: BaseException | None, seconds: float) -> None:
-        self.seconds += (seconds - self.seconds) * (MEMORY if self.seconds else 1.0)
         with self._changed:
             wanted, place.state = place.state != "left", "left"
-        self._free()
+        if not place.replaced:
+            self.seconds += (seconds - self.seconds) * (MEMORY if self.seconds else 1.0)
+            self._free()
         if wanted and not place.future.done():
             if error is None:
                 place.future.set_result(result)
@@ -193,6 +226,7 @@ class Place:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.state: State = "taken"
+        self.busy, self.replaced = False, False
 
     def __enter__(self) -> Place:
         return self
