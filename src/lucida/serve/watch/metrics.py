@@ -1,19 +1,24 @@
 """Counts and times of all requests, in the text format of Prometheus.
 
 Values of labels are the server's own words: what a client makes up would fill the memory of whoever reads them.
+Counting is done here, in the event loop and without locks, since every request pays for it; the package of Prometheus
+writes the text.
 
 Source: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -23,18 +28,41 @@ if TYPE_CHECKING:
     from lucida.serve.watch.readings import Reading
 
 SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
-IMAGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-LEFT: Final = "499"  # status of an answer that nobody waited for
-# When each series began is known to whoever reads them; it would double their number.
-disable_created_metrics()
+IMAGES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+LEFT: Final = 499  # status of an answer that nobody waited for
+_BOTH: Final = ("service", "model")
 
 
-class _Asked(NamedTuple):
+class Histogram:
+    """Counts values by how large they are.
+
+    Args:
+        bounds: Upper bounds of the buckets, ascending.
+    """
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float] = SECONDS) -> None:
+        self.bounds, self.counts, self.sum = bounds, [0] * (len(bounds) + 1), 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return the counts up to each bound."""
+        return list(zip((*map(floatToGoString, self.bounds), "+Inf"), accumulate(self.counts), strict=True))
+
+
+class _Asked:
     """What is counted of one service and model."""
 
-    seconds: Any
-    wait: Any
-    work: Any
+    __slots__ = ("seconds", "status", "wait", "work")
+
+    def __init__(self) -> None:
+        self.status = Counter[int]()
+        self.seconds, self.wait, self.work = Histogram(), Histogram(), Histogram()
 
 
 class Metrics:
@@ -48,70 +76,46 @@ class Metrics:
     def __init__(
         self, models: Callable[[], Collection[str]], read: Callable[[], Iterable[Reading]] = lambda: ()
     ) -> None:
-        self._models = models
-        self.registry = CollectorRegistry(auto_describe=False)
+        self._models, self._read = models, read
         self._known: set[str] = set()
-
-        def counter(name: str, about: str, *labels: str) -> Counter:
-            return Counter(f"lucida_{name}", about, labels, registry=self.registry)
-
-        def histogram(name: str, about: str, labels: Sequence[str], buckets: Sequence[float] = SECONDS) -> Histogram:
-            return Histogram(f"lucida_{name}", about, labels, buckets=buckets, registry=self.registry)
-
-        both = ("service", "model")
-        self._requests = counter("requests", "Requests that were answered.", *both, "status")
-        self._errors = counter("errors", "What went wrong, by class of error and status.", "service", "type", "status")
-        self._images = counter("images", "Images that were answered, by a model or from memory.", *both, "source")
-        self._received = counter("received_bytes", "Bytes of the bodies of requests.", "service")
-        self._sent = counter("sent_bytes", "Bytes of the bodies of answers.", "service")
-        self._seconds = histogram("request_seconds", "From the head of a request to the end of its answer.", both)
-        self._wait = histogram("wait_seconds", "That an image waited for a worker.", both)
-        self._work = histogram("work_seconds", "That a worker took for an image: decoding and inference.", both)
-        self._batch = histogram("batch_images", "Images in one request to /v1/batch.", (), IMAGES)
+        self._asked: dict[tuple[str, str], _Asked] = {}
+        self._errors, self._images = Counter[tuple[str, str, int]](), Counter[tuple[str, str, str]]()
+        self._received, self._sent = Counter[str](), Counter[str]()
+        self._batch = Histogram(IMAGES)
+        self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.registry.register(_Reader(read))
-        # To find the series of some labels takes longer than to count.
-        self._asked = cache(self._series)
-        self._counted = cache(self._requests.labels)
-        self._failed = cache(self._errors.labels)
-        self._bytes = cache(lambda service: (self._received.labels(service), self._sent.labels(service)))
-        self._looked = cache(self._images.labels)
+        self.registry.register(self)
 
     def watch(self, exchange: Exchange) -> None:
-        """Count a request that was answered."""
-        service, model = exchange.service, self._named(exchange.model)
-        self._counted(service, model, str(exchange.status or LEFT)).inc()
-        asked = self._asked(service, model)
+        """Count a request that was answered; in the event loop."""
+        service = exchange.service
+        key = (service, self._named(exchange.model))
+        asked = self._asked.get(key) or self._asked.setdefault(key, _Asked())
+        asked.status[exchange.status or LEFT] += 1
         asked.seconds.observe(exchange.seconds)
-        for stage in exchange.stages:
-            if stage.name == "wait":
-                asked.wait.observe(stage.ended - stage.began)
-            elif stage.name == "work":
-                asked.work.observe(stage.ended - stage.began)
-        received, sent = self._bytes(service)
-        received.inc(exchange.received)
-        sent.inc(exchange.sent)
+        for name, began, ended in exchange.stages:
+            if name != "read":
+                (asked.wait if name == "wait" else asked.work).observe(ended - began)
+        self._received[service] += exchange.received
+        self._sent[service] += exchange.sent
         if service == "batch" and exchange.status == 200:
             self._batch.observe(exchange.cached + exchange.looked + len(exchange.errors))
         for kind, status in exchange.errors:
-            self._failed(service, kind, str(status)).inc()
+            self._errors[service, kind, status] += 1
 
     def observe(self, looked: Looked) -> None:
-        """Count an image that was answered."""
+        """Count an image that was answered; in the event loop."""
         job = looked.job
-        self._looked(job.service.name, self._named(job.served.name), "memory" if looked.kept else "model").inc()
+        self._images[job.service.name, self._named(job.served.name), "memory" if looked.kept else "model"] += 1
 
     def text(self, accept: str = "") -> tuple[bytes, str]:
-        """Return all of it, and the type of its text.
+        """Return all of it, and the type of its text; in any thread.
 
         Args:
             accept: The header of this name.
         """
         encode, kind = choose_encoder(accept)
         return encode(self.registry), kind
-
-    def _series(self, service: str, model: str) -> _Asked:
-        return _Asked(*(each.labels(service, model) for each in (self._seconds, self._wait, self._work)))
 
     def _named(self, model: str) -> str:
         """Return a name that is or was served; nothing else becomes a label."""
@@ -120,18 +124,61 @@ class Metrics:
         self._known.update(self._models())
         return model if model in self._known else ""
 
-
-class _Reader:
-    """Turns readings into metrics when they are asked for."""
-
-    def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
-        self._read = read
+    def describe(self) -> list[Metric]:
+        """Tell the registry nothing before it asks for values."""
+        return []
 
     def collect(self) -> Iterator[Metric]:
-        found: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
-        for one in self._read():
-            if one.name not in found:
-                family = CounterMetricFamily if one.kind == "counter" else GaugeMetricFamily
-                found[one.name] = family(one.name, one.about, labels=list(one.labels))
-            found[one.name].add_metric(list(one.labels.values()), one.value)
-        yield from found.values()
+        """Give all metrics, for the registry."""
+        asked = list(self._asked.items())
+        statuses = {(*key, status): n for key, one in asked for status, n in list(one.status.items())}
+        yield _counter("requests", "Requests that were answered.", (*_BOTH, "status"), statuses)
+        kinds = ("service", "type", "status")
+        yield _counter("errors", "What went wrong, by class of error and status.", kinds, self._errors)
+        about = "Images that were answered, by a model or from memory."
+        yield _counter("images", about, (*_BOTH, "source"), self._images)
+        for name, about, counts in (
+            ("received_bytes", "Bytes of the bodies of requests.", self._received),
+            ("sent_bytes", "Bytes of the bodies of answers.", self._sent),
+        ):
+            yield _counter(name, about, ("service",), {(service,): n for service, n in list(counts.items())})
+        for name, about, rows in (
+            ("request", "From the head of a request to the end of its answer.", [(k, o.seconds) for k, o in asked]),
+            ("wait", "That an image, or other work, waited for a worker.", [(k, o.wait) for k, o in asked]),
+            (
+                "work",
+                "That a worker took for it: for an image, decoding and inference.",
+                [(k, o.work) for k, o in asked],
+            ),
+        ):
+            yield _histogram(f"{name}_seconds", about, _BOTH, rows)
+        yield _histogram("batch_images", "Images in one request to /v1/batch.", (), [((), self._batch)])
+        yield from _read(self._read())
+
+
+def _counter(name: str, about: str, labels: Sequence[str], counts: Mapping[Any, int]) -> Metric:
+    family = CounterMetricFamily(f"lucida_{name}", about, labels=labels)
+    for key, count in list(counts.items()):
+        family.add_metric([str(part) for part in key], count)
+    return family
+
+
+def _histogram(
+    name: str, about: str, labels: Sequence[str], rows: Iterable[tuple[tuple[str, ...], Histogram]]
+) -> Metric:
+    family = HistogramMetricFamily(f"lucida_{name}", about, labels=labels)
+    for key, one in rows:
+        if labels and not any(one.counts):
+            continue
+        family.add_metric(key, one.buckets(), one.sum)
+    return family
+
+
+def _read(readings: Iterable[Reading]) -> Iterator[Metric]:
+    found: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+    for one in readings:
+        if one.name not in found:
+            family = CounterMetricFamily if one.kind == "counter" else GaugeMetricFamily
+            found[one.name] = family(one.name, one.about, labels=list(one.labels))
+        found[one.name].add_metric(list(one.labels.values()), one.value)
+    yield from found.values()
