@@ -73,7 +73,8 @@ def test_it_goes_on_after_a_restart() -> None:
     first = Drift(NAMES, *reference, seed=7)
     first.add(*rows)
     second = Drift(NAMES, *reference, seed=7)
-    second.restore(first.state(), *rows)
+    columns = first.columns(rows[0], first.components(rows[1]))
+    second.restore(first.state(), columns)
     assert second.seen == 100
     mine, other = first.evidence(), second.evidence()
     assert all(mine[name] == other[name] for name in first.names)
@@ -81,7 +82,7 @@ def test_it_goes_on_after_a_restart() -> None:
     numbers[:, 0] += 8
     assert {signal.name for signal in second.add(numbers, vectors)} >= {"brightness"}
     third = Drift(NAMES, *reference, seed=7)
-    third.restore(second.state(), *rows)
+    third.restore(second.state(), columns)
     assert third.crossed == second.crossed
 
 

@@ -139,15 +139,14 @@ class Drift:
         learning, calibration = np.split(order, [round(LEARNING * len(order))])
         self.level = level
         self._projection = Projection.fit(known[learning]) if known is not None else None
+        held = self._projection(known[calibration]) if known is not None and self._projection is not None else None
         self._witnesses: Witnesses | None = None
         self.names = (*names,)
-        if self._projection is not None and known is not None:
+        if self._projection is not None and held is not None:
             count = min(COMPONENTS, self._projection.axes.shape[1])
             self.names = (*names, *(f"component {one + 1}" for one in range(count)), "distance")
-            self._witnesses = Witnesses(
-                self._projection.known, self._projection(known[calibration]), KERNEL * level, generator
-            )
-        self._reference = self.columns(given[calibration], None if known is None else known[calibration])
+            self._witnesses = Witnesses(self._projection.known, held, KERNEL * level, generator)
+        self._reference = self.columns(given[calibration], held)
         self._ranks = Ranks(self._reference, generator, most)
         self._bets = Restarts(len(self.names))
         share = (1 - KERNEL if self._witnesses else 1.0) * level / len(self.names)
@@ -165,14 +164,20 @@ class Drift:
         """Ranks of the latest rows, at most `WINDOW`, (t, names)."""
         return self._latest
 
-    def columns(self, numbers: ArrayLike, vectors: ArrayLike | None) -> Floats:
-        """Return all that is ranked of rows, (t, names): the numbers, and what is made of vectors."""
+    def components(self, vectors: ArrayLike) -> Floats:
+        """Return what is looked at of vectors (t, d): their components, (t, components)."""
+        if self._projection is None:
+            return np.empty((len(np.asarray(vectors)), 0))
+        return self._projection(vectors)
+
+    def columns(self, numbers: ArrayLike, components: ArrayLike | None = None) -> Floats:
+        """Return all that is ranked of rows, (t, names): the numbers (t, numbers), and what is made of components."""
         given = np.asarray(numbers, dtype=np.float64)
-        if self._projection is None or vectors is None:
+        if self._projection is None or components is None:
             return given
-        components = self._projection(vectors)
+        along = np.asarray(components, dtype=np.float64)
         count = len(self.names) - given.shape[1] - 1
-        return np.column_stack([given, components[:, :count], self._projection.distance(components)])
+        return np.column_stack([given, along[:, :count], self._projection.distance(along)])
 
     def add(self, numbers: ArrayLike, vectors: ArrayLike | None = None) -> list[Signal]:
         """Take rows in their order; return what has changed now and had not before.
@@ -182,13 +187,14 @@ class Drift:
             vectors: (t, d), where the reference had vectors.
         """
         before = self.seen
-        rows = self.columns(numbers, vectors)
+        components = None if self._projection is None or vectors is None else self._projection(vectors)
+        rows = self.columns(numbers, components)
         ranks = self._ranks.add(rows)
         evidence = self._bets.add(ranks) - self._needed
         self._latest = np.concatenate([self._latest, ranks])[-WINDOW:]
         found = [self._signal(int(column), evidence, before) for column in np.flatnonzero((evidence >= 0).any(axis=0))]
-        if self._witnesses is not None and self._projection is not None and vectors is not None:
-            won = self._witnesses.add(self._projection(vectors))
+        if self._witnesses is not None and components is not None:
+            won = self._witnesses.add(components)
             if won is not None:
                 since = max(0, before + won.at - 100)
                 found.append(Signal(VECTORS, 0, won.beyond, since, before + won.at))
@@ -225,12 +231,17 @@ class Drift:
             total += np.nan_to_num(fixed[:, chosen])
         return total
 
-    def witness(self, vectors: ArrayLike, changed: ArrayLike) -> Floats:
-        """Compute how much more vectors (t, d) are of what changed, (m, d), than of the reference, by the MMD."""
+    def witness(self, components: ArrayLike, changed: ArrayLike) -> Floats:
+        """Compute how much more rows are of what changed than of the reference, by the MMD.
+
+        Args:
+            components: Of the rows, (t, components).
+            changed: Components of rows that changed, (m, components).
+        """
         if self._projection is None:
-            return np.zeros(len(np.asarray(vectors)))
+            return np.zeros(len(np.asarray(components)))
         known = self._projection.known
-        return witness(self._projection(vectors), self._projection(changed), known, median_width(known))
+        return witness(components, changed, known, median_width(known))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return what cannot be computed again from the reference and the rows: plain arrays."""
@@ -243,18 +254,17 @@ class Drift:
             "witnesses": np.array(self._witnesses.number if self._witnesses else 0),
         }
 
-    def restore(self, state: dict[str, NDArray[Any]], numbers: ArrayLike, vectors: ArrayLike | None = None) -> None:
+    def restore(self, state: dict[str, NDArray[Any]], columns: ArrayLike) -> None:
         """Go on where another with the same reference and seed stood; witnesses at work are given up, not their share.
 
         Args:
             state: What `state` gave.
-            numbers: Rows that were seen, those that are still kept.
-            vectors: Their vectors, where the reference had some.
+            columns: What `columns` gave of the rows that were seen, those that are still kept.
         """
         self._bets.restore(state)
-        rows = np.asarray(numbers, dtype=np.float64)
+        rows = np.asarray(columns, dtype=np.float64)
         if len(rows):
-            self._ranks.keep(self.columns(rows, vectors))
+            self._ranks.keep(rows)
         self._latest = state["latest"].reshape(-1, len(self.names))
         for name, (direction, evidence, since, at) in zip(state["crossed"], state["signals"], strict=True):
             self.crossed[str(name)] = Signal(str(name), int(direction), float(evidence), int(since), int(at))
