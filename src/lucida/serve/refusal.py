@@ -29,6 +29,11 @@ class Refused(Exception):
         return type(self.error).__name__, self.status
 
     @property
+    def said(self) -> str:
+        """What may be written into a log: what came is left out, as it may be about a person."""
+        return f"{type(self.error).__name__}: {self.error.what}"
+
+    @property
     def headers(self) -> dict[str, str]:
         """What the answer says beside its body."""
         found = {} if self.retry is None else {"retry-after": str(self.retry)}

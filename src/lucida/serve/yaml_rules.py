@@ -69,6 +69,17 @@ def switch(node: Node, what: str) -> bool:
     return word in _YES
 
 
+def choice(*words: str) -> Rule:
+    """Return what reads one of some words."""
+
+    def read(node: Node, what: str) -> str:
+        if node.value not in words:
+            raise node.wrong(f"{what} is none of its words.", " or ".join(words))
+        return str(node.value)
+
+    return read
+
+
 def path(node: Node, what: str) -> Path:
     """Read the path of a file or folder."""
     return Path(node.text(what)).expanduser()

@@ -49,7 +49,7 @@ def refuse(request: Request, error: Exception) -> Response:
     request.state.told["errors"] = (refused.kind,)
     # What is well after a while, such as a server that still loads, would only fill the log.
     if refused.status >= 500 and refused.retry is None:
-        _log.error("request %s: %s", id, refused.error.line(), exc_info=error if refused.status == 500 else None)
+        _log.error("request %s: %s", id, refused.said, exc_info=error if refused.status == 500 else None)
     return json_response(dump(body_of(refused.error, id)), refused.status, refused.headers)
 
 
