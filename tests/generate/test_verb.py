@@ -90,10 +90,25 @@ def test_a_file_and_the_catalog_know_how_a_picture_was_made(toy, tmp_path):
         assert records.story(catalog, done.images[0].id[:10])["request"] == story["request"]
         assert [hit.image for hit in catalog.text.search("rote Tür")] == [done.images[0].id]
         (past,) = records.history(catalog)
-        assert past.images == [(done.images[0].id, 0)]
+        assert (past.count, past.images) == (1, [(done.images[0].id, 0)])
         records.rate(catalog, done.images[0].id, 2, "ann")
         records.rate(catalog, done.images[0].id, 4, "ann")
         assert records.ratings(catalog, [done.images[0].id]) == {done.images[0].id: 4}
+        records.rate(catalog, done.images[0].id, 0, "ann")
+        assert records.ratings(catalog, [done.images[0].id]) == {}
+        records.rate(catalog, done.images[0].id, 3, "ann")
+        assert records.ratings(catalog, [done.images[0].id]) == {done.images[0].id: 3}
+
+
+def test_what_was_asked_comes_in_order_of_the_latest_picture(toy, tmp_path):
+    for prompt, number in (("first", 1), ("second", 1), ("first", 2)):
+        generate(prompt, number=number, catalog=tmp_path / "c")
+    with Catalog.open(tmp_path / "c") as catalog:
+        pasts = records.history(catalog, shown=1)
+    assert [(past.request["prompt"], past.count, len(past.images)) for past in pasts] == [
+        ("first", 2, 1),
+        ("second", 1, 1),
+    ]
 
 
 def test_without_metadata_only_that_it_is_synthetic_stands_in_the_file(toy, tmp_path):

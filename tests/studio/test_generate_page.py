@@ -104,6 +104,8 @@ def test_pictures_are_drawn_after_the_terms_were_read_and_found_again(client: Te
     # What a person thinks of it is an answer in the catalog.
     assert client.post("/api/generate/rate", json={"image": first, "stars": 4}).json() == {"stars": 4}
     assert client.post("/api/generate/rate", json={"image": first, "stars": 6}).status_code == 422
+    assert client.post("/api/generate/rate", json={"image": first, "stars": 0}).json() == {"stars": 0}
+    assert client.post("/api/generate/rate", json={"image": first, "stars": 4}).json() == {"stars": 4}
     past = client.get("/api/generate/history").json()[0]
     assert (past["run"], past["prompt"], past["n"], past["images"][0]) == (begun["run"], "a red truck", 2, first)
     found = client.post("/api/generate/recall", json={"run": begun["run"]}).json()

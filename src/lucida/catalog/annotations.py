@@ -58,6 +58,7 @@ class Annotations:
         question: str | None = None,
         run: str | None = None,
         kind: str | None = None,
+        limit: int | None = None,
     ) -> list[Annotation]:
         """Return annotations, ordered by time, then sequence.
 
@@ -66,6 +67,7 @@ class Annotations:
             question: Only of this question.
             run: Only of this run.
             kind: Only of this kind.
+            limit: Only so many, the first ones.
         """
         query = _select()
         if image is not None:
@@ -78,8 +80,40 @@ class Annotations:
             query = query.where(notes.c.kind == kind)
         order = (notes.c.time, notes.c.sequence, notes.c.image, notes.c.item)
         with self._store.read() as connection:
-            ids: dict[int, str] = pairs(connection.execute(select(runs.c.number, runs.c.id)))
-            return [_annotation(row, ids) for row in connection.execute(query.order_by(*order))]
+            found = connection.execute(query.order_by(*order).limit(limit)).all()
+            certified = any(row.source is not None for row in found)
+            ids: dict[int, str] = pairs(connection.execute(select(runs.c.number, runs.c.id))) if certified else {}
+        return [_annotation(row, ids) for row in found]
+
+    def lately(self, question: str, verb: str, limit: int) -> list[tuple[str, int, float]]:
+        """Return the runs that spoke of a question last, the latest first: id, number of statements, time of the last.
+
+        Args:
+            question: What was asked.
+            verb: Only runs of this verb.
+            limit: At most so many.
+        """
+        last = func.max(notes.c.time)
+        query = (
+            select(runs.c.id, func.count(), last)
+            .join(notes, notes.c.run == runs.c.number)
+            .where(notes.c.question == question, runs.c.verb == verb)
+            .group_by(runs.c.number)
+            .order_by(last.desc(), runs.c.number.desc())
+            .limit(limit)
+        )
+        with self._store.read() as connection:
+            return [(id, count, time) for id, count, time in connection.execute(query)]
+
+    def answered(self, question: str, ids: Iterable[str]) -> dict[str, str]:
+        """Return what people answered of those of some images that they answered: only these are looked at.
+
+        Args:
+            question: What was asked.
+            ids: Content ids.
+        """
+        with self._store.read() as connection:
+            return fold.answered(connection, question, ids)
 
     def table(self, run_id: str) -> Proposals:
         """Return the proposals of one run as columns, in order of adding the images.
@@ -257,7 +291,7 @@ def _annotation(row: Row[Any], run_ids: dict[int, str]) -> Annotation:
     return Annotation(
         image=row.id,
         question=row.question,
-        run=run_ids[row.run],
+        run=row.run_id,
         item=row.item,
         actor=row.actor,
         sequence=row.sequence,
@@ -270,7 +304,7 @@ def _annotation(row: Row[Any], run_ids: dict[int, str]) -> Annotation:
 
 
 def _select() -> Select[Any]:
-    query: Select[Any] = select(images.c.id, notes)
+    query: Select[Any] = select(images.c.id, runs.c.id.label("run_id"), notes)
     return query.join(images, images.c.number == notes.c.image).join(runs, runs.c.number == notes.c.run)
 
 

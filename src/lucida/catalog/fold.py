@@ -206,15 +206,30 @@ def of_image(connection: Connection, question: str, image: str) -> Current | Non
     return Current(image, label, score, state, kept, name, disagreement)
 
 
-def _votes(connection: Connection, question: str, image: int | None = None) -> dict[int, list[Vote]]:
-    """Return the answers that were not taken back, by the image's number; of one image where it is given."""
+def answered(connection: Connection, question: str, ids: Iterable[str]) -> dict[str, str]:
+    """Return what people say together of those of some images of which they say anything; only they are read."""
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        named: dict[int, str] = pairs(
+            connection.execute(select(images.c.number, images.c.id).where(images.c.id.in_(part)))
+        )
+        for number, votes in _votes(connection, question, list(named)).items():
+            verdict = people(votes, None)
+            if verdict is not None and verdict.label is not None:
+                found[named[number]] = verdict.label
+    return found
+
+
+def _votes(connection: Connection, question: str, among: int | Sequence[int] | None = None) -> dict[int, list[Vote]]:
+    """Return the answers that were not taken back, by the image's number; of one image or some where given."""
     n = notes.c
     # What was missed in an image says nothing of the image as a whole.
     of_whole = or_(n.detail.is_(None), ~n.detail.contains(f'"phase": "{MISSED}"', autoescape=True))
     query = select(n.image, n.run, n.actor, n.sequence, n.kind, n.verdict, n.label, n.undoes, n.time).where(
         n.question == question, n.kind.in_(("answer", "undo")), n.item == 0, of_whole
     )
-    query = query if image is None else query.where(n.image == image)
+    if among is not None:
+        query = query.where(n.image == among if isinstance(among, int) else n.image.in_(among))
     rows: Sequence[Any] = connection.execute(query).all()
     undone = {(row.image, row.run, row.actor, row.undoes) for row in rows if row.kind == "undo"}
     votes: dict[int, list[Vote]] = {}

@@ -148,6 +148,18 @@ class Images:
                 found.update(pairs(connection.execute(query)))
         return {id: name or id for id, name in found.items()}
 
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Return the content ids that begin with some letters, in order of adding.
+
+        Args:
+            prefix: Hexadecimal letters.
+            limit: At most so many.
+        """
+        # A range is looked up in the index, a pattern is not.
+        query = select(images.c.id).where(images.c.id >= prefix, images.c.id < f"{prefix}g")
+        with self._store.read() as connection:
+            return list(connection.execute(query.order_by(images.c.number).limit(limit)).scalars())
+
     def resolve(self, name: str) -> list[str]:
         """Return the ids of the images that a name stands for.
 

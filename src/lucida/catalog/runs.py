@@ -144,6 +144,12 @@ class Runs:
         with self._store.read() as connection:
             return [_run(row) for row in connection.execute(query)]
 
+    def models(self, question: str, verb: str) -> frozenset[str]:
+        """Return the names of the models that runs of a question and verb are of."""
+        query = select(runs.c.model).distinct().where(runs.c.question == question, runs.c.verb == verb)
+        with self._store.read() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def cleaning(self) -> frozenset[str]:
         """Return the questions of what `lucida clean` sent to review: no question is meant where none is named."""
         return frozenset(run.question for run in self.all() if run.parameters.get("mode") == "clean")

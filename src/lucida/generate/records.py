@@ -22,6 +22,7 @@ VERB: Final = "generate"
 QUESTION: Final = "prompt"
 RATING: Final = "rating"
 STARS: Final = 5
+ALIKE: Final = 100  # images whose ids may begin alike
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,15 @@ class Past:
         run: Id of the run.
         model: Name of the model.
         request: As `Order.to_json` wrote it.
-        images: Content id and seed of each picture, in order of seeds.
-        time: When it was first asked, seconds since 1970.
+        count: How many pictures were drawn.
+        images: Content id and seed of the first ones.
+        time: Of the latest picture, seconds since 1970.
     """
 
     run: str
     model: str
     request: dict[str, Any]
+    count: int
     images: list[tuple[str, int]]
     time: float
 
@@ -64,7 +67,7 @@ def _without_path(value: Any) -> Any:
 
 def used_before(catalog: Catalog, spec: Spec) -> bool:
     """Tell whether a model has drawn for this catalog."""
-    return any(run.verb == VERB and run.model == spec.name for run in catalog.runs.all(QUESTION))
+    return spec.name in catalog.runs.models(QUESTION, VERB)
 
 
 def drawn(catalog: Catalog, run: str) -> dict[int, str]:
@@ -109,37 +112,35 @@ def story(catalog: Catalog, image: str) -> dict[str, Any]:
     Raises:
         InputError: It was not drawn here.
     """
-    rows = [row for row in catalog.annotations.rows(question=QUESTION) if row.image.startswith(image) and row.detail]
-    if not rows or not image:
+    ids = catalog.images.beginning(image, ALIKE) if image else []
+    said = (
+        row for id in ids for row in catalog.annotations.rows(image=id, question=QUESTION) if "request" in row.detail
+    )
+    row = max(said, key=lambda row: row.time, default=None)
+    if row is None:
         raise InputError(
             f"No picture {image!r} was drawn for this catalog.",
             expected="the content id of a picture of `lucida generate`, or its PNG file",
             got=image,
         )
-    return rows[-1].detail
+    return row.detail
 
 
-def history(catalog: Catalog, limit: int = 50) -> list[Past]:
-    """Return what was asked, the newest first.
+def history(catalog: Catalog, limit: int = 50, *, shown: int = 6) -> list[Past]:
+    """Return what was asked, that of the latest picture first.
 
     Args:
         catalog: Where.
         limit: At most so many.
+        shown: Pictures of each that are named, the first ones.
     """
     found = []
-    runs = [run for run in catalog.runs.all(QUESTION) if run.verb == VERB]
-    for run in reversed(runs):
-        rows = sorted(
-            ((row.image, int(row.detail["seed"]), row) for row in catalog.annotations.rows(run=run.id)
-             if "seed" in row.detail),
-            key=lambda one: one[1],
-        )  # fmt: skip
-        if not rows:
-            continue
-        request = dict(rows[0][2].detail["request"])
-        found.append(Past(run.id, run.model, request, [(id, seed) for id, seed, _ in rows], run.started))
-        if len(found) >= limit:
-            break
+    for id, count, time in catalog.annotations.lately(QUESTION, VERB, limit):
+        rows = [row for row in catalog.annotations.rows(run=id, limit=shown) if "seed" in row.detail]
+        if rows:
+            pictures = [(row.image, int(row.detail["seed"])) for row in rows]
+            told = rows[0].detail
+            found.append(Past(id, told["model"], dict(told["request"]), count, pictures, time))
     return found
 
 
@@ -149,25 +150,31 @@ def rate(catalog: Catalog, image: str, stars: int, actor: str = "") -> None:
     Args:
         catalog: Where it is.
         image: Content id.
-        stars: 1 to 5.
+        stars: 1 to 5; 0 takes back what they said.
         actor: Who says so.
 
     Raises:
         InputError: Not so many stars, or no such image.
     """
-    if not 1 <= stars <= STARS:
-        raise InputError("A rating is not one.", expected=f"1 to {STARS} stars", got=str(stars))
+    if not 0 <= stars <= STARS:
+        raise InputError("A rating is not one.", expected=f"1 to {STARS} stars; 0 for none", got=str(stars))
     run = catalog.runs.start("rate", question=RATING, parameters={"stars": STARS})
-    before = catalog.annotations.rows(question=RATING, run=run.id, image=image)
-    number = max((row.sequence for row in before if row.actor == actor), default=0) + 1
-    catalog.annotations.append(
-        [Annotation(image=image, question=RATING, run=run.id, actor=actor, sequence=number, kind="answer",
-                    label=str(stars), detail={"verdict": "right"})]
-    )  # fmt: skip
+    before = [row for row in catalog.annotations.rows(run=run.id, image=image) if row.actor == actor]
+    number = max((row.sequence for row in before), default=0) + 1
+
+    def said(number: int, **more: Any) -> Annotation:
+        return Annotation(image=image, question=RATING, run=run.id, actor=actor, sequence=number, **more)
+
+    if stars:
+        rows = [said(number, kind="answer", label=str(stars), detail={"verdict": "right"})]
+    else:
+        # Of all that stood: else the answer before it would count again.
+        gone = {row.detail["sequence"] for row in before if row.kind == "undo"}
+        stood = [row.sequence for row in before if row.kind == "answer" and row.sequence not in gone]
+        rows = [said(number + i, kind="undo", detail={"sequence": one}) for i, one in enumerate(stood)]
+    catalog.annotations.append(rows)
 
 
 def ratings(catalog: Catalog, images: Iterable[str]) -> dict[str, int]:
     """Return the stars of those of some images that have any."""
-    wanted = set(images)
-    current = catalog.annotations.current(RATING)
-    return {one.image: int(one.label) for one in current if one.image in wanted and one.label}
+    return {image: int(label) for image, label in catalog.annotations.answered(RATING, images).items()}

@@ -69,27 +69,28 @@ class DrawnBefore:
         return self._catalog.images.read(image), f"{stem(str(told['request'].get('prompt', '')))}-{told['seed']}.png"
 
     def rate(self, image: str, stars: int) -> dict[str, int]:
-        """Keep what a person thinks of a picture.
+        """Keep what a person thinks of a picture, 0 to take it back; returns what counts now.
 
         Raises:
             InputError: Not so many stars, or no such picture.
         """
         records.rate(self._catalog, image, stars, _user())
-        return {"stars": stars}
+        # Where others rated it as well, the majority counts.
+        return {"stars": records.ratings(self._catalog, [image]).get(image, 0)}
 
     def history(self, limit: int) -> list[dict[str, Any]]:
-        """Return what was asked, the newest first, with a few pictures of each."""
+        """Return what was asked, that of the latest picture first, with a few pictures of each."""
         return [
             {
                 "run": past.run,
                 "model": past.model,
                 "prompt": past.request.get("prompt", ""),
                 "loras": [one["title"] for one in loras_of(past.request, self._catalog)],
-                "n": len(past.images),
-                "images": [image for image, _ in past.images[:THUMBS]],
+                "n": past.count,
+                "images": [image for image, _ in past.images],
                 "time": past.time,
             }
-            for past in records.history(self._catalog, limit)
+            for past in records.history(self._catalog, limit, shown=THUMBS)
         ]
 
     def recall(self, run: str) -> dict[str, Any]:

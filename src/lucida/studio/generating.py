@@ -105,10 +105,10 @@ class Generating:
 
         return shown_lora(known_as(check_lora(find_lora(name.strip(), self.catalog).resolve()), self.catalog))
 
-    def _used(self) -> set[str]:
+    def _used(self) -> frozenset[str]:
         from lucida.generate import records
 
-        return {run.model for run in self.catalog.runs.all(records.QUESTION) if run.verb == records.VERB}
+        return self.catalog.runs.models(records.QUESTION, records.VERB)
 
     # ---- images to draw from ----------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ def _sizes(needs: GenerateNeeds) -> list[tuple[int, int]]:
     return list(dict.fromkeys([needs.size, *(needs.nearest(round(w * s), round(h * s)) for w, h, s in scales)]))
 
 
-def _offer(choice: Choice, used: set[str]) -> dict[str, Any]:
+def _offer(choice: Choice, used: frozenset[str]) -> dict[str, Any]:
     needs = choice.needs
     return {
         "name": choice.name,

@@ -192,11 +192,12 @@ class GeneratePage {
   }
 
   async rate(picture, stars) {
-    const found = await post("/api/generate/rate", { image: picture.id, stars });
+    // The same stars again take them back.
+    const found = await post("/api/generate/rate", { image: picture.id, stars: stars === picture.stars ? 0 : stars });
     if (found.error) return this.say(found.error);
-    picture.stars = stars;
+    picture.stars = found.stars;
     this.grid.rated(picture);
-    return stars;
+    return picture.stars;
   }
 
   // ---- what is shown ------------------------------------------------------------------------------------------------

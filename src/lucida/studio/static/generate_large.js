@@ -76,7 +76,8 @@ export class Large {
 
   async rate(stars) {
     const { picture } = this;
-    if ((await this.acts.rate(picture, stars)) && this.picture === picture) this.stars.show(stars);
+    const now = await this.acts.rate(picture, stars);
+    if (now !== undefined && this.picture === picture) this.stars.show(now);
   }
 
   key(event) {
