@@ -217,13 +217,36 @@ class ImageNeeds:
         if not np.isfinite(batch).all():
             raise InputError("The batch holds values that are not finite.", expected=expected, got="NaN or inf")
 
+    def _middle(self, picture: PIL.Image.Image, width: int, height: int) -> PIL.Image.Image:
+        """Return the middle of a picture that is brought to this size."""
+        left, top = (
+            round(half) if self.centre == "round" else int(half)
+            for half in ((width - self.size) / 2, (height - self.size) / 2)
+        )
+        box = (left, top, left + self.size, top + self.size)
+        # Of other filters the middle alone is not, pixel for pixel, what it is in the whole.
+        if self.interpolation != "bilinear" or picture.mode == "F" or picture.size == (width, height):
+            return self._resample(picture, width, height).crop(box)
+        across, down = picture.width / width, picture.height / height
+        source = (
+            box[0] * across,
+            box[1] * down,
+            min(box[2] * across, picture.width),
+            min(box[3] * down, picture.height),
+        )
+        return self._convert(picture).resize((self.size, self.size), self._filter(picture, width, height), source)
+
+    def _filter(self, picture: PIL.Image.Image, width: int, height: int) -> PIL.Image.Resampling:
+        return (_SHRINK if width <= picture.width and height <= picture.height else _ENLARGE)[self.interpolation]
+
+    def _convert(self, picture: PIL.Image.Image) -> PIL.Image.Image:
+        return picture.convert("L") if self.channels == "L" else picture
+
     def _resample(self, picture: PIL.Image.Image, width: int, height: int) -> PIL.Image.Image:
-        filters = _SHRINK if width <= picture.width and height <= picture.height else _ENLARGE
+        by = self._filter(picture, width, height)
         if picture.mode == "F":
-            return resize_known(picture, (width, height), filters[self.interpolation])
-        if self.channels == "L":
-            picture = picture.convert("L")
-        return picture.resize((width, height), filters[self.interpolation])
+            return resize_known(picture, (width, height), by)
+        return self._convert(picture).resize((width, height), by)
 
     def normalise(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """Return pixels, as `fit` gives them but of any size, as float32 (channels, height, width) for the model.
@@ -270,7 +293,7 @@ def in_words(channels: int, deep: bool) -> str:
 
 def _squash(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
     edge = max(needs.edge, needs.size)
-    return _middle(needs._resample(picture, edge, edge), needs)
+    return needs._middle(picture, edge, edge)
 
 
 def _crop(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
@@ -279,13 +302,7 @@ def _crop(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
     # Whole pixels are cut off, not rounded, as in torchvision and transformers.
     scaled = max(edge, edge * long // short)
     width, height = (edge, scaled) if picture.width <= picture.height else (scaled, edge)
-    return _middle(needs._resample(picture, width, height), needs)
-
-
-def _middle(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:
-    halves = ((picture.width - needs.size) / 2, (picture.height - needs.size) / 2)
-    left, top = (round(half) if needs.centre == "round" else int(half) for half in halves)
-    return picture.crop((left, top, left + needs.size, top + needs.size))
+    return needs._middle(picture, width, height)
 
 
 def _fit(picture: PIL.Image.Image, needs: ImageNeeds) -> PIL.Image.Image:

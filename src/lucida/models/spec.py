@@ -204,6 +204,17 @@ class Model:
         """What runs it, and at which precision."""
         return "none"
 
+    def settle(self, sizes: Sequence[int]) -> bool:
+        """Make calls with so many images cheaper, where the engine can: it is told them before; calls wait meanwhile.
+
+        Args:
+            sizes: Numbers of images, 1 among them; empty to undo it. Other numbers are put together of these.
+
+        Returns:
+            Whether it makes a difference.
+        """
+        return False
+
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return vectors float32 (n, dimensions)."""
         raise self.spec.cannot("encode", "give vectors of images")

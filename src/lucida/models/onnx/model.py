@@ -37,10 +37,21 @@ class OnnxModel(Model):
         weights = Weights(card.file, card.input, card.needs, self._read, f"{card.name} {card.digest}")
         self._session = choose(weights, precision, trial)
         self._check_names(self._session)
+        self._settled: dict[int, Session] = {}
 
     @property
     def engine(self) -> str:
         return self._session.engine
+
+    def settle(self, sizes: Sequence[int]) -> bool:
+        card = self._card
+        free = self._session.inputs[card.input][:1] in ((), (None,))
+        _, *rest = _laid_out(np.empty((0, *card.needs.shape), np.float32), card).shape
+        found = {n: self._session.fixed({card.input: (n, *rest)}) for n in sizes if free}
+        settled = {n: session for n, session in found.items() if session is not None}
+        # A number that is none of these is put together of them, so that they all must be there.
+        self._settled = settled if len(settled) == len(sizes) and 1 in settled else {}
+        return bool(self._settled)
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         if not self._card.embedding:
@@ -60,7 +71,16 @@ class OnnxModel(Model):
             names: Names of outputs in the file.
         """
         self.spec.needs.check(batch)
-        return run_batch(self._session, self._card, batch, names)
+        settled = self._settled
+        if not settled or not len(batch):
+            return run_batch(self._session, self._card, batch, names)
+        parts: list[list[NDArray[np.float32]]] = []
+        at = 0
+        while at < len(batch):
+            size = max(n for n in settled if n <= len(batch) - at)
+            parts.append(run_batch(settled[size], self._card, batch[at : at + size], names))
+            at += size
+        return parts[0] if len(parts) == 1 else [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def _read(self, session: Session, images: NDArray[np.float32], output: Output) -> NDArray[np.float32]:
         self._check_names(session)
@@ -98,7 +118,7 @@ def run_batch(
     Raises:
         ModelError: The engine refuses the input.
     """
-    images = batch if card.needs.layout == "NCHW" else np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
+    images = _laid_out(batch, card)
     fixed = session.inputs[card.input][0] if session.inputs[card.input] else None
     steps = range(0, len(images), fixed or max(len(images), 1))
     rows: list[list[NDArray[np.float32]]] = []
@@ -118,7 +138,11 @@ def run_batch(
         rows.append([(value.reshape(len(filled), -1) if flat else value)[: len(chunk)] for value in found])
     if not rows:
         return [np.empty((0, 0), np.float32) for _ in names]
-    return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+    return rows[0] if len(rows) == 1 else [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+
+
+def _laid_out(batch: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
+    return batch if card.needs.layout == "NCHW" else np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
 
 
 def _fill(images: NDArray[np.float32], n: int) -> NDArray[np.float32]:
