@@ -173,11 +173,11 @@ def test_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_model_that_is_told_how_many_images_come_says_the_same(written: Path, chosen: str):
-    model = find(str(written / "classifier")).load("fp32")
+    model = find(str(written / "encoder")).load("fp32")
     images = made_sample(model.spec.needs, 7)
-    free = model.logits(images)
+    free = model.embed(images)
     assert model.settle((1, 2, 4)) == (chosen == "openvino")
-    np.testing.assert_allclose(model.logits(images), free, rtol=1e-4, atol=1e-4)
-    assert model.logits(images[:0]).shape[0] == 0
+    np.testing.assert_allclose(model.embed(images), free, rtol=1e-4, atol=1e-4)
+    assert model.embed(images[:0]).shape[0] == 0
     assert not model.settle((2, 4)), "one image must be possible"
     assert not model.settle(())
