@@ -37,13 +37,14 @@ class Store:
 
     Args:
         file: The SQLite file; it is created if missing.
+        busy: Seconds to wait for another program that writes.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, busy: float = BUSY_SECONDS) -> None:
+        self.file, self._busy = file, busy
         # Threads of one process queue here; SQLite's own waiting is by sleeping and trying again.
         self._writing = threading.RLock()
-        self._engine = _engine(file)
+        self._engine = _engine(file, busy)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -68,15 +69,15 @@ class Store:
         try:
             yield
         except exc.DBAPIError as error:
-            raise translate(error.orig or error, self.file) from error
+            raise translate(error.orig or error, self.file, self._busy) from error
         except sqlite3.Error as error:
-            raise translate(error, self.file) from error
+            raise translate(error, self.file, self._busy) from error
 
 
-def _engine(file: Path) -> Engine:
+def _engine(file: Path, busy: float) -> Engine:
     engine = create_engine(
         f"sqlite+pysqlite:///{file}",
-        connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
+        connect_args={"check_same_thread": False, "timeout": busy},
         pool_size=4,
         max_overflow=-1,
     )
@@ -117,7 +118,7 @@ def insert_ignoring(connection: Connection, table: Any, rows: Sequence[dict[str,
     return int(connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows).rowcount)
 
 
-def translate(error: BaseException, file: Path) -> CatalogError:
+def translate(error: BaseException, file: Path, busy: float = BUSY_SECONDS) -> CatalogError:
     """Turn an error of SQLite into one that says what stands and what to do."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
@@ -139,7 +140,7 @@ def translate(error: BaseException, file: Path) -> CatalogError:
         )
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return CatalogError(
-            f"Another program has been writing to the catalog {folder} for over {BUSY_SECONDS} seconds.",
+            f"Another program has been writing to the catalog {folder} for over {busy:g} seconds.",
             expected="a turn to write",
             got=text,
             hint="wait for it to end, or stop it; nothing of this step was written, so run it again",

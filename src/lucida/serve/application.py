@@ -15,8 +15,10 @@ from lucida.errors import InputError, UnknownName
 from lucida.serve.desk import Desk
 from lucida.serve.docs_page import DOCS_HEADERS, docs_page
 from lucida.serve.headers import Shell
+from lucida.serve.jobs.jobs import Jobs
 from lucida.serve.refusal import Refused
 from lucida.serve.routes import health, making, metrics, openai, tasks
+from lucida.serve.routes import jobs as job_routes
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -31,9 +33,12 @@ def build(desk: Desk) -> ASGIApp:
         desk: What is served.
     """
 
+    jobs = Jobs(desk)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(desk.load())
+        jobs.start()
         try:
             yield
         finally:
@@ -41,6 +46,7 @@ def build(desk: Desk) -> ASGIApp:
             # Why it failed is kept in the desk.
             with suppress(asyncio.CancelledError, Exception):
                 await loading
+            await jobs.close()
             await asyncio.to_thread(desk.close)
 
     app = FastAPI(
@@ -55,6 +61,7 @@ def build(desk: Desk) -> ASGIApp:
     router = APIRouter()
     for part in (tasks, making, openai, health, metrics):
         part.add_routes(router, desk)
+    job_routes.add_routes(router, desk, jobs)
     app.include_router(router)
     app.add_api_route("/docs", _docs(app), include_in_schema=False)
     return Shell(app, desk.settings, desk.watchers, desk.keys)

@@ -25,6 +25,11 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "header_seconds": (0.001, 3600),
     "body_seconds": (0.001, 3600),
     "body_rate": (1, 2**40),
+    "job_queue": (0, 1_000_000),
+    "job_items": (1, 10_000_000),
+    "job_inputs": (0, 2**50),
+    "job_results": (0, 2**50),
+    "job_days": (0.001, 36_500),
     "notice": (0, 3600),
     "grace": (0, 86_400),
 }
@@ -50,6 +55,11 @@ class Settings:
         header_seconds: In which a client must have said what it wants.
         body_seconds: In which it must send the first `body_rate` bytes, and so on.
         body_rate: Bytes a second that a client must send on average after that.
+        job_queue: Jobs that wait or are being done, at most.
+        job_items: Images, or pictures, of one job, at most.
+        job_inputs: Bytes of images that were sent with jobs that are not over, at most.
+        job_results: Bytes of answers of jobs that are kept, at most.
+        job_days: For which they are kept; also for which a job may wait.
         notice: Seconds in which a server that was told to stop still says so, before it leaves.
         grace: Seconds in which what was taken is finished when the server is told to stop.
         cert: Certificate, and those that vouch for it, in PEM; None to speak HTTP without TLS.
@@ -70,6 +80,11 @@ class Settings:
     header_seconds: float = 10.0
     body_seconds: float = 10.0
     body_rate: int = 16 * 2**10
+    job_queue: int = 100
+    job_items: int = 10_000
+    job_inputs: int = 2**30
+    job_results: int = 2**30
+    job_days: float = 7.0
     notice: float = 1.0
     grace: float = 30.0
     cert: Path | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lucida.errors import InputError, ModelError
+from lucida.results.screening import Screening
 from lucida.screen.prompts import read_prompt
 from lucida.serve.refusal import Refused
 
@@ -100,6 +101,7 @@ class Guard:
             raise ModelError(
                 "The policy gave no verdict.", expected="a verdict", got=seen.problem, hint="send the request anew"
             )
+        assert isinstance(seen.result, Screening)
         for one in seen.result.findings:
             self._weigh(what, one.rule, one.sure and one.action == "block", one.reason)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
 FILE: Final = "serve.sqlite"
+BUSY: Final = 5.0  # seconds to wait for another program that writes: a client waits as well
 
 
 class Records(Store):
@@ -23,7 +24,7 @@ class Records(Store):
 
     def __init__(self, folder: Path | None) -> None:
         self._gone = tempfile.TemporaryDirectory(prefix="lucida-serve-") if folder is None else None
-        super().__init__((Path(self._gone.name) if self._gone is not None else folder or Path()) / FILE)
+        super().__init__((Path(self._gone.name) if self._gone is not None else folder or Path()) / FILE, BUSY)
 
     @property
     def lasting(self) -> bool:
