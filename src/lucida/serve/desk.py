@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -75,15 +75,32 @@ class Desk(Answers):
             await asyncio.to_thread(self.finder.load)
             for one in self.shelf.models.values():
                 await asyncio.to_thread(one.load)
-                if one.talks:
-                    self._talking[one.name] = Pool(
-                        one.together, self.settings.waiting, one.name, self.settings.deadline
-                    )
+            self.put(self.shelf.models)
         except Exception as error:
             self.failure, self.state = refusal_of(error).error, "failed"
             raise
         if self.state == "loading":
             self.state = "ready"
+
+    def put(self, models: Mapping[str, Served]) -> list[Pool]:
+        """Serve these models from now on, and no others; who was taken keeps the model that it was promised.
+
+        Args:
+            models: By name, loaded.
+
+        Returns:
+            Places that nobody takes any more: close them once they are idle.
+        """
+        before, self._talking = self._talking, {}
+        for one in models.values():
+            if not one.talks:
+                continue
+            kept = before.get(one.name)
+            if kept is None or kept.workers != one.together:
+                kept = Pool(one.together, self.settings.waiting, one.name, self.settings.deadline)
+            self._talking[one.name] = kept
+        self.shelf.models = dict(models)
+        return [pool for name, pool in before.items() if self._talking.get(name) is not pool]
 
     def stop(self) -> None:
         """Take no more; what was taken is finished."""

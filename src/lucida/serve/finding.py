@@ -55,6 +55,10 @@ class Finder:
             self._screener = Screener(self.policy, home)
             self.guard = Guard(self.policy, self._screener.see)
 
+    def forget(self, served: Served) -> None:
+        """Let go what was made ready of a model that is not served any more."""
+        self._searchers = {name: one for name, one in self._searchers.items() if name != served.name}
+
     def searching(self, name: str | None) -> Served:
         """Return the model that searches.
 

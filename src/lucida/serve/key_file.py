@@ -27,7 +27,8 @@ from lucida.serve.yaml_rules import moment, read_table, texts, whole
 KEY: Final = re.compile(r"lucida-([0-9a-f]{8})-[A-Za-z0-9_-]{43}")
 MODEL: Final = "model:"
 # What a key can be for; a batch is checked image by image.
-SCOPES: Final = (*SERVICES, "search", "screen", "generate", "restore", "chat", "feedback", "jobs", "watch")
+SCOPES: Final = (*SERVICES, "search", "screen", "generate", "restore", "chat", "feedback", "jobs", "watch", "admin")
+NAMED: Final = ("admin",)  # what a key is only for where it says so
 MOST: Final = 1_000_000_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from lucida.errors import InputError
-from lucida.serve.key_file import KEY, Entry, read_keys
+from lucida.serve.key_file import KEY, NAMED, Entry, read_keys
 from lucida.serve.keys import Holder
 from lucida.serve.quotas import Usage, WrongKeys
 from lucida.serve.refusal import Refused
@@ -111,6 +111,8 @@ class KeyRing:
     def admit(self, authorization: str, scope: str) -> Holder:
         """Return who asks, and count the request against the quota."""
         holder = self._find(authorization)
+        if scope in NAMED:
+            _check_scope("service", scope, holder.entry.services or (f"all but {', '.join(NAMED)}",))
         if scope not in _LATER:
             _check_scope("service", scope, holder.entry.services)
         if wait := holder.usage.ask(self._clock(), holder.entry.requests_a_minute):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -77,9 +79,17 @@ class DrainingServer(uvicorn.Server):
         app: The application.
         desk: What is behind it.
         ready: Called once connections are taken.
+        reload: Called in the event loop when the process is sent SIGHUP; None to leave that as it is.
     """
 
-    def __init__(self, app: ASGIApp, desk: Desk, *, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        desk: Desk,
+        *,
+        ready: Callable[[], None] = lambda: None,
+        reload: Callable[[], None] | None = None,
+    ) -> None:
         settings = desk.settings
         super().__init__(
             uvicorn.Config(
@@ -96,14 +106,27 @@ class DrainingServer(uvicorn.Server):
                 timeout_graceful_shutdown=5,
             )
         )
-        self._desk, self._ready = desk, ready
+        self._desk, self._ready, self._reload = desk, ready, reload
+        self._terminal = os.isatty(2)
         self._told: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""
         await super().startup(sockets=sockets)
-        if self.started:
-            self._ready()
+        if not self.started:
+            return
+        # Signals are for the main thread alone, and Windows has not this one.
+        if self._reload is not None and hasattr(signal, "SIGHUP"):
+            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+        self._ready()
+
+    def _hang_up(self) -> None:
+        """Be told to read the models anew; or that the terminal is gone, which ends what was started there."""
+        if self._terminal and not os.isatty(2):
+            self.stop()
+        elif self._reload is not None:
+            self._reload()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Be told to stop."""
