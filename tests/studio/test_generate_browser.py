@@ -131,5 +131,15 @@ def test_a_model_that_can_little_is_asked_little_and_the_page_speaks_chinese(pag
     page.fill(".prompt", "fail")
     page.click(".go-now")
     page.wait_for_selector(".message .problem:has-text('no such kernel')")
+    # Errors speak of the command line; the page names its fields, and leaves out what it has none for.
+    hints = {
+        "--size 96 64, the nearest": "Try: “Size” 96 64, the nearest",
+        "did you mean 'toy'? lucida models --task generate": "Try: did you mean 'toy'?",
+        "-o FILE.png; or a smaller --size": "Try: or a smaller “Size”",
+        "lucida restore photo.jpg --upscale 2": None,
+        'pip install "camera-lucida[generate]"': 'Try: pip install "camera-lucida[generate]"',
+    }
+    asked = "hints => import('/static/problem.js').then((m) => hints.map((hint) => m.lines({ what: 'x', hint })[1]))"
+    assert page.evaluate(asked, list(hints)) == list(hints.values())
     page.click("[data-language=zh]")
     page.wait_for_selector("#page[data-begun] .go-now:has-text('绘制')")

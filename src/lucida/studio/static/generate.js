@@ -8,14 +8,21 @@ import { Large } from "/static/generate_large.js";
 import { Loras } from "/static/generate_loras.js";
 import { Past } from "/static/generate_past.js";
 import { fourParts, get } from "/static/look.js";
+import { nameFields } from "/static/problem.js";
 import { Progress } from "/static/progress.js";
 import { post } from "/static/search.js";
 import { loadWords, number, readJson, say } from "/static/words.js";
 
 const PAUSES = { working: 250, waiting: 700, lost: 1500 }; // milliseconds between two looks at a job
+// Options of the command line and what their fields are called here.
+const FIELDS = {
+  ...Object.fromEntries(["model", "size", "steps", "guidance", "sampler", "seed", "strength"].map((name) => [name, `generate.${name}`])),
+  image: "generate.from_image", mask: "generate.mask", control: "generate.control", "control-image": "generate.from_control", reference: "generate.from_reference", negative: "generate.negative_short", lora: "generate.loras",
+};
 
 export function openGenerate(root) {
   loadWords(readJson("lucida-words"));
+  nameFields(FIELDS);
   const page = new GeneratePage(root, readJson("lucida-generate"));
   window.addEventListener("keydown", (event) => page.key(event));
 }

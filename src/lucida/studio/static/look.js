@@ -5,6 +5,7 @@ import { Ask } from "/static/look_ask.js";
 import { Lists } from "/static/look_lists.js";
 import { Said } from "/static/look_said.js";
 import { Stage } from "/static/look_stage.js";
+import { lines } from "/static/problem.js";
 import { address, post } from "/static/search.js";
 import { loadWords, number, readJson, say } from "/static/words.js";
 
@@ -27,10 +28,9 @@ export async function get(path) {
   }
 }
 
-// An error in its four parts; those that are empty are left out.
-export function fourParts({ what, expected, got, hint }) {
-  const parts = [what, expected && `${say("find.expected")} ${expected}`, got && `${say("find.got")} ${got}`, hint && `${say("find.try")} ${hint}`];
-  return h("p", { class: "problem", role: "alert" }, parts.filter(Boolean).join("\n"));
+// An error in its four parts.
+export function fourParts(error) {
+  return h("p", { class: "problem", role: "alert" }, lines(error).join("\n"));
 }
 
 class LookPage {

@@ -3,6 +3,7 @@ import { anyOpen, showKeys } from "/static/dialogs.js";
 import { h } from "/static/dom.js";
 import { fourParts, get } from "/static/look.js";
 import { openedFrom, upload } from "/static/opening.js";
+import { nameFields } from "/static/problem.js";
 import { Filling } from "/static/restore_fill.js";
 import { Compare } from "/static/restore_stage.js";
 import { Wishes } from "/static/restore_wish.js";
@@ -14,6 +15,7 @@ const PAUSES = { working: 250, waiting: 700, lost: 1500 }; // milliseconds betwe
 
 export function openRestore(root) {
   loadWords(readJson("lucida-words"));
+  nameFields({ upscale: "restore.upscale", denoise: "restore.denoise", fill: "restore.remove", model: "restore.model" });
   const page = new RestorePage(root, readJson("lucida-restore"));
   window.addEventListener("keydown", (event) => page.key(event));
 }

@@ -1,6 +1,7 @@
 // The Search page: what is looked for, the results, and where relevance ends.
 import { anyOpen } from "/static/dialogs.js";
 import { h } from "/static/dom.js";
+import { lines } from "/static/problem.js";
 import { Ending } from "/static/search_end.js";
 import { Query } from "/static/search_query.js";
 import { loadWords, number, readJson, say } from "/static/words.js";
@@ -53,11 +54,9 @@ class SearchPage {
     this.notes.replaceChildren();
   }
 
-  fail({ what, expected, got, hint }) {
+  fail(error) {
     this.clear();
-    this.status.textContent = [what, expected && `${say("find.expected")} ${expected}`, got && `${say("find.got")} ${got}`, hint && `${say("find.try")} ${hint}`]
-      .filter(Boolean)
-      .join("\n");
+    this.status.textContent = lines(error).join("\n");
   }
 
   draw(found, top) {
