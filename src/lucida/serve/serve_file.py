@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from lucida.errors import InputError
 from lucida.screen.nodes import Node, read_nodes
 from lucida.serve.audit import AuditSettings
 from lucida.serve.config import BOUNDS, Settings
-from lucida.serve.yaml_rules import Rule, number, path, read_table, size, switch, text, whole
+from lucida.serve.watch.log import Form, LogSettings
+from lucida.serve.yaml_rules import Rule, choice, number, path, read_table, size, switch, text, whole
 
 _HINT: Final = "docs/serving.md shows one"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -30,6 +31,7 @@ class Plan:
         audit: Where it is written who asked what; None for nowhere.
         insecure: Whether others may ask without a key.
         policy: By which images are judged: a file, or the name of one of ours.
+        log: What is logged, and where.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -39,6 +41,7 @@ class Plan:
     audit: AuditSettings | None = None
     insecure: bool = False
     policy: Path | None = None
+    log: LogSettings = field(default_factory=LogSettings)
 
 
 def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str, Any] | None = None) -> Plan:
@@ -47,7 +50,7 @@ def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str,
     Args:
         file: serve.yaml; None for none.
         models: Of the command line, instead of those of the file.
-        given: Fields of `Settings` and of `Plan`, and audit as a path; what is None was not given.
+        given: Fields of `Settings` and of `Plan`, audit as a path, log as a form; what is None was not given.
 
     Raises:
         InputError: A value is not what it must be; says in which line.
@@ -58,6 +61,8 @@ def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str,
     if "audit" in said:
         kept = found.get("audit")
         said["audit"] = replace(kept, file=said["audit"]) if kept else AuditSettings(said["audit"])
+    if "log" in said:
+        said["log"] = replace(found.get("log", LogSettings()), form=said["log"])
     if models:
         said["models"] = tuple(models)
     found |= said
@@ -85,6 +90,8 @@ def _read(file: Path) -> dict[str, Any]:
         found["policy"] = home / found["policy"]
     if "audit" in found:
         found["audit"] = replace(found["audit"], file=home / found["audit"].file)
+    if "log" in found and found["log"].file is not None:
+        found["log"] = replace(found["log"], file=home / found["log"].file)
     if "models" in found:
         found["models"] = tuple(_from_home(name, home) for name in found["models"])
     return found
@@ -111,6 +118,12 @@ def _audit(node: Node, what: str) -> AuditSettings:
     if not isinstance(node.value, dict):
         return AuditSettings(path(node, what))
     return AuditSettings(**read_table(node, _AUDIT, what, required=("file",)))
+
+
+def _log(node: Node, what: str) -> LogSettings:
+    if not isinstance(node.value, dict):
+        return LogSettings(_form(node, what))
+    return LogSettings(**{"form": "json", **read_table(node, _LOG, what)})
 
 
 def _bounded(kind: Callable[[float, float], Rule], name: str) -> Rule:
@@ -143,6 +156,15 @@ _TABLES: Final[dict[str, Rule]] = {
             "body_rate": ("body_rate", _bounded(size, "body_rate")),
         }
     ),
+    "jobs": _table(
+        {
+            "queue": ("job_queue", _bounded(whole, "job_queue")),
+            "items": ("job_items", _bounded(whole, "job_items")),
+            "inputs": ("job_inputs", _bounded(size, "job_inputs")),
+            "results": ("job_results", _bounded(size, "job_results")),
+            "days": ("job_days", _bounded(number, "job_days")),
+        }
+    ),
     "stop": _table({name: (name, _bounded(number, name)) for name in ("notice", "grace")}),
     "tls": _table({"cert": ("cert", path), "key": ("cert_key", path)}),
 }
@@ -151,6 +173,13 @@ _AUDIT: Final[dict[str, Rule]] = {
     "bytes": size(10_000, 2**40),
     "files": whole(1, 1000),
     "prompts": switch,
+}
+_form: Final = choice(*get_args(Form))
+_LOG: Final[dict[str, Rule]] = {
+    "form": _form,
+    "file": path,
+    "bytes": size(10_000, 2**40),
+    "files": whole(2, 1000),
 }
 _FILE: Final[dict[str, Rule]] = {
     "models": _models,
@@ -162,5 +191,6 @@ _FILE: Final[dict[str, Rule]] = {
     "audit": _audit,
     "insecure": switch,
     "policy": path,
+    "log": _log,
     **_TABLES,
 }

@@ -7,7 +7,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lucida.errors import CatalogError, InputError
 
@@ -57,6 +57,7 @@ def serve(
     insecure: bool = False,
     catalog: Path | None = None,
     policy: Path | None = None,
+    log: Literal["json", "plain", "off"] | None = None,
     make_key: str | None = None,
     scopes: str = "",
     old_days: float = 7.0,
@@ -82,6 +83,8 @@ def serve(
         catalog: Whose images may be named by content id, and whose models are known as well; LUCIDA_CATALOG or
             ./lucida-catalog by default, where there is one.
         policy: By which /v1/screen judges images, as of `lucida screen`: "privacy", or a YAML file.
+        log: A line on standard error for every request: JSON or plain; none by default. Nothing that was sent stands in
+            it, only how much, by whom, and what came of it.
         make_key: Serve nothing, but make a key for somebody of this name, show it once, and append its hash to the
             file of keys, lucida-keys.yaml by default; a server that runs takes it at once.
         scopes: What that key is for, such as "classify,embed,model:siglip2"; everything by default.
@@ -98,7 +101,7 @@ def serve(
     given = {
         "host": host, "port": port, "workers": workers, "queue": queue, "deadline": deadline, "keys": keys,
         "audit": audit, "cert": cert, "cert_key": cert_key, "insecure": insecure or None, "catalog": catalog,
-        "policy": policy,
+        "policy": policy, "log": log,
     }  # fmt: skip
     plan = make_plan(config, models, given)
     if make_key is not None:
@@ -119,10 +122,12 @@ def _serve(plan: Plan) -> ServeEnded:
     from lucida.serve.audit import Audit
     from lucida.serve.served import open_shelf
     from lucida.serve.tls import check_tls
+    from lucida.serve.watch.log import log_request, logging_to
 
     check_tls(settings)
     rules = read_policy(plan.policy, images=False) if plan.policy is not None else None
     with contextlib.ExitStack() as stack:
+        stack.enter_context(logging_to(plan.log))
         opened = stack.enter_context(_catalog(plan.catalog))
         shelf = open_shelf(plan.models, opened.models if opened else None)
         listener = _listen(settings.host, settings.port)
@@ -137,6 +142,8 @@ def _serve(plan: Plan) -> ServeEnded:
                 written = Audit(plan.audit)
                 stack.callback(written.close)
                 desk.watchers.append(written)
+            if plan.log.form != "off":
+                desk.watchers.append(log_request)
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             scheme = "https" if settings.cert else "http"
             address = f"{scheme}://{shown}:{listener.getsockname()[1]}"
