@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.generate.order import Order
     from lucida.models.generator import Picture
-    from lucida.models.spec import Model
+    from lucida.models.spec import Model, Spec
 
 CONTROL: Final = "control.png"
 
@@ -55,6 +55,7 @@ class Generator:
         home: Folder of the models of a catalog; that of `catalog` where it is None.
         out: Folder of the pictures, or the PNG file of a single one; that of the run where it is None.
         told: Write into each file how it was made.
+        load: Returns the running model of a spec each time that it is needed; by default it is loaded once and kept.
 
     Raises:
         InputError: The order cannot be.
@@ -65,9 +66,16 @@ class Generator:
     """
 
     def __init__(
-        self, order: Order, catalog: Catalog, *, home: Path | None = None, out: Path | None = None, told: bool = True
+        self,
+        order: Order,
+        catalog: Catalog,
+        *,
+        home: Path | None = None,
+        out: Path | None = None,
+        told: bool = True,
+        load: Callable[[Spec], Model] | None = None,
     ) -> None:
-        self.order, self._catalog, self._told = order, catalog, told
+        self.order, self._catalog, self._told, self._load = order, catalog, told, load
         self.spec = find_generator(order.model, home or catalog.models)
         self.needs = generate_needs(self.spec)
         self._seeds = order.seeds
@@ -153,6 +161,8 @@ class Generator:
         self._catalog.runs.finish(self.run.id)
 
     def _loaded(self) -> Model:
+        if self._load is not None:
+            return self._load(self.spec)
         if self._model is None:
             self._model = self.spec.load()
         return self._model

@@ -19,7 +19,6 @@ from lucida.serve.making import unable
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.models.generator import Picture
-    from lucida.models.spec import Model
     from lucida.serve.desk import Desk, Gone
     from lucida.serve.guard import Guard
     from lucida.serve.intake import Sent
@@ -41,10 +40,11 @@ class SharedGenerator(Generator):
     """
 
     def __init__(self, served: Served, order: Order, catalog: Catalog, *, told: bool) -> None:
-        self._served = served
+        spec = served.spec
+        aimed = spec.aim("generate") if spec.generates is None and spec.aim else spec
         self._guard: Guard | None = None
         self._back: list[Picture] = []
-        super().__init__(replace(order, model=served.given), catalog, told=told)
+        super().__init__(replace(order, model=served.given), catalog, told=told, load=lambda _: served.running(aimed))
         if served.by_path:
             # The files say which model drew them, and a path of this machine is none of a client's business.
             self.spec = replace(self.spec, name=served.name)
@@ -68,10 +68,6 @@ class SharedGenerator(Generator):
         self._guard.picture(_png(pixels))
         self._back.append(picture)
         return Drawn(self._catalog.path, picture.seed, "", (0, 0))
-
-    def _loaded(self) -> Model:
-        spec = self._served.spec
-        return self._served.running(spec.aim("generate") if spec.generates is None and spec.aim else spec)
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,4 @@ class Warm:
         """
         from lucida.generate import Generator
 
-        warm = self
-
-        class Drawing(Generator):
-            def _loaded(self) -> Model:
-                return warm.load(self.spec)
-
-        return Drawing(order, catalog)
+        return Generator(order, catalog, load=self.load)
