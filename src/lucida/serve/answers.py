@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING
 
 from lucida.errors import InputError, LucidaError
 from lucida.images import Limits
 from lucida.serve.cache import Cache
 from lucida.serve.keys import ASKING
-from lucida.serve.looking import Job, Looked, look
+from lucida.serve.looking import Job, Look, Looked
 from lucida.serve.refusal import CLIENT_GONE, Refused
 from lucida.serve.work import Place, Pool
 
@@ -107,7 +106,7 @@ class Answers:
 
     async def _do(self, place: Place, job: Job, key: bytes, gone: Gone | None) -> bytes:
         began = asyncio.get_running_loop().time()
-        answer = await place.do(partial(look, job, self.limits, self.read), began + self.settings.deadline, gone)
+        answer = await place.do(Look(job, self.limits, self.read), began + self.settings.deadline, gone)
         self.looked += 1
         self.cache.keep(key, answer)
         self._observe(Looked(job, answer, False, asyncio.get_running_loop().time() - began))

@@ -6,23 +6,25 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image as Pillow
 
-from lucida.errors import ImageError, InputError, LucidaError
+from lucida.errors import InputError, LucidaError
 from lucida.images import decode
 from lucida.models.chat import Usage
 from lucida.runs.seeing import Seer, Wish
+from lucida.serve.batching import Batching
 from lucida.serve.services import MAKERS, SERVICES
 
 if TYPE_CHECKING:
-    from lucida.images import Limits
+    from lucida.images import Image, Limits
     from lucida.models.chat import Said, Talk
     from lucida.models.spec import Model, Spec
     from lucida.runs.seeing import Seen
@@ -92,22 +94,30 @@ class SharedSeer(Seer):
             ImageError: It is none that can be looked at.
             ModelError: The model cannot run.
         """
-        refused: list[ImageError] = []
+        return self.look_together([self.decode(data, limits, shrink=shrink)], [data])[0]
+
+    def decode(self, data: bytes, limits: Limits, *, shrink: bool = False) -> Image:
+        """Decode an image for `look_together`; as `look` does."""
         needs = self.spec.needs
+        image = decode(data, cover=needs.cover if shrink else None, fine=needs.fine, limits=limits)
+        needs.check_image(image)
+        return image
 
-        def decoding() -> Any:
-            try:
-                image = decode(data, cover=needs.cover if shrink else None, fine=needs.fine, limits=limits)
-                needs.check_image(image)
-            except ImageError as error:
-                refused.append(error)
-                raise
-            return image
+    def look_together(self, images: Sequence[Image], files: Sequence[bytes]) -> list[Seen]:
+        """Look at images in one call of the model.
 
-        (seen,) = self._see([decoding], [data])
-        if refused:
-            raise refused[0]
-        return seen
+        Args:
+            images: As `decode` gives them.
+            files: The encoded files.
+
+        Raises:
+            ModelError: The model cannot run.
+        """
+        return self._see([partial(_same, image) for image in images], files)
+
+
+def _same(image: Image) -> Image:
+    return image
 
 
 class Served:
@@ -121,13 +131,18 @@ class Served:
     Attributes:
         found: The model as the registry has it; `spec` is the same under its name here.
         meter: What it took so far, of a model that is paid for.
+        loading: Seconds that loading it took.
+        batching: How many images are looked at together, as the planner found.
     """
+
+    batching = Batching()
 
     def __init__(self, name: str, spec: Spec, given: str = "") -> None:
         self.given, self.found = given or name, spec
         # Errors and keys of vectors speak of it as clients do; a path of this machine is none of their business.
         self.name, self.spec = name, replace(spec, name=name)
         self.since, self.meter = int(time.time()), Meter()
+        self.loading = 0.0
         self._seers: OrderedDict[tuple[Any, ...], SharedSeer] = OrderedDict()
         self._models: OrderedDict[tuple[Any, ...], Model] = OrderedDict()
         self._lock = threading.RLock()
@@ -191,6 +206,7 @@ class Served:
         Raises:
             LucidaError: It cannot be loaded.
         """
+        began = time.monotonic()
         for service in self.services:
             # One that finds whatever it is told is told something: then at least its files are there and whole.
             told = ("object",) if self.spec.look_for and not self.spec.gives.classes else ()
@@ -204,6 +220,7 @@ class Served:
                     seer.see([_blank()])
         if not self._models:
             self.running(self.spec)
+        self.loading = time.monotonic() - began
 
     def retire(self, gone: Callable[[], None]) -> None:
         """Be let go, with its models, once nobody holds on to it any more.

@@ -14,12 +14,12 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextvars import copy_context
-from functools import partial
+from collections.abc import Callable, Hashable, Sequence
+from contextvars import Context, copy_context
 from typing import Any, Final, Literal, TypeVar
 
 from lucida.errors import InputError, ModelError
+from lucida.serve.batching import Asked, Batching, Outcome, do_together
 from lucida.serve.refusal import CLIENT_GONE, Refused
 from lucida.serve.stages import note
 
@@ -27,6 +27,8 @@ T = TypeVar("T")
 MEMORY: Final = 0.1  # share of the latest work in the mean of how long one takes
 LEAVING: Final = 5.0  # seconds
 SPARE: Final = 8  # threads that hang may be replaced by new ones: so many, or two for each worker if that is more
+REACH: Final = 4  # times as many as are done together are looked through for what is alike
+ALONE: Final = Batching()
 PATIENCE: Final = 60  # seconds after which to come again, at most
 
 State = Literal["taken", "waiting", "working", "left"]
@@ -53,6 +55,7 @@ class Pool:
         self.idle.set()
         self._waiting: deque[Place] = deque()
         self._changed = threading.Condition()
+        self._resting = self._lingering = 0
         self._closed = False
         for _ in range(workers):
             self._start()
@@ -135,7 +138,8 @@ class Pool:
         with self._changed:
             place.state = "waiting"
             self._waiting.append(place)
-            self._changed.notify()
+            # One that waits for company may not be the one that can do this.
+            self._changed.notify(1 + self._lingering)
 
     def leave(self, place: Place) -> None:
         """Give a place back, at once or when its work ends."""
@@ -152,12 +156,14 @@ class Pool:
         Returns:
             False where the work has ended, or as many hang already as are replaced.
         """
+        turn = place.turn
         with self._changed:
-            if not place.busy or place.replaced or self._closed or self.hung >= self._spare:
+            if turn is None or not turn.busy or turn.replaced or self._closed or self.hung >= self._spare:
                 return False
-            place.replaced = True
+            turn.replaced = True
             self.hung += 1
-        self._free()
+        for _ in turn.places:
+            self._free()
         self._start()
         return True
 
@@ -172,52 +178,110 @@ class Pool:
             self.idle.set()
 
     def _work(self) -> None:
-        while (place := self._next()) is not None:
-            began = place.began = time.monotonic()
-            result, error = None, None
-            try:
-                result = place.work()
-            except BaseException as raised:
-                error = raised
-            place.ended = time.monotonic()
+        while (turn := self._next()) is not None:
+            began = time.monotonic()
+            for place in turn.places:
+                place.began = began
+            outcomes = turn.do()
+            ended = time.monotonic()
+            for place in turn.places:
+                place.ended = ended
             with self._changed:
-                place.busy, replaced = False, place.replaced
+                turn.busy, replaced = False, turn.replaced
                 self.hung -= replaced
             # The loop may have ended: then nobody waits any more.
             with contextlib.suppress(RuntimeError):
-                place.loop.call_soon_threadsafe(self._done, place, result, error, place.ended - began)
+                turn.places[0].loop.call_soon_threadsafe(self._done, turn, outcomes, ended - began)
             # An idle thread must not keep the last image alive.
-            del place, result, error
+            del place, turn, outcomes
             if replaced:
                 return
 
-    def _next(self) -> Place | None:
+    def _next(self) -> Turn | None:
         with self._changed:
             while not self._waiting:
                 if self._closed:
                     return None
+                self._resting += 1
                 self._changed.wait()
-            place = self._waiting.popleft()
-            place.state, place.busy = "working", True
-            return place
+                self._resting -= 1
+            turn = Turn([self._begin(self._waiting.popleft())])
+            most, linger = turn.batching
+            if most > 1:
+                self._gather(turn, most)
+                until = time.monotonic() + linger
+                while len(turn.places) < most and not self._closed and (left := until - time.monotonic()) > 0:
+                    self._lingering += 1
+                    self._changed.wait(left)
+                    self._lingering -= 1
+                    self._gather(turn, most)
+            for place in turn.places:
+                place.turn = turn
+            return turn
 
-    def _done(self, place: Place, result: Any, error: BaseException | None, seconds: float) -> None:
-        with self._changed:
-            wanted, place.state = place.state != "left", "left"
-        if not place.replaced:
-            self.seconds += (seconds - self.seconds) * (MEMORY if self.seconds else 1.0)
-            self._free()
-        if wanted and not place.future.done():
-            if error is None:
-                place.future.set_result(result)
-            else:
-                place.future.set_exception(error)
+    def _begin(self, place: Place) -> Place:
+        place.state = "working"
+        return place
+
+    def _gather(self, turn: Turn, most: int) -> None:
+        """Take what waits and is alike, but leave some to threads that rest."""
+        share = math.ceil((len(turn.places) + len(self._waiting)) / (1 + self._resting))
+        kin = turn.places[0].kin
+        for place in list(self._waiting)[: REACH * most]:
+            if len(turn.places) >= min(most, share):
+                return
+            if place.kin == kin:
+                self._waiting.remove(place)
+                turn.places.append(self._begin(place))
+
+    def _done(self, turn: Turn, outcomes: Sequence[Outcome], seconds: float) -> None:
+        for place, (result, error) in zip(turn.places, outcomes, strict=True):
+            with self._changed:
+                wanted, place.state = place.state != "left", "left"
+            # No cycle: what was sent is free as soon as it is answered.
+            place.turn = None
+            if not turn.replaced:
+                share = seconds / len(outcomes)
+                self.seconds += (share - self.seconds) * (MEMORY if self.seconds else 1.0)
+                self._free()
+            if wanted and not place.future.done():
+                if error is None:
+                    place.future.set_result(result)
+                else:
+                    place.future.set_exception(error)
+
+
+class Turn:
+    """What one thread does at a time: one piece of work, or several that are cheaper together.
+
+    Args:
+        places: At least one.
+    """
+
+    def __init__(self, places: list[Place]) -> None:
+        self.places = places
+        self.busy, self.replaced = True, False
+
+    @property
+    def batching(self) -> Batching:
+        """How many may be done together with the first."""
+        return getattr(self.places[0].work, "batching", ALONE)
+
+    def do(self) -> list[Outcome]:
+        """Do it; what is raised comes back."""
+        if len(self.places) > 1:
+            return do_together([Asked(one.work, one.context, one.wanted) for one in self.places])
+        try:
+            return [(self.places[0].context.run(self.places[0].work), None)]
+        except BaseException as error:
+            return [(None, error)]
 
 
 class Place:
     """A place that was taken; leave it, or use it as a context."""
 
-    work: Callable[[], Any]
+    work: Any
+    context: Context
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     began: float
@@ -226,13 +290,22 @@ class Place:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.state: State = "taken"
-        self.busy, self.replaced = False, False
+        self.turn: Turn | None = None
 
     def __enter__(self) -> Place:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.leave()
+
+    @property
+    def kin(self) -> Hashable:
+        """Work with an equal one may be done together; None, with none."""
+        return getattr(self.work, "kin", None)
+
+    def wanted(self) -> bool:
+        """Tell whether somebody still waits for its work."""
+        return self.state != "left"
 
     def leave(self) -> None:
         """Give the place back; more than once does no harm."""
@@ -252,7 +325,7 @@ class Place:
         """
         self.loop = asyncio.get_running_loop()
         # The thread knows whose request it works for.
-        self.work, self.future = partial(copy_context().run, work), self.loop.create_future()
+        self.work, self.context, self.future = work, copy_context(), self.loop.create_future()
         put = time.monotonic()
         self._pool.put(self)
         waiting: set[asyncio.Future[Any]] = {self.future} if gone is None else {self.future, gone}
