@@ -13,11 +13,13 @@ from starlette.exceptions import HTTPException
 from lucida import __version__
 from lucida.errors import InputError, UnknownName
 from lucida.serve.desk import Desk
+from lucida.serve.direct import Direct
 from lucida.serve.docs_page import DOCS_HEADERS, docs_page
 from lucida.serve.headers import Shell
 from lucida.serve.jobs.jobs import Jobs
 from lucida.serve.refusal import Refused
-from lucida.serve.routes import health, making, metrics, openai, tasks
+from lucida.serve.reloading import Reloader
+from lucida.serve.routes import health, making, metrics, openai, reloading, tasks
 from lucida.serve.routes import jobs as job_routes
 
 if TYPE_CHECKING:
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
 ABOUT = "Ask models about images. An image is a file, a data URL, or the content id of an image in the catalog."
 
 
-def build(desk: Desk) -> ASGIApp:
+def build(desk: Desk, reloader: Reloader | None = None) -> ASGIApp:
     """Return the application of a desk; models are loaded when it starts.
 
     Args:
         desk: What is served.
+        reloader: What replaces its models; None for one of its own.
     """
 
     jobs = Jobs(desk)
@@ -62,9 +65,10 @@ def build(desk: Desk) -> ASGIApp:
     for part in (tasks, making, openai, health, metrics):
         part.add_routes(router, desk)
     job_routes.add_routes(router, desk, jobs)
+    reloading.add_routes(router, desk, reloader or Reloader(desk))
     app.include_router(router)
     app.add_api_route("/docs", _docs(app), include_in_schema=False)
-    return Shell(app, desk.settings, desk.watchers, desk.keys)
+    return Shell(Direct(app, router.routes), desk.settings, desk.watchers, desk.keys)
 
 
 def _docs(app: FastAPI) -> Any:

@@ -54,6 +54,12 @@ class Bench:
         self.pools: dict[str, Pool] = {}
         self.restorers: OrderedDict[Wish, Restorer] = OrderedDict()
 
+    def forget(self, served: Served) -> None:
+        """Let go what was made ready of a model that is not served any more."""
+        # Another dictionary: a thread may be using this one.
+        kept = [(wish, one) for wish, one in list(self.restorers.items()) if wish.model != served.given]
+        self.restorers = OrderedDict(kept)
+
     def pool(self, kind: str) -> Pool:
         """Return where work of a kind is done."""
         if kind not in self.pools:

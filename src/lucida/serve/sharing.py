@@ -143,6 +143,8 @@ class Served:
         self.name, self.spec = name, replace(spec, name=name)
         self.since, self.meter = int(time.time()), Meter()
         self.loading = 0.0
+        # Where it lies is known as long as it lies there.
+        self._folders = _folders(self.given) if self.by_path else ()
         self._seers: OrderedDict[tuple[Any, ...], SharedSeer] = OrderedDict()
         self._models: OrderedDict[tuple[Any, ...], Model] = OrderedDict()
         self._lock = threading.RLock()
@@ -166,10 +168,10 @@ class Served:
         """
 
         def said(text: str) -> str:
-            for path in more:
-                text = text.replace(path, "")
             for known in (self.found.name, self.given):
                 text = text.replace(known, self.name) if known != self.name else text
+            for path in (*more, *self._folders):
+                text = text.replace(path, "")
             return text
 
         try:
@@ -254,6 +256,13 @@ class Served:
                     self._models.popitem(last=False)
             self._models.move_to_end(key)
             return self._models[key]
+
+
+def _folders(given: str) -> tuple[str, ...]:
+    """Return how the folder of a model may be called in what is said of its files."""
+    path = Path(given.removeprefix("onnx:")).expanduser()
+    folder = path if path.is_dir() else path.parent
+    return tuple(f"{one}/" for one in (folder, folder.resolve()) if one.is_absolute())
 
 
 def _let_go(seers: OrderedDict[Any, SharedSeer], models: OrderedDict[Any, Model], gone: Callable[[], None]) -> None:

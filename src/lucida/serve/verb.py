@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lucida.errors import CatalogError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lucida.catalog import Catalog
     from lucida.serve.config import Settings
@@ -64,7 +64,8 @@ def serve(
 ) -> ServeEnded | KeyMade:
     """Serve models to programs: POST an image to /v1/classify, /v1/detect and so on; /docs shows all.
 
-    Ctrl-C, or SIGTERM, stops it: it takes no more, finishes what it took, and leaves.
+    Ctrl-C, or SIGTERM, stops it: it takes no more, finishes what it took, and leaves. SIGHUP has it read the models
+    anew, those of the file as well, while it serves.
 
     Args:
         models: Any that `lucida models` knows, and runs of `lucida train`; NAME=MODEL has clients call it NAME. The
@@ -112,10 +113,10 @@ def serve(
     if scopes:
         raise InputError("Scopes are of a key that is made.", expected="--make-key NAME", got="none",
                          hint="what a key in the file is for is changed there")  # fmt: skip
-    return _serve(plan)
+    return _serve(plan, None if models or config is None else lambda: make_plan(config).models)
 
 
-def _serve(plan: Plan) -> ServeEnded:
+def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> ServeEnded:
     settings = plan.settings
     check_host(settings, insecure=plan.insecure, keys=plan.keys is not None)
     from lucida.screen.policy import read_policy
@@ -135,6 +136,7 @@ def _serve(plan: Plan) -> ServeEnded:
             # The web framework is imported here: most of a second that nobody else has to wait.
             from lucida.serve.application import build
             from lucida.serve.desk import Desk
+            from lucida.serve.reloading import Reloader
             from lucida.serve.server import DrainingServer
 
             desk = Desk(shelf, settings, opened, _keys(plan), policy=rules)
@@ -147,7 +149,13 @@ def _serve(plan: Plan) -> ServeEnded:
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             scheme = "https" if settings.cert else "http"
             address = f"{scheme}://{shown}:{listener.getsockname()[1]}"
-            server = DrainingServer(build(desk), desk, ready=lambda: _say(address, tuple(shelf.models)))
+            reloader = Reloader(desk, names)
+            server = DrainingServer(
+                build(desk, reloader),
+                desk,
+                ready=lambda: _say(address, tuple(shelf.models)),
+                reload=reloader.hang_up,
+            )
             with contextlib.suppress(KeyboardInterrupt):
                 server.run(sockets=[listener])
             if desk.failure is not None:
