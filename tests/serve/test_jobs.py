@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
+import lucida.serve.jobs.jobs
 import lucida.serve.records
 from lucida.catalog import Catalog, add
 from lucida.errors import CatalogError
@@ -37,7 +38,7 @@ from models.tiny_restorers import upscaler
 from pictures import picture
 from serve.killed_server import answered
 from serve.making_desk import by_path
-from served_models import boxes, held, png, ready, told, upload
+from served_models import boxes, held, lines, png, ready, told, upload
 
 
 class Names:
@@ -277,6 +278,24 @@ def test_old_jobs_make_room_and_are_forgotten(records: Records) -> None:
     assert ledger.get(waiting.id, "anna").problem is not None
     with pytest.raises(Refused):
         ledger.get(jobs[1].id, "anna")
+
+
+def test_a_job_waits_until_its_model_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lucida.serve.jobs.jobs, "LOOK", 0.02)
+    folder = tmp_path / "catalog"
+    with Catalog.open(folder, create=True) as opened:
+        desk = Desk(Shelf([told("read", (), lines, "reader")]), Settings(workers=1), opened)
+        ledger = Ledger(desk.records, desk.settings)
+        ledger.prepare()
+        sent = Wanted("detect", "bolts", {"asked": {"model": "bolts"}, "shared": {}}, 1, ("a",), {"a": png()}, {}, "d")
+        id = ledger.accept(sent, "anyone", "").id
+        with TestClient(build(desk), base_url="http://localhost") as client:
+            ready(client)
+            while not (notes := client.get(f"/v1/jobs/{id}").json()["notes"]):
+                pass
+            assert "Unknown model 'bolts'" in notes[0]
+            desk.shelf.models["bolts"] = told("detect", ("bolt", "nut"), boxes, "bolts")
+            assert len(result(client, id)[0]["objects"]) == 2
 
 
 def test_a_job_survives_the_end_of_its_server(tmp_path: Path) -> None:

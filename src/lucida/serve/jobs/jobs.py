@@ -12,9 +12,10 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from lucida.errors import CatalogError
+from lucida.serve.jobs.lanes import Work
 from lucida.serve.jobs.ledger import DAY, Ledger
 from lucida.serve.jobs.rows import Entry
-from lucida.serve.jobs.runner import Runner, Work
+from lucida.serve.jobs.runner import Runner
 from lucida.serve.jobs.steps import OPEN
 from lucida.serve.jobs.threads import Threads
 from lucida.serve.jobs.wanted import take_quota, wanted
@@ -185,6 +186,7 @@ class Jobs:
         """Begin what is not begun; leave what another process has ended."""
         entries = await self._works.do(self._ledger.unfinished)
         self._runner.trouble = None
+        self._runner.check()
         for entry in entries:
             if entry.number not in self._runner.work:
                 self._runner.add(entry, await self._works.do(partial(self._ledger.pending, entry.number)))

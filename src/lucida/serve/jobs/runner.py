@@ -6,14 +6,13 @@ import asyncio
 import json
 import logging
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lucida.errors import CatalogError, LucidaError
 from lucida.serve.intake import Sent
+from lucida.serve.jobs.lanes import Lane, Work
 from lucida.serve.jobs.rows import Ended, Turned
 from lucida.serve.jobs.wanted import KINDS
 from lucida.serve.keys import ASKING, REQUEST, Holder
@@ -30,64 +29,8 @@ if TYPE_CHECKING:
 AGAIN: Final = (1.0, 4.0)  # seconds after which an item is tried again whose model failed
 FULL: Final = 0.05  # seconds after which it is looked again whether there is a place
 SLOW: Final = 30.0  # seconds between tries to write, at most
-LATEST: Final = 20  # items of which the pace is that of a job
 LEAVING: Final = 4.0  # seconds in which what is under way is finished when the server leaves
 _log = logging.getLogger("lucida.serve")
-
-
-@dataclass(eq=False)
-class Work:
-    """A job that is being done.
-
-    Attributes:
-        entry: As it stood when it came.
-        ready: How it is done.
-        places: Of items that are still to begin, the next one last.
-        gone: Is done once nobody wants it any more.
-        ended: Times at which its latest items ended.
-        shares: How far the items are that are under way, by place.
-        tries: Whether its model is given further tries; not after it failed in all of them.
-    """
-
-    entry: Entry
-    ready: Ready
-    places: array[int]
-    gone: asyncio.Future[None]
-    ended: deque[float] = field(default_factory=lambda: deque(maxlen=LATEST))
-    shares: dict[int, float] = field(default_factory=dict)
-    tries: bool = True
-
-
-class Lane:
-    """Jobs for the same pool, which take turns: a short one does not wait for a long one.
-
-    Args:
-        pool: Where they are done.
-    """
-
-    def __init__(self, pool: Pool) -> None:
-        self.pool, self.entering = pool, 0
-        self.work: deque[Work] = deque()
-        self.woken = asyncio.Event()
-
-    @property
-    def free(self) -> bool:
-        """Whether there is a worker that nobody else wants."""
-        return self.pool.taken + self.entering < self.pool.workers
-
-    @property
-    def waits(self) -> bool:
-        """Whether there is an item to begin."""
-        return any(work.places for work in self.work)
-
-    def next(self) -> tuple[Work, int] | None:
-        """Take the next item: from each job one, in turn."""
-        for _ in range(len(self.work)):
-            work = self.work[0]
-            self.work.rotate(-1)
-            if work.places:
-                return work, work.places.pop()
-        return None
 
 
 class Runner:
@@ -111,10 +54,8 @@ class Runner:
 
     def add(self, entry: Entry, places: list[int]) -> None:
         """Begin, or go on with, a job; one that cannot be done now is left, and `waits` says why."""
-        # Whoever sent it was allowed to, and counted, then.
-        ASKING.set(Holder(entry.holder))
         try:
-            ready = KINDS[entry.task].ready(self._desk, entry)
+            ready = self._ready(entry)
         except Exception as error:
             self.waits[entry.number] = refusal_of(error).error
             return
@@ -122,11 +63,25 @@ class Runner:
         gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         work = Work(entry, ready, array("L", reversed(places)), gone)
         self.work[entry.number] = work
-        if (lane := self._lanes.get(ready.pool)) is None:
-            lane = self._lanes[ready.pool] = Lane(ready.pool)
-            self._hands |= {asyncio.create_task(self._hand(lane)) for _ in range(ready.pool.workers)}
-        lane.work.append(work)
-        lane.woken.set()
+        self._enter(work)
+
+    def check(self) -> None:
+        """See to it that jobs are where their models are, which may have been replaced."""
+        for work in list(self.work.values()):
+            try:
+                ready = self._ready(work.entry)
+            except Exception as error:
+                self._park(work, refusal_of(error).error)
+                continue
+            if ready.pool is not work.ready.pool:
+                self._lanes[work.ready.pool].work.remove(work)
+                work.ready = ready
+                self._enter(work)
+        for pool, lane in list(self._lanes.items()):
+            if not lane.work and pool not in self._desk.pools.values():
+                lane.over = True
+                lane.woken.set()
+                del self._lanes[pool]
 
     def drop(self, number: int) -> None:
         """Leave a job that is over."""
@@ -137,6 +92,33 @@ class Runner:
             del work.places[:]
             if not work.gone.done():
                 work.gone.set_result(None)
+
+    def _ready(self, entry: Entry) -> Ready:
+        # Whoever sent it was allowed to, and counted, then.
+        asking = ASKING.set(Holder(entry.holder))
+        try:
+            return KINDS[entry.task].ready(self._desk, entry)
+        finally:
+            ASKING.reset(asking)
+
+    def _enter(self, work: Work) -> None:
+        if (lane := self._lanes.get(work.ready.pool)) is None:
+            lane = self._lanes[work.ready.pool] = Lane(work.ready.pool)
+        lane.work.append(work)
+        while lane.hands < lane.most:
+            lane.hands += 1
+            hand = asyncio.create_task(self._hand(lane))
+            self._hands.add(hand)
+            hand.add_done_callback(self._hands.discard)
+        lane.woken.set()
+
+    def _park(self, work: Work, why: LucidaError) -> None:
+        """Leave a job until its model is there again."""
+        left = [(work.entry.number, place) for place in work.shares]
+        self.drop(work.entry.number)
+        self.waits[work.entry.number] = why
+        self._threads.later(lambda: self._ledger.not_begun(left))
+        self._changed(work.entry.id)
 
     async def close(self) -> None:
         """Finish what is under way, if that is soon, and leave the rest for later."""
@@ -155,7 +137,7 @@ class Runner:
 
     async def _hand(self, lane: Lane) -> None:
         ended: Ended | None = None
-        while not (self._closing and ended is None):
+        while not ((self._closing or lane.over) and ended is None):
             try:
                 ended = await self._next(lane, ended)
             except Exception:
@@ -174,7 +156,7 @@ class Runner:
     async def _wait(self, lane: Lane) -> None:
         if lane.waits:
             await asyncio.sleep(FULL)
-        elif not self._closing:
+        elif not (self._closing or lane.over):
             lane.woken.clear()
             await lane.woken.wait()
 
@@ -240,6 +222,9 @@ class Runner:
                 refused = refusal_of(error)
                 if refused.status == CLIENT_GONE or work.gone.done():
                     return None
+                if refused.status == 404 and (why := self._unable(work)) is not None:
+                    self._park(work, why)
+                    return None
                 if refused.status == 429 and not self._closing:
                     # Somebody else was faster.
                     await asyncio.sleep(FULL)
@@ -253,6 +238,13 @@ class Runner:
                     _log.error("%s, item %d: %s", work.entry.id, item.place, refused.error.line(), exc_info=unknown)
                 answer = json.dumps({"error": error_json(refused.error)}, ensure_ascii=False).encode()
                 return self._ended(work, item, answer, failed=True)
+
+    def _unable(self, work: Work) -> LucidaError | None:
+        try:
+            self._ready(work.entry)
+        except Exception as error:
+            return refusal_of(error).error
+        return None
 
     def _ended(self, work: Work, item: Item, answer: bytes, *, failed: bool) -> Ended:
         work.ended.append(asyncio.get_running_loop().time())

@@ -30,6 +30,10 @@ class Threads:
         """Have some work done; it is done even if nobody waits for it any more."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Have some work done that nobody waits for, and that does no harm if it fails."""
+        self._threads.submit(work)
+
     async def ask(self, work: Callable[[], T]) -> T:
         """Do the same for a request.
 

@@ -68,10 +68,12 @@ class Ready:
 
     Attributes:
         pool: Where: items take its free places only.
+        together: How many items a worker does at a time with profit.
         do: Does an item; gets it, what reads images that all items share, and who waits.
     """
 
     pool: Pool
+    together: int
     do: Callable[[Item, Read, Gone, Said], Awaitable[bytes]]
 
 
@@ -112,7 +114,8 @@ class Looks:
             body, _ = await desk.answer(desk.job(service, asked, Sent(item.image, item.data)), gone)
             return body
 
-        return Ready(desk.pool_of(desk.job(service, asked, Sent("")).served), do)
+        served = desk.job(service, asked, Sent("")).served
+        return Ready(desk.pool_of(served), served.batching.most if service.shrinks else 1, do)
 
 
 class Restoring:
@@ -138,7 +141,7 @@ class Restoring:
             )
             return _dumped("restore", served, body)
 
-        return Ready(desk.bench.pool("making"), do)
+        return Ready(desk.bench.pool("making"), 1, do)
 
 
 class Drawings:
@@ -163,7 +166,7 @@ class Drawings:
             drawing = Drawing.of(desk, served, one, sent)
             return _dumped("generate", served, await drawing.draw(gone, patient=True, said=said))
 
-        return Ready(desk.bench.pool("making"), do)
+        return Ready(desk.bench.pool("making"), 1, do)
 
 
 KINDS: Final[Mapping[str, Kind]] = {
