@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lucida.review.cards import Card, ReviewStatus, Said, Verdict
+from lucida.review.expiry import expiry
 from lucida.review.journal import Entry, Journal, spoken, standing
 from lucida.review.kinds import unit_of
 from lucida.review.population import Population
@@ -136,6 +137,7 @@ class Checking:
     def status(self) -> ReviewStatus:
         """Return where the check stands."""
         now = self.session.status()
+        expired = expiry(self.path)
         return ReviewStatus(
             phase="check",
             question=self.run.question,
@@ -151,7 +153,7 @@ class Checking:
             max_error=self.terms.max_error,
             confidence=self.terms.confidence,
             curve=tuple((p.reviews, p.kept, p.bound) for p in now.history),
-            advice=now.advice,
+            advice=f"The certificate has {expired}." if expired else now.advice,
             reason=now.reason,
             done=now.done,
         )

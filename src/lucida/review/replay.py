@@ -24,6 +24,7 @@ from lucida.evidence.order import ORDER_RULE, HashOrder, Ints, score_bins
 from lucida.evidence.selection import STAGES, choose_pilot, largest
 from lucida.review.certificate import Certificate, bin_edges, digest_of_answers, read_json
 from lucida.review.claim import claim_in_full, claim_in_short
+from lucida.review.expiry import expiry
 from lucida.review.layout import misfits
 from lucida.review.log import UNDONE, Answer, Log
 from lucida.review.population import DIGEST_RULE, Population
@@ -45,6 +46,7 @@ class Verification:
     problems: tuple[str, ...]
     checked: tuple[str, ...]
     signed: bool = False
+    expired: str = ""
 
     @property
     def ok(self) -> bool:
@@ -63,6 +65,7 @@ class Verification:
             "problems": list(self.problems),
             "checked": list(self.checked),
             "signed": self.signed,
+            **({"expired": self.expired} if self.expired else {}),
         }
 
     def __str__(self) -> str:
@@ -73,6 +76,8 @@ class Verification:
             count = len(self.problems)
             lines.append(f"The certificate does NOT hold: {count} problem{'s' if count > 1 else ''}.")
             lines += [f"- {problem}" for problem in self.problems]
+        if self.expired:
+            lines.append(f"It has {self.expired}. What it proves of its population stays true.")
         if len(self.checked) == 1:
             lines.append(
                 "It is signed, but no key was given to check that: a forger could have made it."
@@ -94,6 +99,8 @@ def verify(path: str | Path, *, public_key: str | Path | None = None) -> Verific
     values = read_json(Path(path))
     of_objects = values.get("format") == objects.FORMAT
     found = objects.ObjectsCertificate.load(path).verify() if of_objects else replay(Certificate.load(path))
+    if (note := expiry(Path(path))) is not None:
+        found = replace(found, expired=str(note))
     return signature_checked(found, values, public_key)
 
 
@@ -109,7 +116,7 @@ def signature_checked(found: Verification, values: Mapping[str, Any], public_key
 
     name, problem = check_signature(values, public_key)
     problems = (*found.problems, *([problem] if problem else []))
-    return Verification(problems, (*found.checked, f"signature by key {name[:16]}"), found.signed)
+    return replace(found, problems=problems, checked=(*found.checked, f"signature by key {name[:16]}"))
 
 
 def replay(certificate: Certificate) -> Verification:

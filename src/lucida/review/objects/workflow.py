@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lucida.errors import InputError
 from lucida.review.certificate import Certificate
 from lucida.review.check import CERTIFICATE, POPULATION
+from lucida.review.expiry import expiry
 from lucida.review.kinds import kind_of, unit_of
 from lucida.review.objects.beginning import IMAGES, begin, under_way
 from lucida.review.objects.cards import Correction, ObjectCard, ObjectStatus, Phase
@@ -335,6 +336,8 @@ class ObjectReview:
 
     def _advice(self, needed: int, first: str) -> str:
         parts = []
+        if (expired := expiry(self.path)) is not None:
+            parts.append(f"The certificate has {expired}.")
         if self.later > 0:
             parts.append(f"{self.later:,} images were labelled since the review began: they are not covered.")
         if self._looking is None:

@@ -43,12 +43,13 @@ function done({ status, unit }) {
     title(kept ? say("done.title", { kept: number(kept) }) : say("done.title_none")),
     h("p", { class: "claim" }, kept ? promise : say(unit === "labels" ? "done.none" : "done.none_other")),
     h("p", { class: "soft" }, reason.startsWith("done.") ? status.reason : reason),
+    status.advice ? h("p", { class: "soft" }, status.advice) : null,
     h("div", { class: "sum" }, facts(tiles), proven(status)),
     h("h2", {}, say("done.next")),
     command(say("done.export"), "lucida export out/"),
     command(say("done.verify"), "lucida verify out/certificate.json"),
     h("p", { class: "soft" }, say("done.close")),
-  ];
+  ].filter(Boolean);
 }
 
 export function command(text, line) {
