@@ -22,6 +22,7 @@ from lucida.errors import InputError, ModelError
 from lucida.serve.batching import Asked, Batching, Outcome, do_together
 from lucida.serve.refusal import CLIENT_GONE, Refused
 from lucida.serve.stages import note
+from lucida.serve.watch.histogram import IMAGES, Histogram
 
 T = TypeVar("T")
 MEMORY: Final = 0.1  # share of the latest work in the mean of how long one takes
@@ -45,11 +46,13 @@ class Pool:
 
     Attributes:
         hung: Threads that hang, and were replaced.
+        sizes: How much was done together.
     """
 
     def __init__(self, workers: int, queue: int, name: str = "work", longest: float = math.inf) -> None:
         self.workers, self.places, self.longest = workers, workers + queue, longest
         self.taken, self.seconds, self.hung = 0, 0.0, 0
+        self.sizes = Histogram(IMAGES)
         self._name, self._spare, self._threads = name, max(SPARE, 2 * workers), list[threading.Thread]()
         self.idle = asyncio.Event()
         self.idle.set()
@@ -235,6 +238,7 @@ class Pool:
                 turn.places.append(self._begin(place))
 
     def _done(self, turn: Turn, outcomes: Sequence[Outcome], seconds: float) -> None:
+        self.sizes.observe(len(outcomes))
         for place, (result, error) in zip(turn.places, outcomes, strict=True):
             with self._changed:
                 wanted, place.state = place.state != "left", "left"

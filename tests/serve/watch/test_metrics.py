@@ -80,6 +80,7 @@ def found() -> dict[Key, float]:
         ("queue_depth", {"pool": "looks"}, 0),
         ("places_taken", {"pool": "looks"}, 0),
         ("workers", {"pool": "looks"}, 1),
+        ("call_images_count", {"pool": "looks"}, 3),
         ("ready", {}, 1),
         ("jobs", {"state": "waiting"}, 3),
         ("model_info", {"model": "talker", "revision": "1", "family": "test"}, 1),
@@ -87,9 +88,7 @@ def found() -> dict[Key, float]:
         ("model_tokens_total", {"model": "talker", "direction": "output"}, 7),
     ],
 )
-def test_what_was_asked_is_counted(
-    found: dict[Key, float], name: str, labels: dict[str, str], expected: float
-) -> None:
+def test_what_was_asked_is_counted(found: dict[Key, float], name: str, labels: dict[str, str], expected: float) -> None:
     assert value(found, name, **labels) == expected
 
 

@@ -9,7 +9,6 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -20,6 +19,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.utils import floatToGoString
 
+from lucida.serve.watch.histogram import IMAGES, Histogram
+
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
@@ -27,32 +28,13 @@ if TYPE_CHECKING:
     from lucida.serve.looking import Looked
     from lucida.serve.watch.readings import Reading
 
-SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
-IMAGES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 LEFT: Final = 499  # status of an answer that nobody waited for
 _BOTH: Final = ("service", "model")
-
-
-class Histogram:
-    """Counts values by how large they are.
-
-    Args:
-        bounds: Upper bounds of the buckets, ascending.
-    """
-
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: Sequence[float] = SECONDS) -> None:
-        self.bounds, self.counts, self.sum = bounds, [0] * (len(bounds) + 1), 0.0
-
-    def observe(self, value: float) -> None:
-        """Count a value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Return the counts up to each bound."""
-        return list(zip((*map(floatToGoString, self.bounds), "+Inf"), accumulate(self.counts), strict=True))
+_FAMILIES: Final[dict[str, Any]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
 
 
 class _Asked:
@@ -170,15 +152,22 @@ def _histogram(
     for key, one in rows:
         if labels and not any(one.counts):
             continue
-        family.add_metric(key, one.buckets(), one.sum)
+        family.add_metric(key, _buckets(one), one.sum)
     return family
 
 
+def _buckets(one: Histogram) -> list[tuple[str, float]]:
+    return list(zip((*map(floatToGoString, one.bounds), "+Inf"), accumulate(one.counts), strict=True))
+
+
 def _read(readings: Iterable[Reading]) -> Iterator[Metric]:
-    found: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+    found: dict[str, Any] = {}
     for one in readings:
+        labels = list(one.labels.values())
         if one.name not in found:
-            family = CounterMetricFamily if one.kind == "counter" else GaugeMetricFamily
-            found[one.name] = family(one.name, one.about, labels=list(one.labels))
-        found[one.name].add_metric(list(one.labels.values()), one.value)
+            found[one.name] = _FAMILIES[one.kind](one.name, one.about, labels=list(one.labels))
+        if isinstance(one.value, Histogram):
+            found[one.name].add_metric(labels, _buckets(one.value), one.value.sum)
+        else:
+            found[one.name].add_metric(labels, one.value)
     yield from found.values()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from lucida import __version__
+from lucida.serve.watch.histogram import Histogram
 
 if TYPE_CHECKING:
     from lucida.serve.desk import Desk
@@ -22,14 +23,14 @@ class Reading:
         about: A line on it.
         value: What it is.
         labels: By name; of each there are few values, none of which is a client's.
-        kind: "counter" for what only grows.
+        kind: "counter" for what only grows, "histogram" where the value is one.
     """
 
     name: str
     about: str
-    value: float
+    value: float | Histogram
     labels: Mapping[str, str] = field(default_factory=dict)
-    kind: Literal["gauge", "counter"] = "gauge"
+    kind: Literal["gauge", "counter", "histogram"] = "gauge"
 
 
 def read(desk: Desk) -> Iterator[Reading]:
@@ -60,6 +61,8 @@ def _read_pool(pool: Pool, labels: Mapping[str, str]) -> Iterable[Reading]:
         Reading("lucida_places_taken", "Places that are taken, waiting or at work.", pool.taken, labels),
         Reading("lucida_places", "Places that there are.", pool.places, labels),
         Reading("lucida_workers", "Workers that there are.", pool.workers, labels),
+        Reading("lucida_workers_hung", "Workers that hang, and were replaced.", pool.hung, labels),
+        Reading("lucida_call_images", "Images that one call of a model looked at.", pool.sizes, labels, "histogram"),
     )
 
 
