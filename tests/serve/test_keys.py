@@ -15,7 +15,10 @@ from lucida.serve.config import Settings
 from lucida.serve.desk import Desk
 from lucida.serve.key_file import make_key, read_keys
 from lucida.serve.key_ring import KeyRing
+from lucida.serve.keys import Holder
+from lucida.serve.quota_records import QuotaRecords
 from lucida.serve.quotas import ADDRESSES, WRONG, Bucket, WrongKeys
+from lucida.serve.records import Records
 from lucida.serve.refusal import Refused
 from lucida.serve.served import Shelf
 from served_models import boxes, lines, png, ready, told, upload
@@ -218,3 +221,45 @@ def test_a_server_with_keys(file: Path) -> None:
         ]  # fmt: skip
     assert (desk.open, desk.pool.taken) == (0, 0)
     assert {exchange.holder for exchange in seen if exchange.service} == {"anna"}
+
+
+def test_a_day_s_quota_outlives_the_server(file: Path, tmp_path: Path) -> None:
+    key = make_key(file, "anna").key
+    file.write_text(file.read_text() + "  images_a_day: 3\n")
+    records, clock = Records(tmp_path / "catalog"), Clock()
+
+    def started() -> tuple[QuotaRecords, Holder]:
+        ring = KeyRing(file, clock)
+        kept = QuotaRecords(records, ring)
+        kept.load()
+        return kept, ring.admit(f"Bearer {key}", "detect")
+
+    (tmp_path / "catalog").mkdir()
+    first, anna = started()
+    second, same = started()  # another server on the same catalog
+    anna.take(1)
+    same.take(1)
+    first.save()
+    second.save()
+    first.save()
+    _, anna = started()
+    with pytest.raises(Refused, match="images a day"):
+        anna.take(2)
+    anna.take(1)
+    clock.now += 86_400
+    kept, anna = started()
+    anna.take(3)
+    kept.save()
+    _, anna = started()
+    with pytest.raises(Refused):
+        anna.take(1)
+    records.close()
+
+
+def test_a_key_sees_the_models_that_it_is_for(file: Path) -> None:
+    key = make_key(file, "anna", ["detect", "tag", "model:bolts", "model:larger"]).key
+    models = [told("detect", ("bolt",), boxes, "bolts"), told("detect", ("nut",), boxes, "nuts")]
+    desk = Desk(Shelf(models), Settings(workers=1), keys=KeyRing(file))
+    with TestClient(build(desk), base_url="http://localhost", headers={"authorization": f"Bearer {key}"}) as client:
+        assert [(one["id"], one["tasks"]) for one in client.get("/v1/models").json()["data"]] == [("bolts", ["detect"])]
+        assert (client.get("/v1/models/nuts").status_code, client.get("/v1/models/bolts").status_code) == (404, 200)

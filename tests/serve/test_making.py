@@ -69,6 +69,12 @@ def test_an_image_is_enlarged(client: TestClient) -> None:
     answer = made_bodies.RestoreAnswer.model_validate_json(got.content)
     assert (answer.size, answer.model, answer.image) == ((96, 96), "larger", content_id(png()))
     assert opened(base64.b64decode(answer.png)).shape[:2] == (96, 96)
+    # The sets that `lucida restore` knows, although an encoder is served under that name.
+    other = client.post("/v1/restore", **upload(png(), upscale="2", model="embedded"))
+    assert (other.json()["model"], opened(base64.b64decode(other.json()["png"])).shape[:2]) == ("embedded", (96, 96))
+    assert client.post("/v1/restore", **upload(png(), upscale="2", model="colours")).status_code == 404
+    listed = {one["id"]: one["tasks"] for one in client.get("/v1/models").json()["data"]}
+    assert (listed["embedded"][-1], listed["embedded-real"]) == ("restore", ["restore"])
     alone = client.post("/v1/restore", headers={"accept": "image/png"}, **upload(png(), upscale="2"))
     assert alone.content == base64.b64decode(answer.png)
 

@@ -17,9 +17,10 @@ from lucida.serve.direct import Direct
 from lucida.serve.docs_page import DOCS_HEADERS, docs_page
 from lucida.serve.headers import Shell
 from lucida.serve.jobs.jobs import Jobs
+from lucida.serve.quota_records import QuotaKeeper
 from lucida.serve.refusal import Refused
 from lucida.serve.reloading import Reloader
-from lucida.serve.routes import health, making, metrics, openai, reloading, tasks
+from lucida.serve.routes import health, making, metrics, openai, reloading, tasks, watch
 from lucida.serve.routes import jobs as job_routes
 
 if TYPE_CHECKING:
@@ -36,12 +37,15 @@ def build(desk: Desk, reloader: Reloader | None = None) -> ASGIApp:
         reloader: What replaces its models; None for one of its own.
     """
 
-    jobs = Jobs(desk)
+    jobs, quotas = Jobs(desk), QuotaKeeper(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(desk.load())
         jobs.start()
+        quotas.start()
+        if desk.watch is not None:
+            desk.watch.start()
         try:
             yield
         finally:
@@ -49,7 +53,10 @@ def build(desk: Desk, reloader: Reloader | None = None) -> ASGIApp:
             # Why it failed is kept in the desk.
             with suppress(asyncio.CancelledError, Exception):
                 await loading
+            if desk.watch is not None:
+                await desk.watch.close()
             await jobs.close()
+            await quotas.close()
             await asyncio.to_thread(desk.close)
 
     app = FastAPI(
@@ -62,7 +69,7 @@ def build(desk: Desk, reloader: Reloader | None = None) -> ASGIApp:
         exception_handlers={HTTPException: _no_route},
     )
     router = APIRouter()
-    for part in (tasks, making, openai, health, metrics):
+    for part in (tasks, making, openai, health, metrics, watch):
         part.add_routes(router, desk)
     job_routes.add_routes(router, desk, jobs)
     reloading.add_routes(router, desk, reloader or Reloader(desk))

@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -118,6 +118,15 @@ class KeyRing:
         if wait := holder.usage.ask(self._clock(), holder.entry.requests_a_minute):
             raise _too_many("requests a minute", holder.entry.requests_a_minute, wait)
         return holder
+
+    def counted(self) -> dict[str, tuple[int, int]]:
+        """Return the day, since 1970, and the images of that day, for each name that asked for some."""
+        return {name: usage.counted for name, usage in list(self._usage.items()) if usage.counted[1]}
+
+    def count_on(self, counted: Mapping[str, tuple[int, int]]) -> None:
+        """Count on from what `counted` said before the server was started anew."""
+        for name, (day, images) in counted.items():
+            self._usage.setdefault(name, Usage(self._clock())).count_on(day, images)
 
     def _find(self, authorization: str) -> KeyHolder:
         self._refresh()

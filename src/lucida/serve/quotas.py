@@ -42,11 +42,14 @@ class Usage:
 
     Args:
         now: Seconds since 1970.
+
+    Attributes:
+        counted: A day since 1970, UTC, and the images of that day.
     """
 
     def __init__(self, now: float) -> None:
         self._requests = Bucket(math.inf, now)
-        self._day, self._images = -1, 0
+        self.counted = (-1, 0)
 
     def ask(self, now: float, a_minute: int) -> float:
         """Count a request if there is room for it, and return 0; else the seconds until there is."""
@@ -57,12 +60,17 @@ class Usage:
 
     def look(self, now: float, images: int, a_day: int) -> float:
         """Count images if there is room for all of them, and return 0; else the seconds until midnight, UTC."""
-        if (day := int(now // DAY)) != self._day:
-            self._day, self._images = day, 0
-        if self._images + images > a_day:
+        day = int(now // DAY)
+        before = self.counted[1] if self.counted[0] == day else 0
+        if before + images > a_day:
             return (day + 1) * DAY - now
-        self._images += images
+        self.counted = (day, before + images)
         return 0.0
+
+    def count_on(self, day: int, images: int) -> None:
+        """Add what was asked before, unless that was on an earlier day than what was asked since."""
+        if day >= self.counted[0]:
+            self.counted = (day, images + (self.counted[1] if self.counted[0] == day else 0))
 
 
 class WrongKeys:

@@ -23,7 +23,7 @@ from lucida.serve.keys import ASKING
 from lucida.serve.making import maker, with_base64
 from lucida.serve.refusal import Refused
 from lucida.serve.routes.answering import answering, body_schema
-from lucida.serve.routes.health import described
+from lucida.serve.routes.health import visible
 from lucida.serve.routes.making import one_of, policy_header
 from lucida.serve.routes.tasks import REFUSALS, check_fields, dump, json_response, refuse
 from lucida.serve.services import SERVICES
@@ -72,9 +72,10 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
         responses={404: REFUSALS[404]},
     )
     async def model(request: Request, name: str) -> Any:
-        if name not in desk.shelf.models:
-            return refuse(request, Refused(404, UnknownName("model", name[:200], desk.shelf.models)))
-        return described(desk.shelf.models[name])
+        shown = visible(desk, request)
+        if name not in shown:
+            return refuse(request, Refused(404, UnknownName("model", name[:200], shown)))
+        return shown[name]
 
 
 # ---- vectors ---------------------------------------------------------------------------------------------
