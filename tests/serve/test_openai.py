@@ -81,6 +81,11 @@ def test_pictures_are_drawn_and_drawn_again_by_their_seed(client: OpenAI) -> Non
     again = client.images.generate(model="painter", prompt="cat", extra_body={"seed": seed}).data
     assert again is not None
     np.testing.assert_array_equal(pixels(again[0].b64_json), pixels(first.b64_json))
+    streamed = list(client.images.generate(
+        model="painter", prompt="cat", stream=True, partial_images=2, extra_body={"seed": seed}
+    ))  # fmt: skip
+    assert [one.type for one in streamed] == ["image_generation.completed"]
+    np.testing.assert_array_equal(pixels(streamed[0].b64_json), pixels(again[0].b64_json))
     for asked in ({"response_format": "url"}, {"size": "7x7"}, {"size": "large"}, {"n": 11}):
         with pytest.raises(openai.UnprocessableEntityError) as caught:
             client.images.generate(**{"model": "painter", "prompt": "cat", **asked})  # type: ignore[call-overload]
@@ -103,6 +108,8 @@ def test_an_image_is_drawn_anew_where_the_mask_is_transparent(client: OpenAI) ->
     changed = (before != after).any(axis=2)
     assert changed[8:24, 8:24].any()
     assert not changed[:4].any()
+    (event,) = client.images.edit(**asked, mask=file.getvalue(), stream=True, extra_body={"seed": 3})
+    assert (event.type, pixels(event.b64_json).tolist()) == ("image_edit.completed", after.tolist())
     # Without a mask the whole image is where it begins; several images are too many.
     whole = client.images.edit(**asked, size="8x8").data
     assert whole is not None
@@ -164,7 +171,7 @@ def test_what_is_no_talk_is_refused(client: OpenAI, messages: list, said: str) -
 
 def test_models_are_listed_and_found(client: OpenAI) -> None:
     listed = list(client.models.list())
-    assert [one.id for one in listed] == ["embedded", "colours", "painter", "larger", "recorder"]
+    assert [one.id for one in listed] == ["embedded", "colours", "painter", "larger", "recorder", "embedded-real"]
     assert client.models.retrieve("painter").to_dict()["tasks"] == ["generate"]
     with pytest.raises(openai.NotFoundError, match="painter"):
         client.models.retrieve("paintr")

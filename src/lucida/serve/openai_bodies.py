@@ -40,7 +40,8 @@ class ImagesRequest(Request):
     size: str | None = Field(default=None, max_length=30, description='"64x48"; "auto" for the model\'s own.')
     response_format: Literal["b64_json"] | None = Field(default=None, description="There are no addresses of pictures.")
     output_format: Literal["png"] | None = None
-    stream: Literal[False] | None = None
+    stream: bool | None = Field(default=None, description="An event for each picture, when all are drawn.")
+    partial_images: int | None = Field(default=None, ge=0, le=3, description="None are shown before they are done.")
     seed: int | None = Field(default=None, ge=0, lt=2**62, description="Any, and told in the answer, by default.")
     negative: Words = ""
     steps: int | None = Field(default=None, ge=1, le=10_000)

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from lucida.serve.looking import Job
 
 EVENTS: Final = "text/event-stream"
+# Tokens, which are not counted.
+_NOTHING: Final = {
+    "input_tokens": 0, "output_tokens": 0, "total_tokens": 0,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+}  # fmt: skip
 # What looks like an image, or an address of one, is no text.
 _NO_TEXT: Final = ("data:", "http:", "https:", "ftp:", "file:")
 
@@ -150,16 +155,16 @@ def _written(vector: Any, asked: openai.EmbeddingsRequest) -> list[float] | str:
 
 
 async def _generations(desk: Desk, request: Request, given: Given, gone: Gone) -> Response:
-    return await _pictures(desk, request, given, gone)
+    return await _pictures(desk, request, given, gone, "image_generation.completed")
 
 
 async def _edits(desk: Desk, request: Request, given: Given, gone: Gone) -> Response:
     if not given.images:
         raise InputError("There is no image.", expected="an image to edit", got="none", hint="image=open(…)")
-    return await _pictures(desk, request, given, gone)
+    return await _pictures(desk, request, given, gone, "image_edit.completed")
 
 
-async def _pictures(desk: Desk, request: Request, given: Given, gone: Gone) -> Response:
+async def _pictures(desk: Desk, request: Request, given: Given, gone: Gone, event: str) -> Response:
     asked = check_fields(openai.ImagesRequest, given.fields)
     sent, mask, size = one_of(given, "image"), one_of(given, "mask"), _size(asked.size)
     served = maker(desk, "generate", asked.model)
@@ -173,14 +178,17 @@ async def _pictures(desk: Desk, request: Request, given: Given, gone: Gone) -> R
     images = {name: one for name, one in (("image", sent), ("mask", mask)) if one is not None}
     made = await Drawing(desk, served, order, images, edits=True).draw(gone)
     drawn = with_base64(made)["images"]
-    body = {
-        "created": int(time.time()),
-        "model": served.name,
-        "size": f"{drawn[0]['width']}x{drawn[0]['height']}",
-        "output_format": "png",
-        "data": [{"b64_json": one["png"], "seed": one["seed"]} for one in drawn],
-        **({FIELD: made[FIELD]} if FIELD in made else {}),
-    }
+    data = [{"b64_json": one["png"], "seed": one["seed"]} for one in drawn]
+    said = {FIELD: made[FIELD]} if FIELD in made else {}
+    head = {"size": f"{drawn[0]['width']}x{drawn[0]['height']}", "output_format": "png"}
+    now = int(time.time())
+    if asked.stream:
+        # Models show no picture before it is done: each comes whole.
+        more = {"type": event, "created_at": now, "background": "opaque", "quality": "auto", "usage": _NOTHING, **said}
+        chunks = [dump({**more, **head, **one}) for one in data]
+        stream = b"".join(b"event: " + event.encode() + b"\ndata: " + chunk + b"\n\n" for chunk in chunks)
+        return Response(stream, media_type=EVENTS, headers=policy_header(made))
+    body = {"created": now, "model": served.name, **head, "data": data, **said}
     return json_response(dump(body), headers=policy_header(made))
 
 
