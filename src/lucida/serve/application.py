@@ -26,15 +26,18 @@ from lucida.serve.routes import jobs as job_routes
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from lucida.serve.watch.traces import Traces
+
 ABOUT = "Ask models about images. An image is a file, a data URL, or the content id of an image in the catalog."
 
 
-def build(desk: Desk, reloader: Reloader | None = None) -> ASGIApp:
+def build(desk: Desk, reloader: Reloader | None = None, traces: Traces | None = None) -> ASGIApp:
     """Return the application of a desk; models are loaded when it starts.
 
     Args:
         desk: What is served.
         reloader: What replaces its models; None for one of its own.
+        traces: What makes spans of its requests; None for nothing.
     """
 
     jobs, quotas = Jobs(desk), QuotaKeeper(desk)
@@ -75,7 +78,7 @@ def build(desk: Desk, reloader: Reloader | None = None) -> ASGIApp:
     reloading.add_routes(router, desk, reloader or Reloader(desk))
     app.include_router(router)
     app.add_api_route("/docs", _docs(app), include_in_schema=False)
-    return Shell(Direct(app, router.routes), desk.settings, desk.watchers, desk.keys)
+    return Shell(Direct(app, router.routes), desk.settings, desk.watchers, desk.keys, traces)
 
 
 def _docs(app: FastAPI) -> Any:

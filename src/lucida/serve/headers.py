@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lucida.serve.config import Settings
     from lucida.serve.keys import Keys
+    from lucida.serve.watch.traces import Traces
 
 OPEN: Final = ("/healthz", "/readyz")  # what watches over the server has no key
 REQUEST_ID: Final = b"x-request-id"
@@ -119,6 +120,7 @@ class Shell:
         settings: Where it listens.
         watchers: Called with every request that was answered, in the event loop: they must be quick.
         keys: Who may ask anything at all; nobody needs one for `OPEN`.
+        traces: What makes spans of requests; None for nothing.
     """
 
     def __init__(
@@ -127,8 +129,10 @@ class Shell:
         settings: Settings,
         watchers: Sequence[Callable[[Exchange], None]] = (),
         keys: Keys | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.app, self._settings, self._watchers, self._keys = app, settings, watchers, keys or NoKeys()
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -142,6 +146,7 @@ class Shell:
         state.update(request_id=id.decode(), told=told)
         REQUEST.set(id.decode())
         STAGES.set(account.stages)
+        span = self._traces.begin(scope["path"], headers) if self._traces is not None else None
         try:
             self._check(headers)
             if scope["path"] not in OPEN:
@@ -159,6 +164,8 @@ class Shell:
             await _refuse(account.send, refused, id.decode())
         finally:
             exchange = account.exchange(told)
+            if self._traces is not None and span is not None:
+                self._traces.end(span, exchange)
             for watch in self._watchers:
                 watch(exchange)
 

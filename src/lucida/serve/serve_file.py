@@ -32,6 +32,7 @@ class Plan:
         insecure: Whether others may ask without a key.
         policy: By which images are judged: a file, or the name of one of ours.
         log: What is logged, and where.
+        traces: Address of a collector of spans; None for that of the environment, where there is one.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -42,6 +43,7 @@ class Plan:
     insecure: bool = False
     policy: Path | None = None
     log: LogSettings = field(default_factory=LogSettings)
+    traces: str | None = None
 
 
 def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str, Any] | None = None) -> Plan:
@@ -192,5 +194,6 @@ _FILE: Final[dict[str, Rule]] = {
     "insecure": switch,
     "policy": path,
     "log": _log,
+    "traces": text,
     **_TABLES,
 }

@@ -58,6 +58,7 @@ def serve(
     catalog: Path | None = None,
     policy: Path | None = None,
     log: Literal["json", "plain", "off"] | None = None,
+    traces: str | None = None,
     make_key: str | None = None,
     scopes: str = "",
     old_days: float = 7.0,
@@ -86,6 +87,8 @@ def serve(
         policy: By which /v1/screen judges images, as of `lucida screen`: "privacy", or a YAML file.
         log: A line on standard error for every request: JSON or plain; none by default. Nothing that was sent stands in
             it, only how much, by whom, and what came of it.
+        traces: Address of a collector of OpenTelemetry that gets a span for every request, such as
+            http://localhost:4318; OTEL_EXPORTER_OTLP_ENDPOINT by default, and none without.
         make_key: Serve nothing, but make a key for somebody of this name, show it once, and append its hash to the
             file of keys, lucida-keys.yaml by default; a server that runs takes it at once.
         scopes: What that key is for, such as "classify,embed,model:siglip2"; everything by default.
@@ -102,7 +105,7 @@ def serve(
     given = {
         "host": host, "port": port, "workers": workers, "queue": queue, "deadline": deadline, "keys": keys,
         "audit": audit, "cert": cert, "cert_key": cert_key, "insecure": insecure or None, "catalog": catalog,
-        "policy": policy, "log": log,
+        "policy": policy, "log": log, "traces": traces,
     }  # fmt: skip
     plan = make_plan(config, models, given)
     if make_key is not None:
@@ -124,11 +127,15 @@ def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> Se
     from lucida.serve.served import open_shelf
     from lucida.serve.tls import check_tls
     from lucida.serve.watch.log import log_request, logging_to
+    from lucida.serve.watch.traces import open_traces
 
     check_tls(settings)
     rules = read_policy(plan.policy, images=False) if plan.policy is not None else None
     with contextlib.ExitStack() as stack:
         stack.enter_context(logging_to(plan.log))
+        traces = open_traces(plan.traces)
+        if traces is not None:
+            stack.callback(traces.close)
         opened = stack.enter_context(_catalog(plan.catalog))
         shelf = open_shelf(plan.models, opened.models if opened else None)
         listener = _listen(settings.host, settings.port)
@@ -151,7 +158,7 @@ def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> Se
             address = f"{scheme}://{shown}:{listener.getsockname()[1]}"
             reloader = Reloader(desk, names)
             server = DrainingServer(
-                build(desk, reloader),
+                build(desk, reloader, traces),
                 desk,
                 ready=lambda: _say(address, tuple(shelf.models)),
                 reload=reloader.hang_up,

@@ -17,6 +17,7 @@ from lucida.models.openai_api.cost import usage_of
 from lucida.models.openai_api.dialect import Dialect
 from lucida.models.openai_api.failures import Failure, Next
 from lucida.models.openai_api.stoppable import create
+from lucida.models.openai_api.tracing import trace_headers
 
 if TYPE_CHECKING:
     from lucida.models.openai_api.address import Address
@@ -144,7 +145,7 @@ class Server(Connection):
     def _send(
         self, asked: Asking, parameters: dict[str, Any]
     ) -> tuple[tuple[Choice, ...], tuple[int, int] | None] | Failure:
-        request = {"model": self.address.model, "messages": list(asked.messages), **parameters}
+        request = {"model": self.address.model, "messages": list(asked.messages), **parameters, **trace_headers()}
         raw = self.reach(lambda: self._post(request, asked.stop), asked.classes)
         return raw if isinstance(raw, Failure) else self._read(raw.content, raw.headers.get("content-type", ""))
 
