@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ from lucida.serve.work import Place, Pool
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.serve.config import Settings
+    from lucida.serve.routing.router import Router
     from lucida.serve.sharing import Served
+    from lucida.serve.watch.watcher import Watcher
 
 Gone = asyncio.Future[None]
 
@@ -34,8 +36,12 @@ class Answers:
         cache: Answers that are kept.
         pool: Where models work, but for those that talk.
         looked: Images that a model looked at.
+        router: Answers what is asked of several models.
         observers: Called with every image that was answered, in the event loop: they must be quick.
+        watch: Watches over drift and accuracy; None where nothing does.
     """
+
+    router: Router
 
     def __init__(self, settings: Settings, catalog: Catalog | None) -> None:
         self.settings, self.catalog = settings, catalog
@@ -45,6 +51,7 @@ class Answers:
         self._talking: dict[str, Pool] = {}
         self.looked = 0
         self.observers: list[Callable[[Looked], None]] = []
+        self.watch: Watcher | None = None
 
     async def answer(self, job: Job, gone: Gone | None = None, *, fresh: bool = False) -> tuple[bytes, bool]:
         """Return the JSON of an answer, and whether it was given before.
@@ -58,14 +65,18 @@ class Answers:
             Refused: There is no place, no time, or nobody who waits.
             LucidaError: The image, or the model, is not what it must be.
         """
+        if job.trip is not None:
+            self.pool_of(job.served).check()
+            ASKING.get().take(1)
+            return await self.router.answer(job, gone, fresh=fresh)
         key = job.key
         if not fresh and (kept := self.cache.get(key)) is not None:
             ASKING.get().take(1)
-            self._observe(Looked(job, kept, True, 0.0))
+            self.observe(Looked(job, kept, True, 0.0))
             return kept, True
         with self.pool_of(job.served).take() as place:
             ASKING.get().take(1)
-            return await self._do(place, job, key, gone), False
+            return await self._do(place, job, key, gone)
 
     async def answers(
         self, jobs: Sequence[Job | LucidaError], gone: Gone | None = None, *, fresh: bool = False
@@ -83,36 +94,46 @@ class Answers:
         found: list[tuple[bytes, bool] | Exception] = []
         waiting: list[tuple[int, Job]] = []
         for row, job in enumerate(jobs):
-            kept = self.cache.get(job.key) if isinstance(job, Job) and not fresh else None
+            alone = isinstance(job, Job) and job.trip is None
+            kept = self.cache.get(job.key) if isinstance(job, Job) and alone and not fresh else None
             if isinstance(job, Job) and kept is None:
                 waiting.append((row, job))
             if isinstance(job, Job) and kept is not None:
-                self._observe(Looked(job, kept, True, 0.0))
+                self.observe(Looked(job, kept, True, 0.0))
             found.append(job if isinstance(job, LucidaError) else (kept or b"", True))
         with ExitStack() as stack:
             if waiting:
                 self.pool_of(waiting[0][1].served).check(len(waiting))
             ASKING.get().take(sum(isinstance(job, Job) for job in jobs))
-            doing = [
-                self._do(stack.enter_context(self.pool_of(job.served).take()), job, job.key, gone) for _, job in waiting
-            ]
+            doing = [self._begin(stack, job, gone, fresh) for _, job in waiting]
             for (row, _), one in zip(waiting, await asyncio.gather(*doing, return_exceptions=True), strict=True):
                 if isinstance(one, Refused) and one.status == CLIENT_GONE:
                     raise one
                 if isinstance(one, BaseException) and not isinstance(one, Exception):
                     raise one
-                found[row] = one if isinstance(one, Exception) else (one, False)
+                found[row] = one
         return found
 
-    async def _do(self, place: Place, job: Job, key: bytes, gone: Gone | None) -> bytes:
+    def _begin(self, stack: ExitStack, job: Job, gone: Gone | None, fresh: bool) -> Awaitable[tuple[bytes, bool]]:
+        if job.trip is not None:
+            return self.router.answer(job, gone, fresh=fresh, held=True)
+        return self._do(stack.enter_context(self.pool_of(job.served).take()), job, job.key, gone)
+
+    async def _do(self, place: Place, job: Job, key: bytes, gone: Gone | None) -> tuple[bytes, bool]:
         began = asyncio.get_running_loop().time()
-        answer = await place.do(Look(job, self.limits, self.read), began + self.settings.deadline, gone)
+        try:
+            answer = await place.do(Look(job, self.limits, self.read), began + self.settings.deadline, gone)
+        except Refused as refused:
+            if refused.status == 504:
+                self.pool_of(job.served).replace(place)
+            raise
         self.looked += 1
         self.cache.keep(key, answer)
-        self._observe(Looked(job, answer, False, asyncio.get_running_loop().time() - began))
-        return answer
+        self.observe(Looked(job, answer, False, asyncio.get_running_loop().time() - began))
+        return answer, False
 
-    def _observe(self, looked: Looked) -> None:
+    def observe(self, looked: Looked) -> None:
+        """Tell whoever watches over answers."""
         for observe in self.observers:
             observe(looked)
 

@@ -20,7 +20,7 @@ from lucida.serve.jobs.jobs import Jobs
 from lucida.serve.quota_records import QuotaKeeper
 from lucida.serve.refusal import Refused
 from lucida.serve.reloading import Reloader
-from lucida.serve.routes import health, making, metrics, openai, reloading, tasks, watch
+from lucida.serve.routes import health, making, metrics, openai, reloading, routing, tasks, watch
 from lucida.serve.routes import jobs as job_routes
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def build(desk: Desk, reloader: Reloader | None = None, traces: Traces | None = 
         exception_handlers={HTTPException: _no_route},
     )
     router = APIRouter()
-    for part in (tasks, making, openai, health, metrics, watch):
+    for part in (tasks, making, openai, health, metrics, watch, routing):
         part.add_routes(router, desk)
     job_routes.add_routes(router, desk, jobs)
     reloading.add_routes(router, desk, reloader or Reloader(desk))

@@ -19,7 +19,15 @@ class Ask(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: str | None = Field(
-        default=None, min_length=1, max_length=500, description="Which of the served models; the first that can."
+        default=None,
+        min_length=1,
+        max_length=500,
+        description="Which of the served models, or routes; the first that can.",
+    )
+    user: str | None = Field(
+        default=None,
+        max_length=500,
+        description="Whom it is for: on a route, the same user is always sent the same way.",
     )
 
 
@@ -110,6 +118,9 @@ class Answer(BaseModel):
     width: int
     height: int
     notes: list[str] = Field(default=[], description="What a person should know of this result.")
+    route: str | None = Field(default=None, description="That was asked, where it was one.")
+    fallback_of: str | None = Field(default=None, description="The model of the route that should have answered.")
+    request_id: str | None = Field(default=None, description="For feedback, where the route asks for it.")
 
 
 class ClassifyAnswer(Answer):
@@ -255,6 +266,7 @@ class ServedModel(BaseModel):
     revision: str
     licence: str
     note: str
+    route: list[str] | None = Field(default=None, description="The models of a route; null of a model.")
 
 
 class ModelsAnswer(BaseModel):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,7 @@ from lucida.serve.making import Bench
 from lucida.serve.records import Records
 from lucida.serve.refusal import Refused, refusal_of
 from lucida.serve.texts import has_text_vectors, no_text_vectors
+from lucida.serve.routing.router import Router
 from lucida.serve.work import Pool
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from lucida.serve.config import Settings
     from lucida.serve.headers import Exchange
     from lucida.serve.served import Served, Shelf
+    from lucida.serve.routing.plan import RoutePlan
     from lucida.serve.services import Service
     from lucida.serve.watch.readings import Reading
 
@@ -45,6 +48,7 @@ class Desk(Answers):
         policy: By which images are screened; None for none.
 
     Attributes:
+        routes: Names that several models answer to.
         watchers: Called with every request that was answered; they may be added at any time.
         gauges: What parts of the server say of themselves, whenever somebody reads the metrics; in any thread.
         records: What outlives the process: in the catalog, else until the end.
@@ -60,6 +64,7 @@ class Desk(Answers):
     ) -> None:
         super().__init__(settings, catalog)
         self.shelf, self.keys, self.intake = shelf, keys or NoKeys(), Intake(settings)
+        routes: Sequence[RoutePlan] = (),
         self.state: State = "loading"
         self.failure: LucidaError | None = None
         self.bench, self.finder = Bench(self), Finder(self, policy)
@@ -69,6 +74,8 @@ class Desk(Answers):
         self.open, self.idle = 0, asyncio.Event()
         self.idle.set()
 
+        self.router = Router(self, routes)
+        self.tell: Callable[[str], None] = _log.info
     async def load(self) -> None:
         """Load all models; the server is ready after that, or has failed."""
         try:
@@ -79,6 +86,7 @@ class Desk(Answers):
         except Exception as error:
             self.failure, self.state = refusal_of(error).error, "failed"
             raise
+            await self.router.load()
         if self.state == "loading":
             self.state = "ready"
 
@@ -124,6 +132,7 @@ class Desk(Answers):
             Refused: The server is not ready, or full, or its sender may not ask.
         """
         if self.state != "ready":
+        self.router.close()
             raise _not_ready(self.state, self.failure)
         holder = self.keys.admit(authorization, scope)
         if not self._talking:
@@ -140,7 +149,7 @@ class Desk(Answers):
             if not self.open:
                 self.idle.set()
 
-    def job(self, service: Service, asked: Ask, sent: Sent) -> Job:
+    def job(self, service: Service, asked: Ask, sent: Sent, user: str = "") -> Job:
         """Return what is to be done for an image.
 
         Raises:
@@ -156,6 +165,12 @@ class Desk(Answers):
                 got=f"{len(wish.classes):,}",
                 hint="ask for fewer",
             )
+        Args:
+            service: The task.
+            asked: What is asked of the model, or route.
+            sent: The image.
+            user: Whom it is for, if the request itself does not say it.
+
         return Job(service, self.model_for(service, wish, asked.model, service.name), wish, sent, REQUEST.get())
 
     def model_for(self, service: Service, wish: Wish, name: str | None, scope: str) -> Served:
@@ -169,6 +184,8 @@ class Desk(Answers):
 
         Raises:
             Refused: 404, no such model; 403, whoever asks may not ask this of it; 422, it cannot.
+        if asked.model in self.router.routes:
+            return self.router.job(asked.model, service, wish, sent, asked.user or user)
             InputError: It must be told classes, or does not know them.
         """
         try:
@@ -184,6 +201,7 @@ class Desk(Answers):
 
     def text_model(self, name: str | None) -> Served:
         """Return the model that gives vectors of texts.
+        self.router.refuse(name, scope)
 
         Raises:
             Refused: 404, no such model; 403, whoever asks may not ask it; 422, it cannot.
@@ -201,6 +219,7 @@ class Desk(Answers):
     @property
     def pools(self) -> dict[str, Pool]:
         """All places where something is done, by what it is."""
+        self.router.refuse(name, "texts")
         return {"looks": self.pool, **self._talking, **self.bench.pools}
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lucida.images import Header, Image
     from lucida.runs.seeing import Seen, Wish
     from lucida.serve.intake import Sent
+    from lucida.serve.routing.route import Trip
     from lucida.serve.served import Served
     from lucida.serve.services import Service
     from lucida.serve.sharing import SharedSeer
@@ -32,6 +33,7 @@ class Job(NamedTuple):
         wish: What is asked of it.
         sent: The image.
         request: Id of the request.
+        trip: Where it is on a route; None where a model was asked.
     """
 
     service: Service
@@ -39,6 +41,7 @@ class Job(NamedTuple):
     wish: Wish
     sent: Sent
     request: str = ""
+    trip: Trip | None = None
 
     @property
     def key(self) -> bytes:

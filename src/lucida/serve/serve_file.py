@@ -12,6 +12,7 @@ from lucida.errors import InputError
 from lucida.screen.nodes import Node, read_nodes
 from lucida.serve.audit import AuditSettings
 from lucida.serve.config import BOUNDS, Settings
+from lucida.serve.routing.plan import RoutePlan, parse_routes, read_routes
 from lucida.serve.watch.log import Form, LogSettings
 from lucida.serve.yaml_rules import Rule, choice, number, path, read_table, size, switch, text, whole
 
@@ -34,6 +35,8 @@ class Plan:
         log: What is logged, and where.
         traces: Address of a collector of spans; None for that of the environment, where there is one.
     """
+        routes: Names that several models answer to.
+        watch: What is watched over; None for nothing.
 
     settings: Settings = field(default_factory=Settings)
     models: tuple[str, ...] = ()
@@ -45,6 +48,8 @@ class Plan:
     log: LogSettings = field(default_factory=LogSettings)
     traces: str | None = None
 
+    routes: tuple[RoutePlan, ...] = ()
+    watch: WatchSettings | None = None
 
 def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str, Any] | None = None) -> Plan:
     """Return what a file and the command line say together.
@@ -67,6 +72,10 @@ def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str,
         said["log"] = replace(found.get("log", LogSettings()), form=said["log"])
     if models:
         said["models"] = tuple(models)
+    if "watch" in said:
+        said["watch"] = replace(found.get("watch") or WatchSettings(), reference=said["watch"])
+    if "routes" in said:
+        said["routes"] = (*found.get("routes", ()), *parse_routes(said["routes"]))
     found |= said
     own = {name: found.pop(name) for name in Plan.__dataclass_fields__ if name in found}
     try:
@@ -190,6 +199,8 @@ _FILE: Final[dict[str, Rule]] = {
     "deadline": _bounded(number, "deadline"),
     "catalog": path,
     "keys": path,
+    "plan": text,
+    "routes": read_routes,
     "audit": _audit,
     "insecure": switch,
     "policy": path,

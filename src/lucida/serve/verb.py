@@ -58,6 +58,7 @@ def serve(
     catalog: Path | None = None,
     policy: Path | None = None,
     log: Literal["json", "plain", "off"] | None = None,
+    route: list[str] | None = None,
     traces: str | None = None,
     make_key: str | None = None,
     scopes: str = "",
@@ -89,6 +90,8 @@ def serve(
             it, only how much, by whom, and what came of it.
         traces: Address of a collector of OpenTelemetry that gets a span for every request, such as
             http://localhost:4318; OTEL_EXPORTER_OTLP_ENDPOINT by default, and none without.
+        route: NAME=MODEL,MODEL has clients call NAME what the first answers, or the next where that one fails;
+            NAME=MODEL:90,MODEL:10 splits the clients; serve.yaml can say more.
         make_key: Serve nothing, but make a key for somebody of this name, show it once, and append its hash to the
             file of keys, lucida-keys.yaml by default; a server that runs takes it at once.
         scopes: What that key is for, such as "classify,embed,model:siglip2"; everything by default.
@@ -103,9 +106,9 @@ def serve(
     from lucida.serve.serve_file import make_plan
 
     given = {
-        "host": host, "port": port, "workers": workers, "queue": queue, "deadline": deadline, "keys": keys,
-        "audit": audit, "cert": cert, "cert_key": cert_key, "insecure": insecure or None, "catalog": catalog,
-        "policy": policy, "log": log, "traces": traces,
+        "host": host, "port": port, "workers": workers, "queue": queue, "deadline": deadline, "plan": plan,
+        "keys": keys, "audit": audit, "cert": cert, "cert_key": cert_key, "insecure": insecure or None,
+        "catalog": catalog, "policy": policy, "routes": route, "log": log, "traces": traces, "watch": watch,
     }  # fmt: skip
     plan = make_plan(config, models, given)
     if make_key is not None:
@@ -146,7 +149,8 @@ def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> Se
             from lucida.serve.reloading import Reloader
             from lucida.serve.server import DrainingServer
 
-            desk = Desk(shelf, settings, opened, _keys(plan), policy=rules)
+            desk = Desk(shelf, settings, opened, _keys(plan), policy=rules, routes=plan.routes)
+            desk.tell = _tell
             if plan.audit is not None:
                 written = Audit(plan.audit)
                 stack.callback(written.close)

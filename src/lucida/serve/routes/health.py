@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lucida.serve.desk import Desk
     from lucida.serve.keys import Holder
+    from lucida.serve.routing.route import Route
     from lucida.serve.served import Served
 
 SHOWN = 10_000  # classes of one model that are listed
@@ -56,6 +57,9 @@ def visible(desk: Desk, request: Request) -> dict[str, ServedModel]:
         allowed = [task for task in tasks if _may(holder, task, one.name)]
         if allowed or any(_may(holder, more, one.name) for more in _more(tasks)):
             found[one.name] = described(one, allowed)
+    for name, route in desk.router.routes.items():
+        if allowed := [task for task in route.services if _may(holder, task, name)]:
+            found[name] = _described_route(route, desk, allowed)
     first = [name for name in desk.shelf.models if name in found]
     return {name: found[name] for name in dict.fromkeys([*first, *found])}
 
@@ -71,6 +75,25 @@ def _may(holder: Holder, scope: str, model: str) -> bool:
     except Refused:
         return False
     return True
+
+
+def _described_route(route: Route, desk: Desk, tasks: Sequence[str]) -> ServedModel:
+    """Return what is told of a route: what its first model knows."""
+    plan, models = route.plan, desk.shelf.models
+    asked = [name for name in dict.fromkeys((*plan.arms, *plan.fallbacks)) if name in models]
+    specs = [models[name].spec for name in asked]
+    return ServedModel(
+        id=plan.name,
+        created=int(route.since),
+        owned_by="route",
+        tasks=list(tasks),
+        classes=list(specs[0].gives.classes[:SHOWN]) if specs else [],
+        words=bool(specs) and all(spec.match is not None or spec.look_for is not None for spec in specs),
+        revision="",
+        licence="; ".join(dict.fromkeys(spec.licence for spec in specs)),
+        note="",
+        route=asked,
+    )
 
 
 def described(one: Served, tasks: Sequence[str]) -> ServedModel:

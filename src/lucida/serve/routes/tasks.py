@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lucida.serve.intake import Given
     from lucida.serve.looking import Job
 
+USER: Final = "x-user"  # whom a request is for, where its fields do not say it
 _log = logging.getLogger("lucida.serve")
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": bodies.ErrorAnswer, "description": why}
@@ -137,16 +138,22 @@ def _one(desk: Desk, service: Service) -> Callable[[Request], Awaitable[Response
             with desk.taken(request.headers.get("authorization", ""), service.name) as holder:
                 told["holder"] = holder.name
                 async with desk.intake.take(request) as given:
-                    job = desk.job(service, check_fields(service.request, given.fields), given.image())
+                    job = _job(desk, service, request, given)
                     told["model"] = job.served.name
                     async with watched(request) as gone:
                         body, kept = await desk.answer(job, gone, fresh=_fresh(request))
+                    told["model"] = job.trip.model if job.trip is not None else job.served.name
             told["cached" if kept else "looked"] = 1
             return json_response(body, headers={"x-cache": "hit" if kept else "miss"})
         except Exception as error:
             return refuse(request, error)
 
     return serve
+
+
+def _job(desk: Desk, service: Service, request: Request, given: Given) -> Job:
+    asked = check_fields(service.request, given.fields)
+    return desk.job(service, asked, given.image(), request.headers.get(USER, ""))
 
 
 def _fresh(request: Request) -> bool:
@@ -161,7 +168,7 @@ def _batch(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
             with desk.taken(request.headers.get("authorization", ""), "batch") as holder:
                 told["holder"] = holder.name
                 async with desk.intake.take(request) as given:
-                    jobs = _jobs(desk, given)
+                    jobs = _jobs(desk, given, request.headers.get(USER, ""))
                     told["model"] = next((job.served.name for job in jobs if not isinstance(job, LucidaError)), "")
                     async with watched(request) as gone:
                         found = await desk.answers(jobs, gone, fresh=_fresh(request))
@@ -181,7 +188,7 @@ def _in_place(error: Exception) -> bytes:
     return dump({"error": body_of(refusal_of(error).error, "")["error"]})
 
 
-def _jobs(desk: Desk, given: Given) -> list[Job | LucidaError]:
+def _jobs(desk: Desk, given: Given, user: str) -> list[Job | LucidaError]:
     if not 1 <= len(given.images) <= desk.settings.images:
         raise InputError(
             "These are no images for a batch.",
@@ -192,7 +199,7 @@ def _jobs(desk: Desk, given: Given) -> list[Job | LucidaError]:
     fields = dict(given.fields)
     service = _service(desk, fields.pop("task", None), fields.get("model"))
     asked = check_fields(service.request, fields)
-    return [one if isinstance(one, InputError) else desk.job(service, asked, one) for one in given.images]
+    return [one if isinstance(one, InputError) else desk.job(service, asked, one, user) for one in given.images]
 
 
 def _service(desk: Desk, task: Any, model: Any) -> Service:
@@ -201,6 +208,8 @@ def _service(desk: Desk, task: Any, model: Any) -> Service:
         if not isinstance(task, str) or task not in SERVICES:
             raise UnknownName("task", str(task)[:100], SERVICES)
         return SERVICES[task]
+    if isinstance(model, str) and (route := desk.router.routes.get(model)) is not None:
+        return SERVICES[route.services[0]]
     served = desk.shelf.models.get(model) if isinstance(model, str) else None
     able = [one for one in (served, *desk.shelf.models.values()) if one is not None and one.services]
     if not able:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from lucida.errors import InputError
 from lucida.screen.nodes import Node
-from lucida.serve.breaker import BreakerRule
-from lucida.serve.rollout import RolloutRule
+from lucida.serve.routing.breaker import BreakerRule
+from lucida.serve.routing.rollout import RolloutRule
 from lucida.serve.yaml_rules import Rule, number, read_table, text, texts, whole
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lucida.serve.breaker import Breaker, BreakerRule, Pass
+from lucida.serve.routing.breaker import Breaker, BreakerRule, Pass
 
 
 class Played:

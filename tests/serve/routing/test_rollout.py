@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lucida.evidence.arms import Difference
-from lucida.serve.rollout import Change, Rollout, RolloutRule
+from lucida.serve.routing.rollout import Change, Rollout, RolloutRule
 
 RULE = RolloutRule("old", "new", requests=50, seconds=60)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from lucida.serve.splitting import choose
+from lucida.serve.routing.splitting import choose
 
 KEYS = [f"user {number}" for number in range(2000)]
 
