@@ -33,6 +33,8 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "notice": (0, 3600),
     "grace": (0, 86_400),
 }
+PLANS: Final = ("measured", "default")
+TOGETHER: Final = 64  # images that one call of a model may be given
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -64,6 +66,8 @@ class Settings:
         grace: Seconds in which what was taken is finished when the server is told to stop.
         cert: Certificate, and those that vouch for it, in PEM; None to speak HTTP without TLS.
         cert_key: Its key in PEM; None where that is in the same file.
+        plan: How models are run: "default" one image at a time, "measured" as is best here, or as many at a time; ""
+            for what is usual: "measured" of `lucida serve`, "default" of programs.
     """
 
     host: str = "127.0.0.1"
@@ -89,6 +93,7 @@ class Settings:
     grace: float = 30.0
     cert: Path | None = None
     cert_key: Path | None = None
+    plan: str = ""
 
     def __post_init__(self) -> None:
         for name, (least, most) in BOUNDS.items():
@@ -103,6 +108,14 @@ class Settings:
                     got=f"{value:,.15g}",
                     hint="lucida serve --help",
                 )
+        number = int(self.plan[:4]) if self.plan.isascii() and self.plan.isdecimal() else 0
+        if self.plan not in ("", *PLANS) and not 1 <= number <= TOGETHER:
+            raise InputError(
+                "This is no plan for models.",
+                expected=f"{', '.join(PLANS)}, or how many images are looked at together, 1 to {TOGETHER}",
+                got=self.plan[:50],
+                hint="--plan measured",
+            )
 
     @property
     def threads(self) -> int:
