@@ -16,10 +16,11 @@ from lucida.serve.intake import Intake, Sent
 from lucida.serve.keys import ASKING, REQUEST, Holder, Keys, NoKeys
 from lucida.serve.looking import Job
 from lucida.serve.making import Bench
+from lucida.serve.planner import plan
 from lucida.serve.records import Records
 from lucida.serve.refusal import Refused, refusal_of
-from lucida.serve.texts import has_text_vectors, no_text_vectors
 from lucida.serve.routing.router import Router
+from lucida.serve.texts import has_text_vectors, no_text_vectors
 from lucida.serve.work import Pool
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
     from lucida.serve.bodies import Ask
     from lucida.serve.config import Settings
     from lucida.serve.headers import Exchange
-    from lucida.serve.served import Served, Shelf
     from lucida.serve.routing.plan import RoutePlan
+    from lucida.serve.served import Served, Shelf
     from lucida.serve.services import Service
     from lucida.serve.watch.readings import Reading
 
+_log = logging.getLogger("lucida.serve")
 State = Literal["loading", "ready", "stopping", "failed"]
 
 
@@ -46,12 +48,13 @@ class Desk(Answers):
         catalog: Whose images may be named; None for none.
         keys: Who may ask.
         policy: By which images are screened; None for none.
+        routes: Names that several models answer to.
 
     Attributes:
-        routes: Names that several models answer to.
         watchers: Called with every request that was answered; they may be added at any time.
         gauges: What parts of the server say of themselves, whenever somebody reads the metrics; in any thread.
         records: What outlives the process: in the catalog, else until the end.
+        tell: Is told how each model is run, and why.
     """
 
     def __init__(
@@ -61,34 +64,44 @@ class Desk(Answers):
         catalog: Catalog | None = None,
         keys: Keys | None = None,
         policy: Policy | None = None,
+        routes: Sequence[RoutePlan] = (),
     ) -> None:
         super().__init__(settings, catalog)
         self.shelf, self.keys, self.intake = shelf, keys or NoKeys(), Intake(settings)
-        routes: Sequence[RoutePlan] = (),
         self.state: State = "loading"
         self.failure: LucidaError | None = None
         self.bench, self.finder = Bench(self), Finder(self, policy)
         self.watchers: list[Callable[[Exchange], None]] = []
         self.gauges: list[Callable[[], Iterable[Reading]]] = []
         self.records = Records(catalog.path if catalog is not None else None)
+        self.router = Router(self, routes)
+        self.tell: Callable[[str], None] = _log.info
         self.open, self.idle = 0, asyncio.Event()
         self.idle.set()
 
-        self.router = Router(self, routes)
-        self.tell: Callable[[str], None] = _log.info
     async def load(self) -> None:
         """Load all models; the server is ready after that, or has failed."""
         try:
             await asyncio.to_thread(self.finder.load)
             for one in self.shelf.models.values():
-                await asyncio.to_thread(one.load)
+                await asyncio.to_thread(self.prepare, one)
             self.put(self.shelf.models)
+            await self.router.load()
         except Exception as error:
             self.failure, self.state = refusal_of(error).error, "failed"
             raise
-            await self.router.load()
         if self.state == "loading":
             self.state = "ready"
+
+    def prepare(self, one: Served) -> None:
+        """Load a model and have it run as is best here; in any thread.
+
+        Raises:
+            LucidaError: It cannot be loaded.
+        """
+        one.load()
+        if told := plan(one, self.settings.plan):
+            self.tell(told)
 
     def put(self, models: Mapping[str, Served]) -> list[Pool]:
         """Serve these models from now on, and no others; who was taken keeps the model that it was promised.
@@ -119,6 +132,7 @@ class Desk(Answers):
         for pool in (self.pool, *self._talking.values()):
             pool.close()
         self.bench.close()
+        self.router.close()
         self.records.close()
 
     @contextmanager
@@ -132,7 +146,6 @@ class Desk(Answers):
             Refused: The server is not ready, or full, or its sender may not ask.
         """
         if self.state != "ready":
-        self.router.close()
             raise _not_ready(self.state, self.failure)
         holder = self.keys.admit(authorization, scope)
         if not self._talking:
@@ -152,6 +165,12 @@ class Desk(Answers):
     def job(self, service: Service, asked: Ask, sent: Sent, user: str = "") -> Job:
         """Return what is to be done for an image.
 
+        Args:
+            service: The task.
+            asked: What is asked of the model, or route.
+            sent: The image.
+            user: Whom it is for, if the request itself does not say it.
+
         Raises:
             Refused: 404, no such model; 403, whoever asks may not ask this of it.
             ModelError: The model cannot.
@@ -165,12 +184,8 @@ class Desk(Answers):
                 got=f"{len(wish.classes):,}",
                 hint="ask for fewer",
             )
-        Args:
-            service: The task.
-            asked: What is asked of the model, or route.
-            sent: The image.
-            user: Whom it is for, if the request itself does not say it.
-
+        if asked.model in self.router.routes:
+            return self.router.job(asked.model, service, wish, sent, asked.user or user)
         return Job(service, self.model_for(service, wish, asked.model, service.name), wish, sent, REQUEST.get())
 
     def model_for(self, service: Service, wish: Wish, name: str | None, scope: str) -> Served:
@@ -184,10 +199,9 @@ class Desk(Answers):
 
         Raises:
             Refused: 404, no such model; 403, whoever asks may not ask this of it; 422, it cannot.
-        if asked.model in self.router.routes:
-            return self.router.job(asked.model, service, wish, sent, asked.user or user)
             InputError: It must be told classes, or does not know them.
         """
+        self.router.refuse(name, scope)
         try:
             served = self.shelf.choose(service, wish, name)
         except InputError as error:
@@ -201,11 +215,11 @@ class Desk(Answers):
 
     def text_model(self, name: str | None) -> Served:
         """Return the model that gives vectors of texts.
-        self.router.refuse(name, scope)
 
         Raises:
             Refused: 404, no such model; 403, whoever asks may not ask it; 422, it cannot.
         """
+        self.router.refuse(name, "texts")
         models = self.shelf.models
         if name is None:
             name = next((one.name for one in models.values() if has_text_vectors(one.spec)), next(iter(models)))
@@ -219,7 +233,6 @@ class Desk(Answers):
     @property
     def pools(self) -> dict[str, Pool]:
         """All places where something is done, by what it is."""
-        self.router.refuse(name, "texts")
         return {"looks": self.pool, **self._talking, **self.bench.pools}
 
 
