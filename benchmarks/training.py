@@ -5,8 +5,10 @@
     python benchmarks/training.py clothing --data FOLDER --epochs 15        # as many passes, on a busy machine
 
 `speed`: both sides train the same network on the same images for the same number of steps, in turns; ratios are medians
-over the rounds. The plain loop is what its documentation shows: DataLoader, torchvision transforms, AdamW, fp32; a
-second one has our arithmetic (bf16 and channels last) as well, so that what is left is the loop alone.
+over the rounds, of the steps alone: no side's start, evaluation or checkpoint counts. The plain loop is what its
+documentation shows: DataLoader, torchvision transforms, AdamW, an average of the weights, fp32; a second one has our
+arithmetic (bf16 and channels last) and images decoded before as well, so that what is left is the loop alone. By the
+time of the training process, too, which workers and other programs take less from.
 
 `clothing`: the peer is written as timm's training script is: its transforms, its optimizer, its schedule, its average
 of weights, begun from the same weights, for the same time.
@@ -38,6 +40,7 @@ from timm.optim import create_optimizer_v2
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
 from lucida.data import Samples, read_data
@@ -55,22 +58,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BATCH = 32
+EARLY = 5  # steps of a side that are not counted: workers start, memory is found
+# Dense bf16 operations a second, as their maker states them.
+PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "4090": 165e12}
 
 
 class Plain(Dataset[Any]):  # type: ignore[misc, unused-ignore]
-    """Images decoded whenever they are asked for, as a script does it."""
+    """Images decoded whenever they are asked for, as a script does it; or once before, as ours are."""
 
-    def __init__(self, samples: Samples, transform: Callable[[Any], torch.Tensor]) -> None:
+    def __init__(self, samples: Samples, transform: Callable[[Any], torch.Tensor], *, before: bool = False) -> None:
         self.samples, self.transform = samples, transform
         self.index = {name: number for number, name in enumerate(samples.classes)}
+        self.kept = [self.picture(row) for row in range(len(samples))] if before else None
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
-        sample = self.samples[row]
-        picture = Image.open(io.BytesIO(sample.read())).convert("RGB")
-        return self.transform(picture), self.index[sample.labels[0]]
+        picture = self.kept[row] if self.kept else self.picture(row)
+        return self.transform(picture), self.index[self.samples[row].labels[0]]
+
+    def picture(self, row: int) -> Image.Image:
+        """Decode an image."""
+        return Image.open(io.BytesIO(self.samples[row].read())).convert("RGB")
 
 
 def main() -> None:
@@ -82,6 +92,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--augmentation", default="light", help="speed: ours; light changes what the plain loop does")
+    parser.add_argument("--sides", default="all", choices=("all", "same"), help="speed: same leaves fp32 out")
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--epochs", type=int, help="clothing: as many passes for both, where other work takes the time")
     parser.add_argument("--keep", type=Path, help="folder in which each side's answers are kept, and found again")
@@ -96,43 +108,76 @@ def main() -> None:
 # Speed
 
 
+class Clock:
+    """Notes when each step begins: what comes before the first and after the last is not the loop.
+
+    The same for both sides: steps after the first few, each with its images, its change of weights, and its journal.
+    """
+
+    def __init__(self) -> None:
+        self.ticks: list[float] = []
+        self.spent: list[float] = []
+
+    def tick(self) -> None:
+        """Note that a step begins."""
+        self.ticks.append(time.perf_counter())
+        self.spent.append(time.process_time())
+
+    def rates(self, steps: int) -> tuple[float, float]:
+        """Return images a second, by the clock and by the processor, of all but the first `EARLY` of the last steps."""
+        first = len(self.ticks) - steps + EARLY
+        images = (steps - EARLY - 1) * BATCH
+        return images / (self.ticks[-1] - self.ticks[first]), images / (self.spent[-1] - self.spent[first])
+
+
 def speed(options: argparse.Namespace) -> None:
     """Print images a second of each side, and the ratios."""
     samples = parts(read_data(options.data, "classify"))
-    sides: dict[str, Callable[[], float]] = {
+    sides: dict[str, Callable[[], tuple[float, float]]] = {
         "plain loop": lambda: plain_speed(samples, options, mixed=False),
         "plain loop, bf16": lambda: plain_speed(samples, options, mixed=True),
         "ours": lambda: our_speed(samples, options),
     }
-    rates: dict[str, list[float]] = {side: [] for side in sides}
-    for _ in range(options.rounds):
-        for side, work in sides.items():
-            rates[side].append(work())
+    if options.sides == "same":
+        del sides["plain loop"]
+    rates: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+    for turn in range(options.rounds):
+        # Who begins takes turns as well: machines get slower and faster.
+        for side in sorted(sides, reverse=bool(turn % 2)):
+            rates[side].append(sides[side]())
+            print(f"  {side}: {rates[side][-1][0]:.1f} images/s", flush=True)
     for side, found in rates.items():
-        print(f"{side:18s} {median(found):7.1f} images/s")
-    for side in ("plain loop", "plain loop, bf16"):
-        ratio = median(ours / theirs for ours, theirs in zip(rates["ours"], rates[side], strict=True))
-        print(f"ours / {side}: {ratio:.2f}")
+        print(f"{side:18s} {median(clock for clock, _ in found):7.1f} images/s")
+    for side in [side for side in sides if side != "ours"]:
+        pairs = list(zip(rates["ours"], rates[side], strict=True))
+        by_clock, by_processor = (median(ours[k] / theirs[k] for ours, theirs in pairs) for k in (0, 1))
+        print(f"ours / {side}: {by_clock:.2f} by the clock, {by_processor:.2f} by the time of the training process")
 
 
-def our_speed(samples: Samples, options: argparse.Namespace) -> float:
-    """Return images a second of the loop, evaluations left out."""
-    recipe = ClassifyRecipe(Request(samples, options.model, "auto", size=options.size))
+def our_speed(samples: Samples, options: argparse.Namespace) -> tuple[float, float]:
+    """Return images a second of the loop, as it is used: with an average of the weights and a journal."""
+    request = Request(samples, options.model, "auto", size=options.size, augmentation=options.augmentation)
+    recipe = ClassifyRecipe(request)
     recipe.measure = lambda network, device: {"accuracy": 0.0}  # type: ignore[method-assign]
     recipe.weights = lambda: None  # type: ignore[method-assign]
     recipe._rows = recipe._rows[: options.steps * BATCH]
+    clock, loss = Clock(), recipe.loss
+
+    def timed(network: torch.nn.Module, batch: Any) -> dict[str, torch.Tensor]:
+        clock.tick()
+        return loss(network, batch)
+
+    recipe.loss = timed  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        settings = Settings(epochs=1, batch=BATCH, rate=1e-3, horizon=0.0, save_seconds=1e9)
-        state = fit(recipe, settings, Path(folder))
-        del start
-        train = state.seconds
-        waited = state.waited / max(train, 1e-9)
+        state = fit(recipe, Settings(epochs=1, batch=BATCH, rate=1e-3, save_seconds=1e9), Path(folder))
+    waited = state.waited / max(state.seconds, 1e-9)
     print(f"  ours: {state.step} steps, {waited:.1%} of the time waiting for images", flush=True)
-    return state.step * BATCH / train
+    if torch.cuda.is_available():
+        print(f"  ours: {utilisation(recipe.network, options.size, clock.rates(state.step)[0]):.1%} of the peak")
+    return clock.rates(state.step)
 
 
-def plain_speed(samples: Samples, options: argparse.Namespace, *, mixed: bool) -> float:
+def plain_speed(samples: Samples, options: argparse.Namespace, *, mixed: bool) -> tuple[float, float]:
     """Return images a second of a loop as one would write it."""
     net = backbone.build(options.model, size=options.size)
     model = backbone.Classifier(net.trunk, net.width, len(samples.classes)).train()
@@ -146,25 +191,50 @@ def plain_speed(samples: Samples, options: argparse.Namespace, *, mixed: bool) -
         ]
     )
     train = samples.of("train").take(range(options.steps * BATCH))
-    loader = DataLoader(Plain(train, transform), BATCH, shuffle=True, num_workers=usual_workers(), drop_last=True)
+    shown = Plain(train, transform, before=mixed)
+    loader = DataLoader(shown, BATCH, shuffle=True, num_workers=usual_workers(), drop_last=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    mixed = mixed and (fast_bf16() or device.type == "cuda")
+    model = model.to(device, memory_format=torch.channels_last if mixed else torch.contiguous_format)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.05)
     loss_of = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
-    mixed = mixed and fast_bf16()
-    if mixed:
-        model = model.to(memory_format=torch.channels_last)
-    seen, start = 0, time.perf_counter()
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
+    )
+    clock, steps, written = Clock(), 0, 0.0
     for images, labels in loader:
+        clock.tick()
+        images, labels = images.to(device), labels.to(device)
         if mixed:
             images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             logits = model(images)
         loss = loss_of(logits.float(), labels)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        seen += len(images)
-    return seen / (time.perf_counter() - start)
+        average.update_parameters(model)
+        written, steps = written + loss.item(), steps + 1
+    return clock.rates(steps)
+
+
+def utilisation(network: torch.nn.Module, size: int, rate: float) -> float:
+    """Return the share of the dense bf16 peak of this GPU that a training uses; what is recomputed does not count.
+
+    Args:
+        network: That was trained.
+        size: Side of its images in pixels.
+        rate: Images a second.
+
+    Source: Chowdhery et al. 2022, PaLM, for model FLOP utilisation.
+    """
+    image = torch.zeros(1, 3, size, size, device=next(network.parameters()).device)
+    with FlopCounterMode(display=False) as counter:
+        network.eval()(image).sum().backward()
+    name = torch.cuda.get_device_name()
+    peak = next((flops for known, flops in PEAKS.items() if known in name), math.nan)
+    return float(counter.get_total_flops() * rate / peak)
 
 
 # A peer on the same data

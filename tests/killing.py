@@ -34,9 +34,12 @@ class Warm:
         self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in ways else "spawn")
         self._context.set_forkserver_preload(list(modules))
 
-    def start(self, words: Sequence[str], cwd: Path) -> Forked:
-        """Start `lucida` with these words in a folder; what it prints goes to the file "printed" there."""
-        process = self._context.Process(target=_forked, args=(list(words), cwd))
+    def start(self, words: Sequence[str], cwd: Path, environment: dict[str, str] | None = None) -> Forked:
+        """Start `lucida` with these words in a folder.
+
+        What it prints goes to the file "printed" there, of one of several processes with its rank behind.
+        """
+        process = self._context.Process(target=_forked, args=(list(words), cwd, environment or {}))
         process.start()
         return Forked(process)
 
@@ -68,11 +71,12 @@ class Forked:
         self._process.kill()
 
 
-def _forked(words: list[str], cwd: Path) -> None:
+def _forked(words: list[str], cwd: Path, environment: dict[str, str]) -> None:
     from lucida.cli import run as cli
 
+    os.environ.update(environment)
     os.chdir(cwd)
-    with (cwd / "printed").open("w", encoding="utf-8") as printed:
+    with (cwd / f"printed{environment.get('RANK', '')}").open("w", encoding="utf-8") as printed:
         os.dup2(printed.fileno(), 1)
         code = cli(words)
         sys.stdout.flush()

@@ -73,7 +73,7 @@ def read(place: Path) -> Samples:
 
 def load_best(recipe: GenerateRecipe, run: Path) -> None:
     """Give the network the weights of the best evaluation so far."""
-    from lucida.train.loop import BEST
+    from lucida.train.standing import BEST
     from lucida.tuning import checkpoint
 
     recipe.network.load_state_dict(checkpoint.load(run / BEST)[0]["network"])

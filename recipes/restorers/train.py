@@ -19,11 +19,11 @@ from typing import Any, Final
 from lucida.data import Samples
 from lucida.data.sample import TRAIN, VALIDATION
 from lucida.data.unlabelled import read_images
-from lucida.train.loop import State
 from lucida.train.request import Request
 from lucida.train.restore.export import card, export_restorer
 from lucida.train.restore.recipe import RestoreRecipe
 from lucida.train.settings import Settings
+from lucida.train.standing import State
 from recipes.restorers.measure import measure_restorer
 
 LICENCE: Final = (

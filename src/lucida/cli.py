@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lucida import __version__
 from lucida.errors import InputError, LucidaError
+from lucida.processes import is_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -158,6 +159,8 @@ def _plain(text: str) -> str:
 
 
 def _print(result: Any, *, as_json: bool) -> None:
+    if not is_first():
+        return
     if as_json:
         body = result.to_json() if hasattr(result, "to_json") else result
         print(json.dumps(body, ensure_ascii=False, allow_nan=False))

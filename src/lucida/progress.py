@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from lucida.processes import is_first
+
 
 class Step(Protocol):
     """Advance the work by so many units."""
@@ -60,7 +62,7 @@ def track(description: str, total: int | None, *, unit: str = "images", done: in
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not console.is_terminal or not is_first(),
     ) as progress:
         task = progress.add_task(description, total=total, completed=done)
 

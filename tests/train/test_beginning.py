@@ -12,8 +12,8 @@ pytest.importorskip("torchvision")
 from lucida.errors import InputError  # noqa: E402
 from lucida.train.beginning import shape_of  # noqa: E402
 from lucida.train.detect import models as detectors  # noqa: E402
-from lucida.train.loop import BEST  # noqa: E402
 from lucida.train.segment import models as segmenters  # noqa: E402
+from lucida.train.standing import BEST  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.torch

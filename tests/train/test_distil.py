@@ -20,9 +20,10 @@ from lucida.data.sample import TRAIN  # noqa: E402
 from lucida.errors import InputError, ModelError, TrainingError, UnknownName  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
 from lucida.train.distil import KEPT, DistilRecipe, distillation  # noqa: E402
-from lucida.train.loop import BEST, fit  # noqa: E402
+from lucida.train.loop import fit  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
+from lucida.train.standing import BEST  # noqa: E402
 from lucida.train.teacher import ModelTeacher, RunTeacher, agree, find_teacher, soften  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
 from pictures import KINDS, write_pictures  # noqa: E402

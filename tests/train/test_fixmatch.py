@@ -28,9 +28,10 @@ from lucida.train.fixmatch import (  # noqa: E402
     truth,
     weak_views,
 )
-from lucida.train.loop import BEST, fit  # noqa: E402
+from lucida.train.loop import fit  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
+from lucida.train.standing import BEST  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 from pictures import write_pictures  # noqa: E402

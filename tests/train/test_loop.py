@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,57 +17,15 @@ pytest.importorskip("accelerate")
 from lucida.errors import InputError, TrainingError  # noqa: E402
 from lucida.train import loop as module  # noqa: E402
 from lucida.train.journal import read  # noqa: E402
-from lucida.train.loop import BEST, LAST, PLAN, fit  # noqa: E402
+from lucida.train.loop import fit  # noqa: E402
 from lucida.train.recipe import Recipe  # noqa: E402
 from lucida.train.settings import Plan, Settings  # noqa: E402
+from lucida.train.standing import BEST, LAST, PLAN  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
+from points import Points  # noqa: E402
 
 pytestmark = pytest.mark.torch
 SHORT = Settings(epochs=4, batch=8, rate=0.02, workers=0, save_seconds=0.0)
-
-
-class Points(Recipe):
-    """Tells points of a plane left of a line from those right of it; noise and dropout make chance matter."""
-
-    monitor = "accuracy"
-    spread = 1.0
-
-    def __init__(self, count: int = 40, seed: int = 3) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        self.points = torch.randn(count, 2)
-        self.sides = (self.points.sum(1) > 0).long()
-        torch.manual_seed(1)
-        self.network = torch.nn.Sequential(
-            torch.nn.Linear(2, 16),
-            torch.nn.BatchNorm1d(16),
-            torch.nn.ReLU(),
-            torch.nn.Dropout(0.2),
-            torch.nn.Linear(16, 2),
-        )
-        self.seen: list[float] = []
-        self.spoilt: Any = None
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    def example(self, row: int):
-        return self.points[row] + 0.01 * torch.randn(2), self.sides[row]
-
-    def collate(self, examples):
-        return torch.stack([point for point, _ in examples]), torch.stack([side for _, side in examples])
-
-    def loss(self, network, batch):
-        if self.spoilt:
-            self.spoilt(self, batch)
-        points, sides = batch
-        return {"loss": torch.nn.functional.cross_entropy(network(points), sides)}
-
-    def measure(self, network, device):
-        return {"accuracy": float((network(self.points).argmax(1) == self.sides).float().mean())}
-
-    def export(self, folder: Path) -> dict[str, Any]:
-        return {}
 
 
 def weights(recipe: Recipe) -> dict[str, Any]:
@@ -112,6 +71,43 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, stop: int
     assert state.step == 20
     steps = [row["step"] for row in read(tmp_path / "killed" / "metrics.jsonl")]
     assert steps == sorted(steps)
+
+
+class Pictures(Points):
+    """The same with pictures, whose filters lie otherwise in memory where they are multiplied in half precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        layers = torch.nn.Conv2d(2, 32, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(32, 2, 3), torch.nn.Flatten()
+        self.network = torch.nn.Sequential(*layers)
+        self.points = self.points[:, :, None, None].repeat(1, 1, 3, 3)
+
+    def example(self, row: int):
+        return self.points[row], self.sides[row]
+
+
+@pytest.mark.parametrize("arithmetic", ["bf16", "fp32"])
+def test_filters_go_on_to_the_same_weights_and_lie_as_before(tmp_path: Path, arithmetic: str):
+    settings = replace(SHORT, arithmetic=arithmetic, epochs=2)
+    whole, killed, again = Pictures(), Pictures(), Pictures()
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    fit(whole, settings, tmp_path / "whole")
+    layouts = []
+
+    def kill(recipe: Recipe, batch: Any) -> None:
+        layouts.append(recipe.network[2].weight.stride(1))
+        if len(layouts) == 8 + 7:
+            raise KeyboardInterrupt
+
+    killed.spoilt = kill
+    with pytest.raises(KeyboardInterrupt):
+        fit(killed, settings, tmp_path / "killed")
+    fit(again, settings, tmp_path / "killed")
+    assert same(weights(whole), weights(again))
+    assert set(layouts) == {1 if arithmetic == "bf16" else 9}
+    assert again.network[2].weight.is_contiguous()
 
 
 def test_a_finished_training_is_not_done_again(tmp_path: Path):
@@ -316,7 +312,7 @@ def test_a_full_disk_is_an_error_that_says_so(tmp_path: Path, monkeypatch):
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.checkpoint, "save", full)
+    monkeypatch.setattr(checkpoint, "save", full)
     with pytest.raises(TrainingError) as caught:
         fit(Points(), SHORT, tmp_path)
     assert "No space left" in caught.value.got

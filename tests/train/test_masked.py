@@ -18,11 +18,12 @@ from lucida.images import decode  # noqa: E402
 from lucida.label.verb import label  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
 from lucida.train.backbone import build  # noqa: E402
-from lucida.train.loop import BEST, fit  # noqa: E402
+from lucida.train.loop import fit  # noqa: E402
 from lucida.train.masked import MaskedAutoencoder, cut, reconstruction_loss, waves  # noqa: E402
 from lucida.train.pretrain import PretrainRecipe  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
+from lucida.train.standing import BEST  # noqa: E402
 from lucida.train.trained import Trained  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
 from pictures import write_pictures  # noqa: E402

@@ -19,7 +19,7 @@ from lucida.images import decode  # noqa: E402
 from lucida.label.verb import label  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
 from lucida.train.job import TrainResult  # noqa: E402
-from lucida.train.loop import BEST  # noqa: E402
+from lucida.train.standing import BEST  # noqa: E402
 from lucida.train.trained import Trained  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
@@ -209,9 +209,13 @@ def test_a_broken_image_is_counted_not_fatal(home: Path):
         ({"start": "nowhere"}, InputError, "no weights to begin from"),
         ({"augmentation": "wild"}, UnknownName, "medium"),
         ({"data": Path("nothing")}, InputError, "nothing there"),
+        ({"wandb": True}, InputError, "pip install wandb"),
+        ({"arithmetic": "fp16"}, InputError, "bf16"),
     ],
 )
-def test_what_cannot_be_is_refused(home: Path, options, error, words):
+def test_what_cannot_be_is_refused(home: Path, monkeypatch, options, error, words):
+    monkeypatch.setattr("lucida.train.need.find_spec", lambda name: name != "wandb" or None)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(error) as caught:
         train(**{"task": "classify", "data": home / "data", **TINY, **options})
     assert words in caught.value.message()

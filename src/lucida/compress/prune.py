@@ -20,9 +20,10 @@ from lucida.errors import InputError, MissingExtra
 from lucida.models.quiet import quiet
 from lucida.train import recipes
 from lucida.train.classify import ClassifyRecipe
-from lucida.train.loop import PLAN, fit
+from lucida.train.loop import fit
 from lucida.train.request import Request
 from lucida.train.settings import Plan, Settings
+from lucida.train.standing import PLAN
 from lucida.train.trained import Trained
 
 if TYPE_CHECKING:

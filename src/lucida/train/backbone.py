@@ -279,7 +279,7 @@ def load_trunk(trunk: nn.Module, run: Path) -> None:
     Raises:
         InputError: There is no checkpoint, or it is of another network.
     """
-    from lucida.train.loop import another
+    from lucida.train.standing import another
 
     own = trunk.state_dict()
     weights = {n: fitting(value, own[n]) if n in own else value for n, value in trunk_weights(run).items()}
@@ -295,7 +295,7 @@ def trunk_weights(run: Path) -> dict[str, Tensor]:
     Raises:
         InputError: There is no checkpoint.
     """
-    from lucida.train.loop import BEST
+    from lucida.train.standing import BEST
     from lucida.tuning import checkpoint
 
     path = run / BEST if run.is_dir() else run

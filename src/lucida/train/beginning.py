@@ -102,7 +102,7 @@ def load_matching(network: nn.Module, run: Path) -> int:
 
 
 def _stored(run: Path) -> tuple[Path, dict[str, Any]]:
-    from lucida.train.loop import BEST
+    from lucida.train.standing import BEST
 
     path = run / BEST if run.is_dir() else run
     if not path.is_file():

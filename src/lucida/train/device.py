@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from lucida.errors import InputError
 from lucida.models.threads import available_cores
 
 if TYPE_CHECKING:
@@ -15,7 +16,18 @@ _MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def mixed_precision(arithmetic: Arithmetic) -> str:
-    """Return the name that accelerate has for an arithmetic; "auto" is bf16 where it is fast."""
+    """Return the name that accelerate has for an arithmetic; "auto" is bf16 where it is fast.
+
+    Raises:
+        InputError: fp16 without a GPU.
+    """
+    if arithmetic == "fp16" and not torch.cuda.is_available():
+        raise InputError(
+            "Processors do not train in fp16.",
+            expected="--arithmetic bf16 or fp32; fp16 on a GPU",
+            got="fp16, and no GPU that PyTorch sees",
+            hint="leave --arithmetic out: bf16 is taken where the processor is fast at it",
+        )
     if arithmetic != "auto":
         return _MIXED[arithmetic]
     if torch.cuda.is_available():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lucida.data.sample import VALIDATION
 from lucida.models.needs import RAW
+from lucida.processes import is_first
 from lucida.train import recipes
 from lucida.train.location import CONFIG, MODEL, RESULT
 
@@ -97,6 +98,8 @@ def run_train(
         MissingExtra: A package is not installed.
     """
     _calm()
+    from lucida.train.together import first_one_first, wait_for_all
+
     parameters = {
         "task": task,
         "data": request.samples.origin,
@@ -112,15 +115,25 @@ def run_train(
         **settings.deciding(),
     }
     model = request.model or recipes.entry(task).model
-    run = catalog.runs.start("train", question=question, model=model, parameters=parameters)
-    folder = catalog.runs.folder(run.id)
-    if (kept := read_result(folder)) is not None:
+    with first_one_first():
+        run = catalog.runs.start("train", question=question, model=model, parameters=parameters)
+        folder = catalog.runs.folder(run.id)
+        kept = read_result(folder)
+    if kept is not None:
         return kept
-    recipe = recipes.make(task, replace(request, folder=folder))
+    # What a teacher or another model says of the images is asked once, and found by the others.
+    with first_one_first():
+        recipe = recipes.make(task, replace(request, folder=folder))
     about = {"model": model, "classes": list(request.samples.classes), "images": len(recipe)}
     about |= {"validation": len(request.samples.of(VALIDATION))}
-    write_json(folder / CONFIG, {**about, **parameters, **_seen(recipe)})
-    state = recipe.fit(settings, folder)
+    if is_first():
+        write_json(folder / CONFIG, {**about, **parameters, **_seen(recipe)})
+    state = recipe.fit(settings, folder) if is_first() or recipe.shared else None
+    if state is None or not is_first():
+        wait_for_all()
+        done = read_result(folder)
+        assert done is not None, "the first process has written it"
+        return done
     partial = folder / f"{MODEL}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -146,6 +159,7 @@ def run_train(
     )
     write_json(folder / RESULT, {**result.to_json(), "ended": time.time()})
     catalog.runs.finish(run.id)
+    wait_for_all()
     return result
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from lucida.train.loop import State
     from lucida.train.settings import Settings
+    from lucida.train.standing import State
 
 
 class Recipe(ABC):
@@ -23,6 +23,7 @@ class Recipe(ABC):
         monitor: Name of the metric of `measure` that is to grow.
         rate: Peak learning rate of AdamW for this network where none is given or found.
         batch: Images a step where none is given.
+        shared: Whether several processes share its work; else the first of them does all.
         notes: What a person should know, a sentence each; a recipe adds to it.
         skipped: Images that could not be read, and why.
     """
@@ -31,6 +32,7 @@ class Recipe(ABC):
     monitor: str
     rate: float = 1e-3
     batch: int = 32
+    shared: bool = True
     # Rates are searched within this factor of `rate`; 1 where the usual one is to be kept.
     spread: float = 4.0
 

@@ -85,7 +85,7 @@ class Trained:
         import torch
 
         from lucida.train import recipes
-        from lucida.train.loop import BEST, another
+        from lucida.train.standing import BEST, another
         from lucida.tuning import checkpoint
 
         network: nn.Module = recipes.rebuild(self)

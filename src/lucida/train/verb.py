@@ -118,7 +118,7 @@ def train(
     from lucida.catalog import Catalog
     from lucida.train import recipes
     from lucida.train.job import run_train
-    from lucida.train.need import need_torch
+    from lucida.train.need import need_torch, need_wandb
     from lucida.train.request import Request
     from lucida.train.settings import Settings
 
@@ -150,8 +150,15 @@ def train(
         seed=seed,
     )
     need_torch()
+    if wandb:
+        need_wandb()
+    from lucida.train.together import first_one_first, join
+
     few = _few(data) if recipes.entry(task).few else None
-    with Catalog.open(catalog, create=data is not None) as opened:
+    join()
+    with first_one_first():
+        place = Catalog.open(catalog, create=data is not None)
+    with place as opened:
         samples = few or _samples(opened, recipes.entry(task), data, question, include, teacher)
         extra = {name: value for name, value in own.items() if name in recipes.entry(task).options}
         if extra.get("latent"):

@@ -36,6 +36,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         state.setdefault(int(index), {})[name] = value
     whole["state"] = state
     optimizer.load_state_dict(whole)
+    # Fused steps go over memory as it lies, so what belongs to a parameter must lie as it does.
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def save(path: Path, groups: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:

@@ -22,9 +22,9 @@ from lucida.models.registry import find  # noqa: E402
 from lucida.train.anomaly import features  # noqa: E402
 from lucida.train.anomaly.memory import Memory, far_apart  # noqa: E402
 from lucida.train.anomaly.recipe import anomaly, rebuild  # noqa: E402
-from lucida.train.loop import BEST  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
+from lucida.train.standing import BEST  # noqa: E402
 from lucida.train.trained import Trained  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 

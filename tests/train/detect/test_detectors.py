@@ -12,7 +12,7 @@ from lucida.train.detect import models  # noqa: E402
 from lucida.train.detect.export import again  # noqa: E402
 from lucida.train.detect.network import SmallDetector, boxes_at, places  # noqa: E402
 from lucida.train.export import folded  # noqa: E402
-from lucida.train.loop import BEST  # noqa: E402
+from lucida.train.standing import BEST  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.torch

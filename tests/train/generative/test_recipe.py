@@ -20,10 +20,10 @@ from lucida.train.generative import adversarial, methods  # noqa: E402
 from lucida.train.generative import recipe as module  # noqa: E402
 from lucida.train.generative.judge import copies  # noqa: E402
 from lucida.train.generative.recipe import GenerateRecipe  # noqa: E402
-from lucida.train.loop import LAST  # noqa: E402
 from lucida.train.parts import parts  # noqa: E402
 from lucida.train.request import Request  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
+from lucida.train.standing import LAST  # noqa: E402
 from lucida.train.trained import Trained  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 

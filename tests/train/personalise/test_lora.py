@@ -19,12 +19,12 @@ from safetensors import safe_open  # noqa: E402
 
 from lucida.models.generator import GenerationRequest, Lora  # noqa: E402
 from lucida.models.registry import find  # noqa: E402
-from lucida.train.loop import LAST  # noqa: E402
 from lucida.train.personalise.adapter import Adapter  # noqa: E402
 from lucida.train.personalise.drawing import Easel  # noqa: E402
 from lucida.train.personalise.export import FILE  # noqa: E402
 from lucida.train.personalise.families import TEACHINGS, unpacked  # noqa: E402
 from lucida.train.settings import Settings  # noqa: E402
+from lucida.train.standing import LAST  # noqa: E402
 from lucida.train.verb import train  # noqa: E402
 from lucida.tuning import checkpoint  # noqa: E402
 from pipelines import tiny  # noqa: E402

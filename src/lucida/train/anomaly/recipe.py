@@ -21,9 +21,9 @@ from lucida.train.anomaly.memory import Memory
 from lucida.train.anomaly.network import SHRINKS, OddnessNetwork
 from lucida.train.backbone import EMBEDDED
 from lucida.train.channels import look
-from lucida.train.loop import BEST, State
 from lucida.train.pictures import Pictures
 from lucida.train.recipe import Recipe
+from lucida.train.standing import BEST, State
 from lucida.tuning import checkpoint
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class AnomalyRecipe(Recipe):
     """
 
     monitor = "normal_below"
+    shared = False
 
     def __init__(self, request: Request) -> None:
         super().__init__()

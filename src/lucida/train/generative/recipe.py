@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from lucida.train.loop import State
     from lucida.train.request import Request
+    from lucida.train.standing import State
     from lucida.train.trained import Trained
 
 USUAL: Final = "flow"

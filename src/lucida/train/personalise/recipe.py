@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from lucida.errors import InputError
 from lucida.models.quiet import quiet
 from lucida.train.device import mixed_precision
-from lucida.train.loop import PLAN
 from lucida.train.personalise import export
 from lucida.train.personalise.adapter import Adapter
 from lucida.train.personalise.beginning import find_base, load_pipeline, side_of
@@ -25,14 +24,15 @@ from lucida.train.personalise.photos import captioned, captioner, read_photos, s
 from lucida.train.personalise.sheet import read_pictures, write_picture, write_sheet
 from lucida.train.personalise.token import class_word, remarks
 from lucida.train.recipe import Recipe
+from lucida.train.standing import PLAN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lucida.models.diffusers.memory import Kind
-    from lucida.train.loop import State
     from lucida.train.request import Request
     from lucida.train.settings import Settings
+    from lucida.train.standing import State
 
     Pixels = NDArray[np.uint8]
 

@@ -22,9 +22,9 @@ from lucida.train.restore.network import Restorer, Shape, enlarged
 if TYPE_CHECKING:
     from torch import nn
 
-    from lucida.train.loop import State
     from lucida.train.request import Request
     from lucida.train.settings import Settings
+    from lucida.train.standing import State
     from lucida.train.trained import Trained
 
 NETWORK: Final = "embedded"
