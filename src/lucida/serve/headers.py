@@ -60,6 +60,7 @@ class Exchange:
         received: Bytes of its body that were read.
         sent: Bytes of the body of its answer.
         stages: What it spent its time with, as far as that is known.
+        probe: Whether it only asks how the server is, as others do every few seconds.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Exchange:
     received: int = 0
     sent: int = 0
     stages: Sequence[Stage] = field(default=(), repr=False)
+    probe: bool = False
 
 
 class _Account:
@@ -105,10 +107,10 @@ class _Account:
         self.sent += len(message.get("body", b""))
         await self._send(message)
 
-    def exchange(self, told: dict[str, Any]) -> Exchange:
+    def exchange(self, told: dict[str, Any], *, probe: bool) -> Exchange:
         return Exchange(
             self.id.decode(), status=self.status, seconds=time.monotonic() - self.began, received=self.received,
-            sent=self.sent, stages=self.stages, **told,
+            sent=self.sent, stages=self.stages, probe=probe, **told,
         )  # fmt: skip
 
 
@@ -163,7 +165,7 @@ class Shell:
                 _log.error("request %s failed", id.decode(), exc_info=error)
             await _refuse(account.send, refused, id.decode())
         finally:
-            exchange = account.exchange(told)
+            exchange = account.exchange(told, probe=scope["path"] in OPEN)
             if self._traces is not None and span is not None:
                 self._traces.end(span, exchange)
             for watch in self._watchers:

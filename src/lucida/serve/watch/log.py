@@ -49,6 +49,8 @@ class LogSettings:
 
 def log_request(exchange: Exchange) -> None:
     """Log a request that was answered; a watcher of `Shell`."""
+    if exchange.probe:
+        return
     _requests.info("", extra={"told": _told(exchange)})
 
 
@@ -119,10 +121,10 @@ def _told(exchange: Exchange) -> dict[str, Any]:
         "cached": exchange.cached,
         "looked": exchange.looked,
     }
-    for stage in exchange.stages:
-        # Of a batch: all its images together.
-        name = f"{stage.name}_seconds"
-        told[name] = round(told.get(name, 0.0) + stage.ended - stage.began, 4)
+    for name in dict.fromkeys(stage.name for stage in exchange.stages):
+        # Of a batch: from its first image to its last.
+        alike = [stage for stage in exchange.stages if stage.name == name]
+        told[f"{name}_seconds"] = round(max(one.ended for one in alike) - min(one.began for one in alike), 4)
     if exchange.errors:
         told["errors"] = sorted({kind for kind, _ in exchange.errors})
     return told

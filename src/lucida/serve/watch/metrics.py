@@ -70,6 +70,8 @@ class Metrics:
 
     def watch(self, exchange: Exchange) -> None:
         """Count a request that was answered; in the event loop."""
+        if exchange.probe:
+            return
         service = exchange.service
         key = (service, self._named(exchange.model))
         asked = self._asked.get(key) or self._asked.setdefault(key, _Asked())
