@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import json
 import tempfile
+import time
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
@@ -39,6 +40,7 @@ PHOTOS: Final = 64
 CLIENTS: Final = (1, 8, 32, 128)
 JUDGED: Final = 32  # clients at which the ratio is told
 WARM: Final = 1.0  # seconds that are not counted
+SETTLE: Final = 0.5  # seconds
 MEMORY: Final = "  from memory"
 
 
@@ -108,6 +110,8 @@ def measure(one: Side, clients: int, folder: Path, seconds: float, *, same: bool
         row = closed_loop(one.port, clients, folder, seconds, same=same)
         return {**row, "cpu": (one.cpu() - began) * 1000 / max(1, row["answers"])}
     finally:
+        # What the last clients left is finished first: held still, it would seem to take minutes.
+        time.sleep(SETTLE)
         one.hold()
 
 
