@@ -14,6 +14,7 @@ from lucida.serve.audit import AuditSettings
 from lucida.serve.config import BOUNDS, Settings
 from lucida.serve.routing.plan import RoutePlan, parse_routes, read_routes
 from lucida.serve.watch.log import Form, LogSettings
+from lucida.serve.watch.settings import WatchSettings, read_watch
 from lucida.serve.yaml_rules import Rule, choice, number, path, read_table, size, switch, text, whole
 
 _HINT: Final = "docs/serving.md shows one"
@@ -34,9 +35,9 @@ class Plan:
         policy: By which images are judged: a file, or the name of one of ours.
         log: What is logged, and where.
         traces: Address of a collector of spans; None for that of the environment, where there is one.
-    """
         routes: Names that several models answer to.
         watch: What is watched over; None for nothing.
+    """
 
     settings: Settings = field(default_factory=Settings)
     models: tuple[str, ...] = ()
@@ -47,9 +48,9 @@ class Plan:
     policy: Path | None = None
     log: LogSettings = field(default_factory=LogSettings)
     traces: str | None = None
-
     routes: tuple[RoutePlan, ...] = ()
     watch: WatchSettings | None = None
+
 
 def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str, Any] | None = None) -> Plan:
     """Return what a file and the command line say together.
@@ -57,7 +58,8 @@ def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str,
     Args:
         file: serve.yaml; None for none.
         models: Of the command line, instead of those of the file.
-        given: Fields of `Settings` and of `Plan`, audit as a path, log as a form; what is None was not given.
+        given: Fields of `Settings` and of `Plan`, audit as a path, log as a form, watch as a reference; what is
+            None was not given.
 
     Raises:
         InputError: A value is not what it must be; says in which line.
@@ -70,12 +72,12 @@ def make_plan(file: Path | None, models: Sequence[str] = (), given: Mapping[str,
         said["audit"] = replace(kept, file=said["audit"]) if kept else AuditSettings(said["audit"])
     if "log" in said:
         said["log"] = replace(found.get("log", LogSettings()), form=said["log"])
-    if models:
-        said["models"] = tuple(models)
     if "watch" in said:
         said["watch"] = replace(found.get("watch") or WatchSettings(), reference=said["watch"])
     if "routes" in said:
         said["routes"] = (*found.get("routes", ()), *parse_routes(said["routes"]))
+    if models:
+        said["models"] = tuple(models)
     found |= said
     own = {name: found.pop(name) for name in Plan.__dataclass_fields__ if name in found}
     try:
@@ -103,6 +105,8 @@ def _read(file: Path) -> dict[str, Any]:
         found["audit"] = replace(found["audit"], file=home / found["audit"].file)
     if "log" in found and found["log"].file is not None:
         found["log"] = replace(found["log"], file=home / found["log"].file)
+    if "watch" in found and found["watch"].reference.startswith(("./", "../")):
+        found["watch"] = replace(found["watch"], reference=str(home / found["watch"].reference))
     if "models" in found:
         found["models"] = tuple(_from_home(name, home) for name in found["models"])
     return found
@@ -195,14 +199,15 @@ _LOG: Final[dict[str, Rule]] = {
 _FILE: Final[dict[str, Rule]] = {
     "models": _models,
     "host": text,
+    "plan": text,
+    "routes": read_routes,
     **{name: _bounded(whole, name) for name in ("port", "workers", "queue")},
     "deadline": _bounded(number, "deadline"),
     "catalog": path,
     "keys": path,
-    "plan": text,
-    "routes": read_routes,
     "audit": _audit,
     "insecure": switch,
+    "watch": read_watch,
     "policy": path,
     "log": _log,
     "traces": text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,6 +49,7 @@ def serve(
     workers: int | None = None,
     queue: int | None = None,
     deadline: float | None = None,
+    plan: str | None = None,
     config: Path | None = None,
     keys: Path | None = None,
     audit: Path | None = None,
@@ -57,9 +58,10 @@ def serve(
     insecure: bool = False,
     catalog: Path | None = None,
     policy: Path | None = None,
-    log: Literal["json", "plain", "off"] | None = None,
     route: list[str] | None = None,
+    log: Literal["json", "plain", "off"] | None = None,
     traces: str | None = None,
+    watch: str | None = None,
     make_key: str | None = None,
     scopes: str = "",
     old_days: float = 7.0,
@@ -77,6 +79,8 @@ def serve(
         workers: Threads that decode and infer, each on one core; as many as there are cores by default.
         queue: Images that may wait, 32 a worker by default; more are refused with 429 and Retry-After.
         deadline: Seconds within which an image is answered, or refused; 30 by default.
+        plan: How models are run: "measured", the default, tries at the start what is best here, and keeps it for the
+            next time; "default" looks at one image at a time; a number has so many that wait looked at together.
         config: serve.yaml, which may say all of this; what is said here as well counts more.
         keys: File of keys: whoever asks needs one of them.
         audit: File in which it is written who asked what, when, and with which result; no images, no words.
@@ -86,12 +90,14 @@ def serve(
         catalog: Whose images may be named by content id, and whose models are known as well; LUCIDA_CATALOG or
             ./lucida-catalog by default, where there is one.
         policy: By which /v1/screen judges images, as of `lucida screen`: "privacy", or a YAML file.
+        route: NAME=MODEL,MODEL has clients call NAME what the first answers, or the next where that one fails;
+            NAME=MODEL:90,MODEL:10 splits the clients; serve.yaml can say more.
         log: A line on standard error for every request: JSON or plain; none by default. Nothing that was sent stands in
             it, only how much, by whom, and what came of it.
         traces: Address of a collector of OpenTelemetry that gets a span for every request, such as
             http://localhost:4318; OTEL_EXPORTER_OTLP_ENDPOINT by default, and none without.
-        route: NAME=MODEL,MODEL has clients call NAME what the first answers, or the next where that one fails;
-            NAME=MODEL:90,MODEL:10 splits the clients; serve.yaml can say more.
+        watch: Compare live images with those of a certificate, of a run or of a folder, or, with "live", with the first
+            that come; GET /v1/watch says whether they have changed, and how often answers are right.
         make_key: Serve nothing, but make a key for somebody of this name, show it once, and append its hash to the
             file of keys, lucida-keys.yaml by default; a server that runs takes it at once.
         scopes: What that key is for, such as "classify,embed,model:siglip2"; everything by default.
@@ -110,20 +116,20 @@ def serve(
         "keys": keys, "audit": audit, "cert": cert, "cert_key": cert_key, "insecure": insecure or None,
         "catalog": catalog, "policy": policy, "routes": route, "log": log, "traces": traces, "watch": watch,
     }  # fmt: skip
-    plan = make_plan(config, models, given)
+    found = make_plan(config, models, given)
     if make_key is not None:
         from lucida.serve.key_file import make_key as make
 
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-        return make(plan.keys or Path("lucida-keys.yaml"), make_key, wanted, old_days=old_days)
+        return make(found.keys or Path("lucida-keys.yaml"), make_key, wanted, old_days=old_days)
     if scopes:
         raise InputError("Scopes are of a key that is made.", expected="--make-key NAME", got="none",
                          hint="what a key in the file is for is changed there")  # fmt: skip
-    return _serve(plan, None if models or config is None else lambda: make_plan(config).models)
+    return _serve(found, None if models or config is None else lambda: make_plan(config).models)
 
 
 def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> ServeEnded:
-    settings = plan.settings
+    settings = replace(plan.settings, plan=plan.settings.plan or "measured")
     check_host(settings, insecure=plan.insecure, keys=plan.keys is not None)
     from lucida.screen.policy import read_policy
     from lucida.serve.audit import Audit
@@ -155,6 +161,10 @@ def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> Se
                 written = Audit(plan.audit)
                 stack.callback(written.close)
                 desk.watchers.append(written)
+            if plan.watch is not None:
+                from lucida.serve.watch.watcher import Watcher
+
+                desk.watch = Watcher(desk, plan.watch)
             if plan.log.form != "off":
                 desk.watchers.append(log_request)
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -225,6 +235,10 @@ def _listen(host: str, port: int) -> socket.socket:
             got=str(error),
             hint="--port 0 takes a free one",
         ) from error
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _say(address: str, models: tuple[str, ...]) -> None:
