@@ -233,8 +233,9 @@ def test_nothing_half_written_on_a_full_disk_or_when_another_program_writes(reco
     kept = ledger.accept(small(), "anna", "")
     with sqlite3.connect(records.file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(CatalogError, match="Another program"):
+        with pytest.raises(CatalogError, match="Another program") as caught:
             ledger.accept(small(), "anna", "")
+        assert str(records.file.parent) not in caught.value.message() + caught.value.line()
         other.execute("ROLLBACK")
         pages = other.execute("PRAGMA page_count").fetchone()[0]
 

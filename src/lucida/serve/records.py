@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lucida.catalog.store import Store
+from lucida.errors import CatalogError
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
@@ -39,6 +42,19 @@ class Records(Store):
         """
         with self.write() as connection:
             tables.create_all(connection)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        folder = str(self.file.parent)
+        try:
+            with super()._errors():
+                yield
+        except CatalogError as error:
+            # A path of this machine is none of a client's business.
+            for part in ("what", "expected", "got", "hint"):
+                said = getattr(error, part).replace(f"the catalog {folder}", "the records of the server")
+                setattr(error, part, said.replace(folder, "the folder of the server"))
+            raise
 
     def close(self) -> None:
         """Close all connections."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +20,7 @@ from lucida.serve.jobs.runner import Runner
 from lucida.serve.jobs.steps import OPEN
 from lucida.serve.jobs.threads import Threads
 from lucida.serve.jobs.wanted import take_quota, wanted
+from lucida.serve.watch.readings import Reading
 
 if TYPE_CHECKING:
     from lucida.serve.desk import Desk
@@ -45,6 +47,7 @@ class Jobs:
         self._reads, self._writes, self._works = Threads("reads", 2, 64), Threads("writes", 1, 8), Threads("jobs")
         self._runner = Runner(desk, self._ledger, self._works, self._tell)
         self._prepared = False
+        desk.gauges.append(self._read)
         self._accepting = asyncio.Lock()
         self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._taken, self._leading = asyncio.Event(), False
@@ -134,6 +137,16 @@ class Jobs:
             if self._runner.trouble is not None:
                 found.append(f"Jobs wait: {self._runner.trouble.line()}")
         return found
+
+    def _read(self) -> Iterator[Reading]:
+        runner = self._runner
+        for state, count in (("running", len(runner.work)), ("waiting", len(runner.waits))):
+            yield Reading("lucida_jobs", "Jobs that are not over, of this process.", count, {"state": state})
+        for outcome, count in runner.ended.items():
+            yield Reading(
+                "lucida_job_items_total", "Items of jobs that ended.", count, {"outcome": outcome}, kind="counter"
+            )
+        yield Reading("lucida_jobs_held_up", "Whether jobs wait for the records.", float(runner.trouble is not None))
 
     def _tell(self, id: str) -> None:
         if id in self._changed:

@@ -47,7 +47,8 @@ class Lane:
     """
 
     def __init__(self, pool: Pool) -> None:
-        self.pool, self.entering, self.hands, self.over = pool, 0, 0, False
+        self.pool, self.hands, self.over = pool, 0, False
+        self.entering = self.inside = 0  # items that are about to be in the pool, and that are
         self.work: deque[Work] = deque()
         self.woken = asyncio.Event()
 
@@ -59,7 +60,8 @@ class Lane:
     @property
     def free(self) -> bool:
         """Whether there is a worker that nobody else wants."""
-        return self.pool.taken + self.entering < self.most
+        others = self.pool.taken - self.inside
+        return others < self.pool.workers and self.pool.taken + self.entering < self.most
 
     @property
     def waits(self) -> bool:

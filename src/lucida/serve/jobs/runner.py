@@ -41,6 +41,12 @@ class Runner:
         ledger: Where they are written down.
         threads: In which that is done.
         changed: Called with the id of a job of which something changed.
+
+    Attributes:
+        work: Jobs that are being done, by their numbers.
+        waits: Why others are not.
+        trouble: Why nothing can be written down; None where it can.
+        ended: Items that ended since the start, by how.
     """
 
     def __init__(self, desk: Desk, ledger: Ledger, threads: Threads, changed: Callable[[str], None]) -> None:
@@ -50,6 +56,7 @@ class Runner:
         self.work: dict[int, Work] = {}
         self.waits: dict[int, LucidaError] = {}
         self.trouble: CatalogError | None = None
+        self.ended = {"done": 0, "failed": 0}
         self._closing = False
 
     def add(self, entry: Entry, places: list[int]) -> None:
@@ -151,7 +158,13 @@ class Runner:
         item = await self._turn(lane, ended, turn)
         if turn is None:
             await self._wait(lane)
-        return await self._do(turn[0], item) if turn is not None and item is not None else None
+        if turn is None or item is None:
+            return None
+        lane.inside += 1
+        try:
+            return await self._do(turn[0], item)
+        finally:
+            lane.inside -= 1
 
     async def _wait(self, lane: Lane) -> None:
         if lane.waits:
@@ -248,6 +261,7 @@ class Runner:
 
     def _ended(self, work: Work, item: Item, answer: bytes, *, failed: bool) -> Ended:
         work.ended.append(asyncio.get_running_loop().time())
+        self.ended["failed" if failed else "done"] += 1
         return Ended(work.entry.number, item.place, answer, failed)
 
     def _reader(self, work: Work) -> Any:
