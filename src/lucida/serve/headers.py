@@ -107,10 +107,10 @@ class _Account:
         self.sent += len(message.get("body", b""))
         await self._send(message)
 
-    def exchange(self, told: dict[str, Any], *, probe: bool) -> Exchange:
+    def exchange(self, told: dict[str, Any]) -> Exchange:
         return Exchange(
             self.id.decode(), status=self.status, seconds=time.monotonic() - self.began, received=self.received,
-            sent=self.sent, stages=self.stages, probe=probe, **told,
+            sent=self.sent, stages=self.stages, **told,
         )  # fmt: skip
 
 
@@ -151,7 +151,9 @@ class Shell:
         span = self._traces.begin(scope["path"], headers) if self._traces is not None else None
         try:
             self._check(headers)
-            if scope["path"] not in OPEN:
+            if scope["path"] in OPEN:
+                told["probe"] = True
+            else:
                 authorization = headers.get(b"authorization", b"").decode("latin-1")
                 address = (scope.get("client") or ("",))[0]
                 told["holder"] = self._keys.know(authorization, address).name
@@ -165,7 +167,7 @@ class Shell:
                 _log.error("request %s failed", id.decode(), exc_info=error)
             await _refuse(account.send, refused, id.decode())
         finally:
-            exchange = account.exchange(told, probe=scope["path"] in OPEN)
+            exchange = account.exchange(told)
             if self._traces is not None and span is not None:
                 self._traces.end(span, exchange)
             for watch in self._watchers:

@@ -38,6 +38,7 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
         headers = request.headers
         try:
             desk.keys.admit(headers.get("authorization", ""), SCOPE)
+            request.state.told["probe"] = True
             # Beside the requests: some thousand lines are written.
             text, kind = await asyncio.to_thread(metrics.text, headers.get("accept", ""))
         except Exception as error:
