@@ -57,6 +57,7 @@ class JobRequest(Query):
 
     task: str = Field(description="classify, tag, detect, segment, caption, ask, read, embed, generate or restore.")
     model: str | None = Field(default=None, description="Which of the served models; the first that can.")
+    images: list[str] = Field(default=[], description="Data URLs and content ids; in a form, as many fields `image`.")
 
 
 class Progress(BaseModel):

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from lucida.errors import InputError, ModelError
+from lucida.serve.bodies import ErrorAnswer
 from lucida.serve.jobs import bodies
 from lucida.serve.jobs.rows import Entry
 from lucida.serve.jobs.steps import OPEN
@@ -33,41 +34,52 @@ OFTEN, QUIET = 0.2, 15.0  # seconds between events, at least and at most
 PART: Final = 50  # answers that are read at a time
 PAGE: Final = 100  # jobs that are listed at a time
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-_HEADER: Final = [{
-    "name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 255},
-    "description": "Any text, new for each job: the same request sent again with it is the same job.",
-}]  # fmt: skip
+_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "id": {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+    "before": {"name": "before", "in": "query", "schema": {"type": "string"}, "description": "`next` of a list."},
+    "forget": {"name": "forget", "in": "query", "schema": {"type": "boolean"}},
+    "partial": {"name": "partial", "in": "query", "schema": {"type": "boolean"}},
+    "key": {
+        "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255},
+        "description": "Any text, new for each job: the same request sent again with it is the same job.",
+    },
+}  # fmt: skip
+_NAMES: Final = {"": "jobs", "/{id}/result": "job_result", "/{id}/events": "job_events"}
 Serve = Callable[[Request], Awaitable[Response]]
 
 
 def add_routes(router: APIRouter, desk: Desk, jobs: Jobs) -> None:
     """Add the addresses of jobs."""
-    desk_jobs = _Addresses(desk, jobs)
+    on = _Addresses(desk, jobs)
+    few: dict[int | str, dict[str, Any]] = {status: REFUSALS[status] for status in (401, 403, 404, 429, 503)}
     body = body_schema(bodies.JobRequest, ("image", *IMAGES))
-    one: dict[int | str, Any] = {status: REFUSALS[status] for status in (401, 403, 404, 503)}
-    for method, path, work, answer, status, about, more in (
-        ("POST", "", desk_jobs.accept, bodies.JobAnswer, 202,
-         "Have a task done of many images, or many pictures drawn; answers at once.",
-         {"openapi_extra": {**body, "parameters": _HEADER}, "responses": REFUSALS}),
-        ("GET", "", desk_jobs.all, bodies.JobsAnswer, 200, "List jobs of yours, the latest first.", {"responses": one}),
-        ("GET", "/{id}", desk_jobs.get, bodies.JobAnswer, 200, "Say how a job stands.", {"responses": one}),
-        ("DELETE", "/{id}", desk_jobs.cancel, bodies.JobAnswer, 200,
-         "End a job; with ?forget=true nothing of it is kept.", {"responses": one}),
-        ("GET", "/{id}/result", desk_jobs.result, bodies.ResultAnswer, 200,
-         "Give what came of a job that is over; of any with ?partial=true.", {"responses": {**one, 409: one[404]}}),
-        ("GET", "/{id}/events", desk_jobs.events, None, 200,
-         "Tell of a job as it goes on, as server-sent events.",
-         {"responses": {**one, 200: {"content": {EVENTS: {}}, "description": "Events `progress`, then `end`."}}}),
+    stream = {"content": {EVENTS: {}}, "description": "Events `progress`, then `end`."}
+    for method, path, work, answer, parameters, responses, about in (
+        ("POST", "", on.accept, bodies.JobAnswer, ("key",), REFUSALS,
+         "Have a task done of many images, or many pictures drawn; answers at once."),
+        ("GET", "", on.all, bodies.JobsAnswer, ("before",), few, "List jobs of yours, the latest first."),
+        ("GET", "/{id}", on.get, bodies.JobAnswer, ("id",), few, "Say how a job stands."),
+        ("DELETE", "/{id}", on.cancel, bodies.JobAnswer, ("id", "forget"), few,
+         "End a job; with ?forget=true nothing of it is kept."),
+        ("GET", "/{id}/result", on.result, bodies.ResultAnswer, ("id", "partial"),
+         {**few, 409: {"model": ErrorAnswer, "description": "The job is not over."}},
+         "Give what came of a job that is over; of any with ?partial=true."),
+        ("GET", "/{id}/events", on.events, None, ("id",), {**few, 200: stream},
+         "Tell of a job as it goes on, as server-sent events."),
     ):  # fmt: skip
         router.add_api_route(
             f"/v1/jobs{path}",
             _safe(work),
             methods=[method],
-            status_code=status,
-            operation_id="_".join([method.lower(), "job", path.rpartition("/")[2].strip("{}") or "s"]),
+            status_code=202 if method == "POST" else 200,
+            operation_id=f"{method.lower()}_{_NAMES.get(path, 'job')}",
             summary=about,
             response_model=answer,
-            **more,
+            responses=responses,
+            openapi_extra={
+                **(body if method == "POST" else {}),
+                "parameters": [_PARAMETERS[name] for name in parameters],
+            },
         )
 
 
