@@ -1,5 +1,9 @@
 """How often answers are right today: some are drawn by a coin, before anybody looks, and a person judges these.
 
+Nobody has to answer all that was drawn: each has a priority, by chance, and is asked about in that order. Those below
+1/2, 1/4, … are samples of their own, at half, a quarter, … of the rate, and each of these has a part of the level: the
+largest of them that is answered by and large gives the bound.
+
 Each day, in UTC, has a process of its own at one rate; its bounds hold at all times of the day at once, with the
 confidence stated for *that* day. Of many days, so many are wrong somewhere as the confidence allows.
 """
@@ -14,9 +18,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from lucida.catalog.store import insert_ignoring
 from lucida.errors import InputError, UnknownName
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 Verdict = Literal["right", "wrong", "unsure"]
 VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 LEVEL: Final = 0.05
+# Parts of the level for all that was drawn, and for the half, the quarter … with the least priorities.
+PARTS: Final = (0.35, 0.2, 0.15, 0.1, 0.1, 0.1)
 SHOWN: Final = 30  # days
 _COIN: Final = 2**53
 
@@ -116,7 +123,7 @@ class Accuracy:
                 job = looked.job
                 values = {
                     "image": job.sent.id, "request": job.request, "time": now, "task": job.service.name,
-                    "answer": looked.answer.decode(),
+                    "answer": looked.answer.decode(), "priority": secrets.randbits(53) / _COIN,
                 }  # fmt: skip
                 self._drawn.append((day, values))
         return heads
@@ -168,12 +175,12 @@ class Accuracy:
             )
 
     def waiting(self, most: int = 20) -> list[Drawn]:
-        """Return drawn answers that nobody has judged: of the latest days first, within a day as they came."""
+        """Return drawn answers that nobody has judged: of the latest days first, within a day by priority."""
         query = (
             select(drawn, days.c.day.label("of"))
             .join(days, days.c.number == drawn.c.day)
             .where(drawn.c.verdict.is_(None), days.c.model == self.model)
-            .order_by(days.c.day.desc(), drawn.c.number)
+            .order_by(days.c.day.desc(), drawn.c.priority)
             .limit(most)
         )
         with self._records.read() as connection:
@@ -190,27 +197,33 @@ class Accuracy:
 
     def days(self, most: int = SHOWN) -> list[Day]:
         """Return what is known of the latest days, the latest first."""
-        query = (
-            select(days.c.number, days.c.day, days.c.rate, days.c.total, drawn.c.verdict, func.count(drawn.c.number))
-            .outerjoin(drawn, drawn.c.day == days.c.number)
-            .where(days.c.model == self.model)
-            .group_by(days.c.number, drawn.c.verdict)
-            .order_by(days.c.day.desc(), days.c.number.desc())
-            .limit(4 * most)
-        )
-        found: dict[int, tuple[str, float, int, Counter[str]]] = {}
+        latest = select(days).where(days.c.model == self.model).order_by(days.c.day.desc(), days.c.number.desc())
         with self._records.read() as connection:
-            for number, day, rate, total, verdict, count in connection.execute(query):
-                found.setdefault(number, (day, rate, total, Counter()))[3][verdict or ""] += count
-        return [_bounded(*one) for one in list(found.values())[:most]]
+            found = connection.execute(latest.limit(most)).all()
+            numbers = [row.number for row in found]
+            said = select(drawn.c.day, drawn.c.priority, drawn.c.verdict).where(drawn.c.day.in_(numbers))
+            rows: dict[int, list[tuple[float, str]]] = {number: [] for number in numbers}
+            for number, priority, verdict in connection.execute(said):
+                rows[number].append((priority, verdict or ""))
+        return [_bounded(row.day, row.rate, row.total, rows[row.number]) for row in found]
 
 
-def _bounded(day: str, rate: float, total: int, counts: Counter[str]) -> Day:
-    wrong, unsure, right, open_ = counts["wrong"], counts["unsure"], counts["right"], counts[""]
-    low = share_right(total, rate, wrong=wrong + unsure, right=right, unanswered=open_, level=LEVEL).low
-    # What nobody could decide may be right as well.
-    high = share_right(total, rate, wrong=wrong, right=right, unanswered=open_ + unsure, level=LEVEL).high
-    return Day(day, rate, total, wrong + unsure + right + open_, right, wrong, unsure, low, high)
+def _bounded(day: str, rate: float, total: int, rows: Sequence[tuple[float, str]]) -> Day:
+    low, high = 0.0, 1.0
+    for place, part in enumerate(PARTS):
+        share = 0.5**place
+        counts = Counter(verdict for priority, verdict in rows if priority < share)
+        wrong, unsure, right, open_ = counts["wrong"], counts["unsure"], counts["right"], counts[""]
+        bound = partial(share_right, total, rate * share, right=right, level=LEVEL * part)
+        least = bound(wrong=wrong + unsure, unanswered=open_)
+        # What nobody could decide may be right as well.
+        most = bound(wrong=wrong, unanswered=open_ + unsure)
+        low, high = max(low, least.low), min(high, most.high)
+    every = Counter(verdict for _, verdict in rows)
+    if low > high:
+        # At this chance the samples contradict each other: then what is certain remains.
+        low, high = (every["right"] / total, 1 - every["wrong"] / total)
+    return Day(day, rate, total, len(rows), every["right"], every["wrong"], every["unsure"], low, high)
 
 
 def _day(seconds: float) -> str:

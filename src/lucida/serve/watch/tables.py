@@ -95,6 +95,7 @@ drawn = Table(
     Column("time", Float, nullable=False),
     Column("task", Text, nullable=False),
     Column("answer", Text, nullable=False),
+    Column("priority", Float, nullable=False),  # uniform from 0 to 1: those with the least are asked first
     Column("verdict", Text),
     Column("label", Text),
     Column("actor", Text),
