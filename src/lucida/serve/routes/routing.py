@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -116,7 +117,11 @@ async def _keep(desk: Desk, asked: FeedbackRequest) -> FeedbackAnswer:
 
 async def _told(desk: Desk, name: str) -> RouteAnswer:
     route = desk.router.routes[name]
-    verdicts = await desk.router.verdicts(route) if len(route.plan.arms) > 1 else []
+    verdicts = []
+    if len(route.plan.arms) > 1:
+        # What cannot be read is said of the records; the rest is known all the same.
+        with suppress(CatalogError):
+            verdicts = await desk.router.verdicts(route)
     return told(route, verdicts, desk.router.ledger, lasting=desk.records.lasting)
 
 

@@ -153,6 +153,8 @@ class Ledger:
         """Write all that waits; what cannot be written goes on waiting."""
         with self._changed:
             rows, states, changes = list(self._rows), dict(self._states), list(self._changes)
+            # Whoever asks later may ask about rows that come later.
+            questions = len(self._questions)
         if rows or states or changes:
             try:
                 self._write(rows, states, changes)
@@ -172,7 +174,7 @@ class Ledger:
             for route, body in states.items():
                 if self._states.get(route) == body:
                     del self._states[route]
-        self._answer()
+        self._answer(questions)
 
     def _write(self, rows: list[Noted], states: dict[str, str], changes: list[tuple[str, Change]]) -> None:
         with self._records.write() as connection:
@@ -182,8 +184,8 @@ class Ledger:
                 self._written = 0
                 _prune(connection)
 
-    def _answer(self) -> None:
-        while self._questions:
+    def _answer(self, count: int) -> None:
+        for _ in range(count):
             work, asked = self._questions[0]
             try:
                 with self._records.write() as connection:
