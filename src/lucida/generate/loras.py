@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lucida.errors import InputError
+from lucida.models.hub.snapshot import conversion
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
@@ -74,7 +75,7 @@ def check_lora(path: Path) -> Path:
             f"{path} may hold pickle, which can run any code when it is read.",
             expected=f"FILE{SUFFIX}",
             got=path.suffix or "no suffix",
-            hint="where you trust it: torch.load it in a program of your own, then safetensors.torch.save_file",
+            hint=f"where you trust it, convert it once: {conversion(path)}",
         )
     if not path.is_file():
         raise InputError(

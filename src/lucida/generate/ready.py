@@ -101,12 +101,12 @@ def _check_numbers(order: Order, needs: GenerateNeeds, name: str) -> None:
     )
     for option, value, above, most, expected in numbers:
         if value is not None and not (math.isfinite(value) and above < value <= most):
-            raise InputError(f"--{option} cannot be so.", expected=expected, got=f"{value:g}",
+            raise InputError(f"--{option} cannot be so.", expected=expected, got=f"{value:,}",
                              hint="leave it out for what is usual")  # fmt: skip
     if order.guidance is not None and not needs.guidance and order.guidance not in (0, 1):
         raise InputError(f"{name} takes no guidance.", expected="no --guidance", got=f"{order.guidance:g}")
     if order.sampler and order.sampler not in needs.samplers:
-        raise UnknownName("sampler", order.sampler, needs.samplers or ["(it has only one)"], hint=f"of {name}")
+        raise UnknownName("sampler", order.sampler, needs.samplers or ["(it has only one)"], hint=f"{name} has these")
     if order.size is not None:
         width, height = order.size
         near = needs.nearest(width, height) if min(order.size) > 0 else needs.size

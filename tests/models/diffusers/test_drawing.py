@@ -125,7 +125,7 @@ def test_sizes_are_those_of_the_files() -> None:
     from pipelines import tiny
 
     needs = generate_needs(find(str(tiny("sd"))))
-    assert (needs.size, needs.multiple, needs.longest) == ((64, 64), 2, 77)
+    assert (needs.size, needs.multiple, needs.longest) == ((64, 64), 8, 77)
     # It says how many places it knows: 96 patches of one latent, two pixels each.
     assert generate_needs(find(str(tiny("sd3")))).most == 96 * 2
     assert generate_needs(find(str(tiny("sd-inpainting")))).controls == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ ADAPTER: Final = "*ip-adapter*.safetensors"
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w.-]+)?")
 LARGEST: Final = 4  # times the side that it draws best
 SMALLEST: Final = 8  # of it
+EIGHT: Final = 8
 LATENTS: Final = 128  # a side, of the networks that do not say: FLUX and Qwen-Image
 
 
@@ -232,7 +234,8 @@ def needs_in(folder: Path, family: Family, source: Source) -> GenerateNeeds:
     Raises:
         ModelError: One of them is damaged or missing.
     """
-    network = read_json(folder / ("unet" if (folder / "unet").is_dir() else "transformer") / "config.json")
+    with_unet = (folder / "unet").is_dir()
+    network = read_json(folder / ("unet" if with_unet else "transformer") / "config.json")
     scale = _scale(read_json(folder / "vae" / "config.json"))
     side = (_side(network.get("sample_size")) or LATENTS) * scale
     schedule = read_json(folder / "scheduler" / "scheduler_config.json")
@@ -244,7 +247,9 @@ def needs_in(folder: Path, family: Family, source: Source) -> GenerateNeeds:
         most = min(most, int(network["pos_embed_max_size"]) * int(network.get("patch_size", 2)) * scale)
     if source.known and source.known.lora:
         own = source.known.sampler
-    return _needs(family, source, side, scale * family.packed, own, guidance, _tokens(folder, family), most)
+    # Pipelines of U-Nets ask for eighths, however few times their VAE halves.
+    multiple = math.lcm(scale * family.packed, EIGHT if with_unet else 1)
+    return _needs(family, source, side, multiple, own, guidance, _tokens(folder, family), most)
 
 
 def _needs(

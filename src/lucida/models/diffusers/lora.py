@@ -11,7 +11,7 @@ import safetensors
 import safetensors.torch
 
 from lucida.errors import ModelError
-from lucida.models.hub.snapshot import PICKLE, digest_of
+from lucida.models.hub.snapshot import PICKLE, conversion, digest_of
 from lucida.models.quiet import quiet
 
 if TYPE_CHECKING:
@@ -129,16 +129,11 @@ def check_file(file: Path) -> Path:
         ModelError: It is one of both.
     """
     if file.suffix.lower() in PICKLE:
-        made = file.with_suffix(".safetensors").name
-        code = (
-            f"import torch, safetensors.torch as s; w = torch.load({file.name!r}, 'cpu', weights_only=True);"
-            f" s.save_file({{k: v.contiguous() for k, v in w.get('state_dict', w).items()}}, {made!r})"
-        )
         raise ModelError(
             f"The LoRA {file} is pickle, which can run any code when it is read.",
             expected="a LoRA in safetensors",
             got=file.name,
-            hint=f'where you trust it, convert it once: python -c "{code}"',
+            hint=f"where you trust it, convert it once: {conversion(file)}",
         )
     if not file.is_file():
         raise ModelError(

@@ -62,6 +62,16 @@ class Snapshot:
         )
 
 
+def conversion(file: Path) -> str:
+    """Return the command that writes the tensors of a pickle as safetensors, and runs no code in doing so."""
+    made = file.with_suffix(".safetensors").name
+    code = (
+        f"import torch, safetensors.torch as s; w = torch.load({file.name!r}, 'cpu', weights_only=True);"
+        f" s.save_file({{k: v.contiguous() for k, v in w.get('state_dict', w).items()}}, {made!r})"
+    )
+    return f'python -c "{code}"'
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
