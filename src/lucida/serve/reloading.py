@@ -15,14 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lucida.errors import LucidaError, ModelError, UnknownName
-from lucida.models.registry import find
 from lucida.serve.refusal import Refused, refusal_of
-from lucida.serve.served import open_one, open_shelf
+from lucida.serve.renewing import all_models, renewed
 from lucida.serve.watch.readings import Reading
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lucida.serve.desk import Desk
     from lucida.serve.served import Served
     from lucida.serve.work import Pool
@@ -93,7 +90,7 @@ class Reloader:
                 raise Refused(404, error)
             old = models[name]
             with self._counted(name):
-                new = await asyncio.to_thread(_renewed, old, self._home)
+                new = await asyncio.to_thread(renewed, self._desk, old)
                 return self._put({**models, name: new})[0] if new is not old else self._unchanged(old)
 
     async def reload_all(self) -> list[Reloaded]:
@@ -105,7 +102,7 @@ class Reloader:
         async with self._one:
             self._check_ready()
             with self._counted("the models"):
-                models = await asyncio.to_thread(self._all)
+                models = await asyncio.to_thread(all_models, self._desk, self._names)
                 return self._put(models)
 
     def hang_up(self) -> None:
@@ -120,10 +117,6 @@ class Reloader:
         self._keep(asyncio.get_running_loop().create_task(reload()))
 
     # ---- parts -------------------------------------------------------------------------------------------
-
-    @property
-    def _home(self) -> Path | None:
-        return self._desk.catalog.models if self._desk.catalog is not None else None
 
     def _check_ready(self) -> None:
         if self._desk.state != "ready":
@@ -156,21 +149,6 @@ class Reloader:
         self._counts["unchanged"] += 1
         return Reloaded(one.name, one.spec.revision, one.spec.revision)
 
-    def _all(self) -> dict[str, Served]:
-        """Return the models that are to be served, loaded; those that did not change are the same as before."""
-        before = self._desk.shelf.models
-        if self._names is not None:
-            found = open_shelf(self._names(), self._home).models
-        else:
-            found = {one.name: open_one(one.name, one.given, self._home) for one in before.values()}
-        for name, one in found.items():
-            old = before.get(name)
-            if old is not None and (old.given, old.spec.key) == (one.given, one.spec.key):
-                found[name] = old
-            else:
-                _load(one, self._home)
-        return found
-
     def _put(self, models: Mapping[str, Served]) -> list[Reloaded]:
         """Serve these models, and let the old ones go; in one step of the event loop."""
         desk, before = self._desk, self._desk.shelf.models
@@ -181,7 +159,7 @@ class Reloader:
             if old is new:
                 continue
             if old is not None and new is not None:
-                new.meter, new.batching = old.meter, old.batching
+                new.meter = old.meter
             if old is not None:
                 self._retire(old)
             one = Reloaded(
@@ -220,37 +198,6 @@ class Reloader:
             )
         about = "Models that were replaced, and finish what they took."
         yield Reading("lucida_models_leaving", about, self._leaving)
-
-
-def _renewed(old: Served, home: Path | None) -> Served:
-    """Return a model as it is now, loaded; the old one where it is the same."""
-    with old.unnamed(*_paths(home)):
-        new = open_one(old.name, old.given, home)
-        if new.spec.key == old.spec.key:
-            return old
-        _load(new, home)
-        return new
-
-
-def _load(one: Served, home: Path | None) -> None:
-    """Load a model.
-
-    Raises:
-        ModelError: It cannot be, or its files changed meanwhile.
-    """
-    with one.unnamed(*_paths(home)):
-        one.load()
-        if find(one.given, home).revision != one.spec.revision:
-            raise ModelError(
-                f"The files of {one.name} changed while they were loaded.",
-                expected="files that are whole",
-                got="others at the end than at the beginning",
-                hint="reload it again once whatever writes them is done",
-            )
-
-
-def _paths(home: Path | None) -> tuple[str, ...]:
-    return () if home is None else (f"{home.parent}/",)
 
 
 async def _close(pool: Pool) -> None:

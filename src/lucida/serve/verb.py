@@ -156,7 +156,8 @@ def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> Se
             from lucida.serve.server import DrainingServer
 
             desk = Desk(shelf, settings, opened, _keys(plan), policy=rules, routes=plan.routes)
-            desk.tell = _tell
+            if plan.log.form != "json":
+                desk.tell = _tell
             if plan.audit is not None:
                 written = Audit(plan.audit)
                 stack.callback(written.close)

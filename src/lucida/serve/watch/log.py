@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Form = Literal["json", "plain", "off"]
 FRAMES: Final = 6  # of an error, the innermost
 _KNOWN: Final = ("lucida", "uvicorn")  # whose messages hold nothing of the above
-_requests = logging.getLogger("lucida.serve.requests")
+_server, _requests = logging.getLogger("lucida.serve"), logging.getLogger("lucida.serve.requests")
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,16 @@ def logging_to(settings: LogSettings) -> Iterator[None]:
     """
     handler = _handler(settings)
     handler.setFormatter(_JsonLines() if settings.form == "json" else _PlainLines())
-    root, before = logging.getLogger(), _requests.level
+    root, levels = logging.getLogger(), {logger: logger.level for logger in (_server, _requests)}
     root.addHandler(handler)
+    _server.setLevel(logging.INFO)
     _requests.setLevel(logging.WARNING if settings.form == "off" else logging.INFO)
     try:
         yield
     finally:
         root.removeHandler(handler)
-        _requests.setLevel(before)
+        for logger, level in levels.items():
+            logger.setLevel(level)
         handler.close()
 
 
