@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
-import threading
 from pathlib import Path
 
 from lucida.catalog.store import full
 from lucida.errors import CatalogError
+from lucida.whole import write_whole
 
 
 class Blobs:
@@ -36,14 +35,7 @@ class Blobs:
             if path.exists() and path.stat().st_size == len(data):
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
-            # A reader, or another process with the same image, must never see half a file.
-            part = path.with_name(f".{id}.{os.getpid()}.{threading.get_ident()}")
-            try:
-                part.write_bytes(data)
-                part.replace(path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
+            write_whole(path, data, shared=True)
         except OSError as error:
             if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", -1)):
                 raise full(self.folder.parent, str(error)) from error

@@ -21,6 +21,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from lucida.whole import write_whole
+
 Array = np.ndarray[Any, np.dtype[np.float32]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Blocks = Callable[[], Iterable[tuple[Ints, Array]]]
@@ -162,9 +164,7 @@ def extend(index: Index, blocks: Blocks) -> None:
 
 
 def _commit(folder: Path, body: dict[str, Any]) -> None:
-    partial = folder / f"{secrets.token_hex(6)}.partial"
-    partial.write_text(json.dumps(body), encoding="utf-8")
-    partial.replace(folder / FILE)
+    write_whole(folder / FILE, json.dumps(body), shared=True)
     named = {FILE, f"{body['centres']}.npy", *(f"{name}{part}.npy" for name in body["segments"] for part in PARTS)}
     for path in folder.iterdir():
         try:

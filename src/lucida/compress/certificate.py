@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lucida.compress.claim import ORDER_RULE, NoWorse, Outcome, no_worse
+from lucida.whole import write_whole
 
 FORMAT: Final = "camera-lucida comparison 1"
 NAME: Final = "certificate.json"
@@ -79,9 +80,7 @@ def write(
         "versions": versions(),
         "images": [list(asdict(one).values()) for one in rows],
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(_text(values), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, _text(values))
     return values
 
 

@@ -15,6 +15,7 @@ from lucida.models.threads import available_cores
 from lucida.progress import track
 from lucida.runs.local import map_batches
 from lucida.runs.vectors import BATCH, worker
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,9 +89,8 @@ def index_of(folder: Path, spec: Spec, model: Model, task: str, catalog: Catalog
     if (kept := _read(path)) is not None and kept.key == spec.key:
         return kept
     made = build(spec, model, training_part(training_images(spec, task, catalog)))
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, key=np.array(made.key), names=made.names, labels=made.labels, vectors=made.vectors)
-    partial.replace(path)
+    with whole(path) as partial, partial.open("wb") as file:
+        np.savez(file, key=np.array(made.key), names=made.names, labels=made.labels, vectors=made.vectors)
     return made
 
 

@@ -190,7 +190,7 @@ class Generator:
         data = writing.encode(pixels, story, tool=_tool(self.spec.name), edited=self._edited, told=self._told)
         path = self._path(picture.seed, data, story)
         size = (pixels.shape[1], pixels.shape[0])
-        writing.write_whole(path, data)
+        writing.write(path, data)
         id = records.keep(self._catalog, self.run, path, data, story, size)
         return Drawn(path, picture.seed, id, size, picture.detail)
 
@@ -203,7 +203,7 @@ class Generator:
             return None
         path = self._path(seed, data)
         if not path.is_file() or path.read_bytes() != data:
-            writing.write_whole(path, data)
+            writing.write(path, data)
             records.place(self._catalog, path, id, (image.width, image.height), len(data))
         return Drawn(path, seed, id, (image.width, image.height), known=True)
 
@@ -237,7 +237,7 @@ def control_file(generator: Generator, folder: Path) -> Path | None:
     if data is None:
         return None
     path = folder / CONTROL
-    writing.write_whole(path, data)
+    writing.write(path, data)
     return path
 
 

@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
 from lucida.errors import ImageError, InputError
+from lucida.whole import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,19 +85,16 @@ def story_of(data: bytes) -> dict[str, Any]:
     return dict(story)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all.
+def write(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all, and its folder.
 
     Raises:
         InputError: It cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
+        write_whole(path, data)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise InputError(
             f"{path} cannot be written.",
             expected="room and permission in its folder",

@@ -15,6 +15,7 @@ from lucida.models.threads import available_cores
 from lucida.progress import track
 from lucida.runs.local import map_batches
 from lucida.runs.vectors import BATCH, trial, worker
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -186,6 +187,5 @@ def write_examples(path: Path, ids: list[str], labels: list[str], vectors: NDArr
             "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
         }
     )
-    partial = path.with_name(path.name + ".partial")
-    pq.write_table(table, partial)
-    partial.replace(path)
+    with whole(path) as partial:
+        pq.write_table(table, partial)

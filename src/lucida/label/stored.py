@@ -12,6 +12,7 @@ import numpy as np
 from lucida.errors import ModelError
 from lucida.evaluate.figure import Figure
 from lucida.label.head import Head, Member
+from lucida.whole import whole
 
 
 def save_head(head: Head, path: Path) -> None:
@@ -26,8 +27,7 @@ def save_head(head: Head, path: Path) -> None:
     }
     arrays: dict[str, Any] = {f"weights{i}": m.weights for i, m in enumerate(head.members)}
     arrays |= {f"bias{i}": m.bias for i, m in enumerate(head.members)}
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with whole(path) as partial, partial.open("wb") as file:
         np.savez(
             file,
             about=np.frombuffer(json.dumps(about).encode(), np.uint8),
@@ -35,7 +35,6 @@ def save_head(head: Head, path: Path) -> None:
             present=head._present,
             **arrays,
         )
-    partial.replace(path)
 
 
 def load_head(path: Path) -> Head:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from lucida.errors import ModelError
 from lucida.models import engine
 from lucida.models.cache import cache_folder
 from lucida.models.needs import RAW
+from lucida.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,9 +270,7 @@ def remember(found: dict[str, Any]) -> None:
     text = json.dumps({**recall(), **found}, indent=1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as partial:
-            partial.write(text)
-        Path(partial.name).replace(file)
+        write_whole(file, text, shared=True)
     except OSError:
         # A home that cannot be written to costs one measurement a start, nothing else.
         return

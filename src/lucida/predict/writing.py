@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lucida.errors import ImageError, InputError
 from lucida.images.xmp import described
 from lucida.runs.files import NewFiles
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     from lucida.results import Description
@@ -83,14 +82,7 @@ class Descriptions:
 
 def _replace(file: Path, body: bytes, source: Path) -> None:
     """Write a file at once: who reads it sees the old one or the new one."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".lucida-", delete=False) as partial:
-        try:
-            partial.write(body)
-            partial.close()
-            if source.exists():
-                shutil.copymode(source, partial.name)
-            os.replace(partial.name, file)  # noqa: PTH105
-        except BaseException:
-            partial.close()
-            Path(partial.name).unlink(missing_ok=True)
-            raise
+    with whole(file, shared=True) as partial:
+        partial.write_bytes(body)
+        if source.exists():
+            shutil.copymode(source, partial)

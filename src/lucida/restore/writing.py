@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from lucida.images.companions import Companions, Shown
 from lucida.images.others import quiet
 from lucida.restore.png import PngWriter
 from lucida.restore.tiff import TiffWriter
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,12 +90,10 @@ def written(target: Path) -> Iterator[IO[bytes]]:
     Raises:
         InputError: It cannot be written, or the disk is full.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w+b") as file:
+        with whole(target, shared=True) as partial, partial.open("w+b") as file:
             yield file
-        partial.replace(target)
     except OSError as error:
         raise InputError(
             "The disk is full." if error.errno == errno.ENOSPC else f"{target} cannot be written.",
@@ -104,8 +101,6 @@ def written(target: Path) -> Iterator[IO[bytes]]:
             got=error.strerror or str(error),
             hint="another folder: -o",
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def open_sink(

@@ -20,6 +20,7 @@ from lucida.evidence.order import ORDER_RULE, Ints
 from lucida.evidence.selection import STAGES
 from lucida.review.claim import MADE, claim_in_full, claim_in_short, summary
 from lucida.review.population import DIGEST_RULE, Population
+from lucida.whole import write_whole
 
 if TYPE_CHECKING:
     from lucida.review.replay import Verification
@@ -190,9 +191,7 @@ def dump(values: Mapping[str, Any]) -> str:
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write JSON so that the file is either the old or the new one, never half of it."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(dump(values), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, dump(values))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from lucida.review.picture import browser_image
 from lucida.review.population import Population, freeze
 from lucida.review.session import Session, too_small
 from lucida.review.teach import Teaching
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
@@ -320,9 +321,8 @@ class Review:
                 parameters=parameters,
                 parent=source.id,
             )
-            partial = self.catalog.runs.folder(run.id) / (POPULATION + ".partial")
-            population.save(partial)
-            partial.replace(partial.with_name(POPULATION))
+            with whole(self.catalog.runs.folder(run.id) / POPULATION) as partial:
+                population.save(partial)
         self._checking = Checking(self.catalog, run, self.terms, self.reviewer)
         self._settle()
 

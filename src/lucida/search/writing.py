@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from lucida.errors import ImageError, InputError
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     from lucida.search.result import Hit
@@ -42,8 +43,7 @@ def write_results(out: Path, hits: Sequence[Hit], read: Callable[[str], bytes]) 
 
 def _write_list(out: Path, hits: Sequence[Hit]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f"{out.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with whole(out) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         if out.suffix.lower() == ".txt":
             file.writelines(f"{hit.path}\n" for hit in hits)
         else:
@@ -51,7 +51,6 @@ def _write_list(out: Path, hits: Sequence[Hit]) -> None:
             table.writerow(COLUMNS)
             for rank, hit in enumerate(hits, 1):
                 table.writerow([rank, hit.path, hit.score, hit.image, "; ".join(map(str, hit.found))])
-    partial.replace(out)
 
 
 def _copy(out: Path, hits: Sequence[Hit], read: Callable[[str], bytes]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import threading
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from lucida.errors import InputError
 from lucida.images import LIMITS, content_id, decode
@@ -13,16 +13,16 @@ from lucida.notes import told
 from lucida.studio.drawn_before import DrawnBefore
 from lucida.studio.generate_asked import Asked, order_of, shown_lora
 from lucida.studio.given import GivenImages
-from lucida.studio.jobs import Job, Jobs, Trade
+from lucida.studio.jobs import Job, Trade
 from lucida.studio.masking import write_drawing
-from lucida.studio.shelf import Shelf
-from lucida.studio.tray import Tray
 from lucida.studio.warm import Warm
+from lucida.studio.workplace import Workplace
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.generate import Choice, Drawn, Generator
     from lucida.models.generator import GenerateNeeds
+    from lucida.studio.shelf import Shelf
 
 MOST: Final = 256  # pictures of one job
 LORAS: Final = 16  # of one job
@@ -40,8 +40,8 @@ TRADE: Final = Trade(
 )
 
 
-class Generating:
-    """Draws pictures for any number of browsers; a context manager that leaves only pictures behind.
+class Generating(Workplace):
+    """Draws pictures; images that were drawn from stay with them.
 
     Args:
         catalog: An open catalog: pictures are kept in it.
@@ -49,23 +49,11 @@ class Generating:
     """
 
     def __init__(self, catalog: Catalog, shelf: Shelf | None = None) -> None:
+        super().__init__(catalog, TRADE, shelf)
         self.catalog = catalog
-        self.shelf = shelf or Shelf()
-        self.tray, self.jobs = Tray(catalog, self.shelf), Jobs(TRADE)
         self._given, self._warm = GivenImages(catalog), Warm()
         self.before = DrawnBefore(catalog, self.tray, self._given)
         self._controls = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End what is under way, and remove what was sent and not used."""
-        self.jobs.close()
-        self.shelf.close()
 
     # ---- models -----------------------------------------------------------------------------------------------------
 

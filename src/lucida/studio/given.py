@@ -31,7 +31,7 @@ class GivenImages:
         Raises:
             InputError: The disk is full.
         """
-        from lucida.generate.writing import write_whole
+        from lucida.generate.writing import write
 
         data = file.read_bytes()
         id = content_id(data)
@@ -39,7 +39,7 @@ class GivenImages:
             return data
         path = self.folder / f"{id}{file.suffix.lower()}"
         if not path.is_file():
-            write_whole(path, data)
+            write(path, data)
         return path
 
     def find(self, known: dict[str, Any]) -> bytes | None:

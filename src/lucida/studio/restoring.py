@@ -6,20 +6,22 @@ import secrets
 import threading
 from collections import OrderedDict
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from lucida.errors import LucidaError, UnknownName
 from lucida.images import LIMITS
 from lucida.notes import told
-from lucida.studio.jobs import Job, Jobs, Trade
+from lucida.studio.jobs import Job, Trade
 from lucida.studio.masking import write_mask
-from lucida.studio.shelf import Kept, Shelf
+from lucida.studio.shelf import Kept
 from lucida.studio.showing import Parts
-from lucida.studio.tray import Tray, shown
+from lucida.studio.tray import shown
+from lucida.studio.workplace import Workplace
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
     from lucida.restore import Restored, Restorer
+    from lucida.studio.shelf import Shelf
 
 LOADED: Final = 2  # wishes whose models stay loaded
 TRADE: Final = Trade(
@@ -42,8 +44,8 @@ class Asked(TypedDict):
     mask: dict[str, Any] | None
 
 
-class Restoring:
-    """Restores images for any number of browsers; a context manager that leaves no file behind.
+class Restoring(Workplace):
+    """Restores images; leaves no file behind.
 
     Args:
         catalog: An open catalog, whose images can be opened; None where there is none.
@@ -51,23 +53,11 @@ class Restoring:
     """
 
     def __init__(self, catalog: Catalog | None = None, shelf: Shelf | None = None) -> None:
-        self.catalog = catalog
-        self.shelf = shelf or Shelf()
-        self.tray, self.parts, self.jobs = Tray(catalog, self.shelf), Parts(self.shelf), Jobs(TRADE)
+        super().__init__(catalog, TRADE, shelf)
+        self.catalog, self.parts = catalog, Parts(self.shelf)
         self._masks = self.shelf.folder / "masks"
         self._restorers: OrderedDict[tuple[Any, ...], Restorer] = OrderedDict()
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End what is under way, and remove all files."""
-        self.jobs.close()
-        self.shelf.close()
 
     def offers(self) -> dict[str, Any]:
         """Return the models to choose from, the set that does what others do not, and the limit of an image."""

@@ -15,6 +15,7 @@ from lucida.models.needs import RAW
 from lucida.processes import is_first
 from lucida.train import recipes
 from lucida.train.location import CONFIG, MODEL, RESULT
+from lucida.whole import write_whole
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
@@ -184,9 +185,7 @@ def read_result(folder: Path) -> TrainResult | None:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON object, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(value, ensure_ascii=False, indent=1))
 
 
 def _calm() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lucida.whole import write_whole
+
 
 class Journal:
     """Appends rows to `metrics.jsonl`; a run that goes on leaves out what it said after its checkpoint.
@@ -21,9 +23,7 @@ class Journal:
         self._also = also
         self.path = folder / "metrics.jsonl"
         kept = [row for row in read(self.path) if row["step"] <= step]
-        partial = self.path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-        partial.replace(self.path)
+        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self._writer: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lucida.errors import InputError
+from lucida.whole import write_whole
 
 Arithmetic = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -93,9 +94,7 @@ class Plan:
 
     def save(self, path: Path) -> None:
         """Write the plan, whole or not at all."""
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps(asdict(self), indent=1))
 
     @classmethod
     def load(cls, path: Path) -> Plan | None:

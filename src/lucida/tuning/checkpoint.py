@@ -15,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lucida.whole import whole
+
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Give the optimizer's tensors as ``{parameter index}.{name}``."""
@@ -55,16 +57,14 @@ def save(path: Path, groups: dict[str, dict[str, Tensor]], state: dict[str, Any]
         for key, value in tensors.items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    try:
-        save_file(flat, partial, metadata={"state": json.dumps(state)})
-    except SafetensorError as error:
-        # Its writer has an error of its own for a full disk, and leaves half a file there.
-        partial.unlink(missing_ok=True)
-        raise OSError(str(error)) from error
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with whole(path) as partial:
+        try:
+            save_file(flat, partial, metadata={"state": json.dumps(state)})
+        except SafetensorError as error:
+            # Its writer has an error of its own for a full disk.
+            raise OSError(str(error)) from error
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
 
 
 def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lucida.errors import InputError
+from lucida.whole import write_whole
 
 
 def write_page(path: Path, html: str) -> Path:
@@ -15,11 +16,9 @@ def write_page(path: Path, html: str) -> Path:
     """
     path = path.expanduser()
     path = path / "report.html" if path.is_dir() else path
-    partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(html, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, html)
     except OSError as error:
         raise InputError(
             f"The report cannot be written to {path}.",

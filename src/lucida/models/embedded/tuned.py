@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lucida.models.embedded.storage import read_weights, replace_weights
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +65,5 @@ def write_tuned(base: Path, network: Encoder, out: Path) -> None:
     weights = {PREFIX + name: value.detach().float().numpy() for name, value in network.state_dict().items()}
     (out / "encoder.onnx").write_bytes(replace_weights(base / "encoder.onnx", weights))
     for name in reversed(PARTS):
-        partial = out / f"{name}.partial"
-        shutil.copyfile(base / name, partial)
-        partial.replace(out / name)
+        with whole(out / name) as partial:
+            shutil.copyfile(base / name, partial)

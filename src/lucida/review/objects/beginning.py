@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lucida.review.check import POPULATION
 from lucida.review.objects.units import Unit, population_of
 from lucida.review.population import freeze
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
@@ -70,7 +71,6 @@ def begin(
     )
     # The population comes last: once it is there, the review has begun.
     for what, name in ((frozen, IMAGES), (population, POPULATION)):
-        partial = catalog.runs.folder(run.id) / (name + ".partial")
-        what.save(partial)
-        partial.replace(partial.with_name(name))
+        with whole(catalog.runs.folder(run.id) / name) as partial:
+            what.save(partial)
     return run

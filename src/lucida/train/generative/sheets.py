@@ -9,6 +9,8 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
+from lucida.whole import whole
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -64,6 +66,5 @@ def shortened(name: str, longest: int = 14) -> str:
 def write_sheet(path: Path, rows: Sequence[tuple[str, NDArray[np.uint8]]]) -> None:
     """Write a contact sheet, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    contact_sheet(rows).save(partial, "PNG")
-    partial.replace(path)
+    with whole(path) as partial:
+        contact_sheet(rows).save(partial, "PNG")

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lucida.whole import write_whole
+
 if TYPE_CHECKING:
     from lucida.train.personalise.drawing import Easel
 
@@ -47,6 +49,4 @@ def write_lora(path: Path, easel: Easel, about: dict[str, Any]) -> None:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON object, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(value, ensure_ascii=False, indent=1))

@@ -12,6 +12,7 @@ import numpy as np
 from lucida.errors import ImageError, InputError, LucidaError
 from lucida.images import decode
 from lucida.models.json_text import one_line
+from lucida.whole import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +116,5 @@ def captioned(photos: list[Photo], folder: Path | None, spec: Spec | None) -> li
         for photo in wanted:
             found[photo.name] = one_line(model.say(Talk((Turn("", (photo.data,)),))).text)[:LONGEST]
     if path:
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps(found, ensure_ascii=False, indent=1))
     return [found[photo.name] for photo in photos]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from PIL import Image as Pillow
 
 from lucida.errors import ImageError
 from lucida.images import decode
+from lucida.whole import whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +49,5 @@ def read_pictures(folder: Path, most: int) -> list[NDArray[np.uint8]]:
 def _save(path: Path, image: Pillow.Image) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Several processes may write the same picture.
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    image.save(partial, "PNG")
-    partial.replace(path)
+    with whole(path, shared=True) as partial:
+        image.save(partial, "PNG")
