@@ -26,6 +26,7 @@ from lucida.studio import (
     review_page,
     search_page,
     train_page,
+    watch_page,
 )
 from lucida.studio.desk import Act, Desk
 from lucida.studio.replies import GridBody
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from lucida.studio.restoring import Restoring
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
+    from lucida.studio.watching import Watching
 
 STATUS = {"done": 200, "again": 200, "stale": 409, "failed": 422}
 IMAGE_HEADERS = {
@@ -62,6 +64,7 @@ class Site:
         looking: Looks at its images one by one; None where only a review or differences are shown.
         restoring: Restores images; None where only a review or differences are shown.
         generating: Draws pictures; None where only a review or differences are shown.
+        watching: Watches a server; None where only a review or differences are shown.
     """
 
     desk: Desk | None
@@ -72,6 +75,7 @@ class Site:
     looking: Looking | None = None
     restoring: Restoring | None = None
     generating: Generating | None = None
+    watching: Watching | None = None
 
     @property
     def only_differences(self) -> bool:
@@ -149,7 +153,7 @@ def application() -> FastAPI:
     """Return the application; built at the first call, which imports the web framework."""
     from nicegui import ui
 
-    from lucida.studio import generate_routes, look_routes, restore_routes, search_routes
+    from lucida.studio import generate_routes, look_routes, restore_routes, search_routes, watch_routes
     from lucida.studio.train_routes import add_routes
 
     app = FastAPI(title="Camera Lucida", docs_url=None, redoc_url=None, openapi_url=None)
@@ -160,6 +164,7 @@ def application() -> FastAPI:
     look_routes.add_routes(app, lambda: current().looking)
     restore_routes.add_routes(app, lambda: current().restoring, IMAGE_HEADERS)
     generate_routes.add_routes(app, lambda: current().generating, IMAGE_HEADERS)
+    watch_routes.add_routes(app, lambda: current().watching, IMAGE_HEADERS)
     app.mount("/static", _Revalidated(directory=frame.STATIC), name="studio-static")
     for page in frame.PAGES.values():
         _serve(page, ui.page)
@@ -281,4 +286,5 @@ __all__ = [
     "review_page",
     "search_page",
     "train_page",
+    "watch_page",
 ]

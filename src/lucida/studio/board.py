@@ -47,3 +47,7 @@ class Mender(ui.element, component="static/mender.js"):
 
 class Drawer(ui.element, component="static/drawer.js"):
     """Draw what a model is asked to draw, and what it drew, in the browser."""
+
+
+class Watcher(ui.element, component="static/watcher.js"):
+    """Draw how a server is, in the browser."""

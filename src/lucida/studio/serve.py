@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lucida.studio.restoring import Restoring
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
+    from lucida.studio.watching import Watching
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 AFTER_SEEN = 0.8  # seconds: other tabs get the news, and the page its last files
@@ -97,6 +98,7 @@ def serve_studio(
     looking: Looking | None = None,
     restoring: Restoring | None = None,
     generating: Generating | None = None,
+    watching: Watching | None = None,
     until: threading.Event | None = None,
 ) -> None:
     """Serve the pages of a catalog until they are stopped with Ctrl-C.
@@ -112,6 +114,7 @@ def serve_studio(
         looking: Looks at its images one by one: a page of its own.
         restoring: Restores images: a page of its own; it is closed in the end.
         generating: Draws pictures: a page of its own; it is closed in the end.
+        watching: Watches a server: a page of its own; it is closed in the end.
         until: Serve only until this is set, for a program that goes on afterwards.
 
     Raises:
@@ -131,6 +134,7 @@ def serve_studio(
             looking,
             restoring,
             generating,
+            watching,
         )
 
 
@@ -162,6 +166,7 @@ def _serve(
     looking: Looking | None = None,
     restoring: Restoring | None = None,
     generating: Generating | None = None,
+    watching: Watching | None = None,
 ) -> None:
     listener = _listen(host, port)
     # The web framework is imported here: most of a second that nobody else has to wait.
@@ -186,14 +191,14 @@ def _serve(
             on_url(url)
 
     def over() -> None:
-        for one in (restoring, generating):
+        for one in (restoring, generating, watching):
             if one is not None:
                 one.close()
 
     server = PageServer(gate, ready=ready, until=until, over=over)
     if desk is not None:
         desk.listeners.add(lambda turn: server.end_in(UNSEEN) if desk.over else None)
-    pages = (differences, training, searching, looking, restoring, generating)
+    pages = (differences, training, searching, looking, restoring, generating, watching)
     open_site(Site(desk, lambda: server.end_in(AFTER_SEEN), *pages))
     try:
         # The server takes Ctrl-C, finishes what is under way, and raises it again.

@@ -282,9 +282,14 @@ def compare(
 
 
 def studio(
-    *, model: str = "embedded", port: int = 0, no_browser: bool = False, catalog: Path | None = None
+    *,
+    model: str = "embedded",
+    server: str = "http://127.0.0.1:8000",
+    port: int = 0,
+    no_browser: bool = False,
+    catalog: Path | None = None,
 ) -> StudioClosed:
-    """Open the pages of a catalog: search, its images, drawing, restoring, training, where label runs differ.
+    """Open the pages of a catalog: search, its images, drawing, restoring, training, watching a server, label runs.
 
     A training that is under way is followed while it goes. To teach and check labels, call `lucida review`: it opens
     a page of its own, whose promise is part of the call.
@@ -292,12 +297,15 @@ def studio(
     Args:
         model: The model that sees for the Search page; see `lucida search`. One that answers in words is offered on the
             Look page instead, for questions about an image.
+        server: Address of the `lucida serve` that the Watch page shows; a key that it needs stands in the environment
+            variable LUCIDA_SERVE_KEY, or is typed on the page.
         port: Port of the page; a free one by default.
         no_browser: Only print the address of the page; open no browser.
         catalog: The catalog's folder.
 
     Raises:
         CatalogError: If there is no catalog.
+        InputError: If `server` is no address.
         UnknownName: If there is no such model.
     """
     from lucida.catalog import Catalog
@@ -310,6 +318,7 @@ def studio(
     from lucida.studio.restoring import Restoring
     from lucida.studio.searching import Searching
     from lucida.studio.training import Training
+    from lucida.studio.watching import Watching
 
     with Catalog.open(catalog) as opened, Restoring(opened) as restoring, Generating(opened) as generating:
         training, latest = Training(opened), opened.runs.latest(verb="label")
@@ -317,6 +326,7 @@ def studio(
         tasks = find(model, opened.models).tasks
         searching = Searching(opened, model if "encode" in tasks or "answer" not in tasks else "embedded")
         looking = Looking(opened, searching, Asking(opened, [model] if "answer" in tasks else []))
+        watching = Watching(opened, server)
         serve_studio(
             training,
             port=port,
@@ -326,5 +336,6 @@ def studio(
             looking=looking,
             restoring=restoring,
             generating=generating,
+            watching=watching,
         )
         return StudioClosed(opened.path, len(training.runs()))

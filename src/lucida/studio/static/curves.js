@@ -74,9 +74,10 @@ export class Curves {
     if (this.drawn) this.draw(this.drawn);
   }
 
-  // lines: [{ letter, colour, points, faint, dots }]; xText, yText: numbers as words; end: how far the axis goes at least.
+  // lines: [{ letter, colour, points, faint, dots }]; xText, yText: numbers as words; end: how far the axis goes at least;
+  // marks: [{ y, text }], heights that mean something.
   draw(what) {
-    const { lines, xName, xText, yText, empty, end } = (this.drawn = what);
+    const { lines, xName, xText, yText, empty, end, marks = [] } = (this.drawn = what);
     this.tall = Math.round(Math.min(320, Math.max(220, this.wide * 0.52)));
     this.svg.setAttribute("viewBox", `0 0 ${this.wide} ${this.tall}`);
     this.lines = lines.filter((line) => line.points.length);
@@ -87,8 +88,9 @@ export class Curves {
       this.svg.append(node("text", { class: "none", x: this.wide / 2, y: this.tall / 2, "text-anchor": "middle" }, empty));
       return this.read(null);
     }
-    this.scale(end);
+    this.scale(end, marks.map((mark) => mark.y));
     this.axes(xName);
+    for (const mark of marks) this.mark(mark);
     for (const line of this.lines) this.line(line);
     this.letters();
     this.rule = node("g", { class: "rule" });
@@ -96,17 +98,18 @@ export class Curves {
     this.read(this.at ?? null);
   }
 
-  scale(end) {
+  scale(end, marks) {
     const all = this.lines.flatMap(({ points, faint }) => [...points, ...(faint ?? [])]);
     const xs = all.map(([x]) => x);
-    const ys = all.map(([, y]) => y).sort((a, b) => a - b);
+    const ys = [...all.map(([, y]) => y), ...marks].sort((a, b) => a - b);
     // A single spike at the start must not press everything else flat.
-    const top = ys.length > 40 ? Math.max(ys[Math.floor(ys.length * 0.98)], ...this.lines.map((line) => line.points.at(-1)[1])) : ys.at(-1);
+    const top = ys.length > 40 ? Math.max(ys[Math.floor(ys.length * 0.98)], ...marks, ...this.lines.map((line) => line.points.at(-1)[1])) : ys.at(-1);
     const room = (top - ys[0]) * 0.06 || Math.abs(top) * 0.1 || 0.1;
     this.low = ys[0] >= 0 ? Math.max(0, ys[0] - room) : ys[0] - room;
     this.high = top + room;
     this.left = Math.min(0, ...xs);
-    this.right = Math.max(end, ...xs) || 1;
+    this.right = Math.max(end, ...xs);
+    if (this.right <= this.left) this.right = this.left + 1;
     this.x = (x) => EDGE.left + ((x - this.left) / (this.right - this.left)) * (this.wide - EDGE.left - EDGE.right);
     this.y = (y) => this.tall - EDGE.bottom - ((Math.min(y, this.high) - this.low) / (this.high - this.low)) * (this.tall - EDGE.top - EDGE.bottom);
   }
@@ -120,6 +123,13 @@ export class Curves {
       this.svg.append(node("text", { class: "tick", x: this.x(value), y: this.tall - EDGE.bottom + 18, "text-anchor": "middle" }, this.xText(value)));
     }
     this.svg.append(node("text", { class: "axis", x: (EDGE.left + this.wide - EDGE.right) / 2, y: this.tall - 4, "text-anchor": "middle" }, xName));
+  }
+
+  mark({ y, text }) {
+    const g = node("g", { class: "mark" });
+    g.append(node("line", { x1: EDGE.left, x2: this.wide - EDGE.right, y1: this.y(y), y2: this.y(y) }));
+    g.append(node("text", { x: EDGE.left + 6, y: this.y(y) - 6 }, text));
+    this.svg.append(g);
   }
 
   line({ colour, points, faint, dots }) {
