@@ -51,7 +51,7 @@ class _Namer(Model):
         return np.array([self._answer(number) for number in numbers], np.float32)
 
     def predict(self, images: Sequence[Image]) -> list[Result]:
-        return [self._answer(int(image.pixels[0, 0, 0])) for image in images]
+        return [self._answer(int(image.pixels.flat[0])) for image in images]
 
 
 def model(task: Any, classes: Sequence[str], answer: Callable[[int], Any], name: str = "made") -> Spec:

@@ -14,6 +14,7 @@ from lucida.models.threads import available_cores
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "port": (0, 65_535),
     "workers": (0, 1024),
+    "processes": (0, 256),
     "queue": (0, 1_000_000),
     "deadline": (0.001, 86_400),
     "body_bytes": (1, 2**40),
@@ -45,7 +46,8 @@ class Settings:
     Attributes:
         host: Address to listen on.
         port: Port; 0 for a free one.
-        workers: Threads that decode and infer, each inference on one core; 0 for as many as there are cores.
+        workers: Threads of a process that decode and infer, each inference on one core; 0 for as many as there are
+            cores, in all processes together.
         queue: Images that wait for one of them, at most; 0 for 32 a worker.
         deadline: Seconds from the last byte of a request to its answer.
         body_bytes: Size of a request, at most.
@@ -68,6 +70,7 @@ class Settings:
         cert_key: Its key in PEM; None where that is in the same file.
         plan: How models are run: "default" one image at a time, "measured" as is best here, or as many at a time; ""
             for what is usual: "measured" of `lucida serve`, "default" of programs.
+        processes: That serve, under one that starts them again when they die; 0 for this process, and none above it.
     """
 
     host: str = "127.0.0.1"
@@ -94,6 +97,7 @@ class Settings:
     cert: Path | None = None
     cert_key: Path | None = None
     plan: str = ""
+    processes: int = 0
 
     def __post_init__(self) -> None:
         for name, (least, most) in BOUNDS.items():
@@ -120,7 +124,7 @@ class Settings:
     @property
     def threads(self) -> int:
         """How many workers there are."""
-        return self.workers or available_cores()
+        return self.workers or max(1, available_cores() // max(1, self.processes))
 
     @property
     def waiting(self) -> int:

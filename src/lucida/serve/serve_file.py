@@ -201,7 +201,7 @@ _FILE: Final[dict[str, Rule]] = {
     "host": text,
     "plan": text,
     "routes": read_routes,
-    **{name: _bounded(whole, name) for name in ("port", "workers", "queue")},
+    **{name: _bounded(whole, name) for name in ("port", "workers", "processes", "queue")},
     "deadline": _bounded(number, "deadline"),
     "catalog": path,
     "keys": path,

@@ -1,7 +1,8 @@
 """A process that serves nothing itself: it holds the address, and has others serve, which are replaced when they die.
 
-Who asks while a process starts waits in the queue of the address, and is not turned away. What a process was answering
-when it died ends with its connection; nothing is answered twice. One that cannot even start is not tried for ever.
+Who asks while a process starts waits in the queue of the address; while it loads its models, it says 503 and when to
+come again. What a process was answering when it died ends with its connection; nothing is answered twice. One that
+cannot even start is not tried for ever.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lucida.serve.key_file import KeyMade
     from lucida.serve.keys import Keys
     from lucida.serve.serve_file import Plan
+    from lucida.serve.supervisor import Supervised
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def serve(
     queue: int | None = None,
     deadline: float | None = None,
     plan: str | None = None,
+    processes: int | None = None,
     config: Path | None = None,
     keys: Path | None = None,
     audit: Path | None = None,
@@ -65,7 +68,7 @@ def serve(
     make_key: str | None = None,
     scopes: str = "",
     old_days: float = 7.0,
-) -> ServeEnded | KeyMade:
+) -> ServeEnded | Supervised | KeyMade:
     """Serve models to programs: POST an image to /v1/classify, /v1/detect and so on; /docs shows all.
 
     Ctrl-C, or SIGTERM, stops it: it takes no more, finishes what it took, and leaves. SIGHUP has it read the models
@@ -81,6 +84,8 @@ def serve(
         deadline: Seconds within which an image is answered, or refused; 30 by default.
         plan: How models are run: "measured", the default, tries at the start what is best here, and keeps it for the
             next time; "default" looks at one image at a time; a number has so many that wait looked at together.
+        processes: So many processes serve, under one that starts another when one of them dies. Each has its own
+            models and its own memory of answers. None by default: this one serves.
         config: serve.yaml, which may say all of this; what is said here as well counts more.
         keys: File of keys: whoever asks needs one of them.
         audit: File in which it is written who asked what, when, and with which result; no images, no words.
@@ -113,6 +118,7 @@ def serve(
 
     given = {
         "host": host, "port": port, "workers": workers, "queue": queue, "deadline": deadline, "plan": plan,
+        "processes": processes,
         "keys": keys, "audit": audit, "cert": cert, "cert_key": cert_key, "insecure": insecure or None,
         "catalog": catalog, "policy": policy, "routes": route, "log": log, "traces": traces, "watch": watch,
     }  # fmt: skip
@@ -128,9 +134,14 @@ def serve(
     return _serve(found, None if models or config is None else lambda: make_plan(config).models)
 
 
-def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> ServeEnded:
+def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> ServeEnded | Supervised:
     settings = replace(plan.settings, plan=plan.settings.plan or "measured")
     check_host(settings, insecure=plan.insecure, keys=plan.keys is not None)
+    from lucida.serve.supervisor import inherited
+
+    held = inherited()
+    if settings.processes and held is None:
+        return _supervise(plan)
     from lucida.screen.policy import read_policy
     from lucida.serve.audit import Audit
     from lucida.serve.served import open_shelf
@@ -147,7 +158,7 @@ def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> Se
             stack.callback(traces.close)
         opened = stack.enter_context(_catalog(plan.catalog))
         shelf = open_shelf(plan.models, opened.models if opened else None)
-        listener = _listen(settings.host, settings.port)
+        listener = held or _listen(settings.host, settings.port)
         with contextlib.closing(listener):
             # The web framework is imported here: most of a second that nobody else has to wait.
             from lucida.serve.application import build
@@ -183,6 +194,23 @@ def _serve(plan: Plan, names: Callable[[], tuple[str, ...]] | None = None) -> Se
             if desk.failure is not None:
                 raise desk.failure
             return ServeEnded(tuple(shelf.models), (desk.cache.hits, desk.looked))
+
+
+def _supervise(plan: Plan) -> Supervised:
+    from lucida.serve.supervisor import Supervisor
+
+    settings = plan.settings
+    counted = [name for name in ("keys", "audit", "routes", "watch") if getattr(plan, name)]
+    if os.name != "posix" or (settings.processes > 1 and counted):
+        raise InputError(
+            "This cannot be served by several processes.",
+            expected="one process where requests are counted, compared or written down; none above it on Windows",
+            got=f"--processes {settings.processes}" + (f" with {', '.join(counted)}" if counted else ""),
+            hint="--processes 1 still starts another when it dies; --workers uses all cores",
+        )
+    with contextlib.closing(_listen(settings.host, settings.port)) as listener:
+        command = [sys.executable, "-m", "lucida", *sys.argv[1:]]
+        return Supervisor(command, listener, settings.processes, settings.notice + settings.grace + 5).run()
 
 
 def check_host(settings: Settings, *, insecure: bool, keys: bool = False) -> None:
