@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lucida.catalog import Catalog, Run
     from lucida.review.certificate import Certificate
-    from lucida.review.workflow import Terms
+    from lucida.review.terms import Terms
 
 CERTIFICATE = "certificate.json"
 POPULATION = "population.parquet"

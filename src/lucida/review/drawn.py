@@ -21,7 +21,7 @@ from lucida.evidence.paired import Sample
 from lucida.review.check import POPULATION
 from lucida.review.journal import history, spoken
 from lucida.review.population import Population
-from lucida.review.workflow import Terms
+from lucida.review.terms import Terms
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run

@@ -13,12 +13,13 @@ from lucida.review.forecast import Forecast, forecast
 from lucida.review.journal import ANSWERS_FILE, seconds_per_answer, spoken, standing
 from lucida.review.kinds import unit_of
 from lucida.review.material import label_run, taught_images
-from lucida.review.workflow import find_source, population_of, refuse_too_small
+from lucida.review.source import find_source, population_of
+from lucida.review.terms import refuse_too_small
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
     from lucida.review.objects.terms import ObjectTerms
-    from lucida.review.workflow import Terms
+    from lucida.review.terms import Terms
 
 FIRST = 20  # answers of a file that a quote may look at: what a person would give before deciding
 

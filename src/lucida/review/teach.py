@@ -17,7 +17,7 @@ from lucida.review.journal import Journal
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
     from lucida.label.head import Head
-    from lucida.review.workflow import Terms
+    from lucida.review.terms import Terms
 
 QUEUE = 16  # images chosen at a time: enough to prefetch, few enough to stay informed
 CANDIDATES = 4 * QUEUE  # the most uncertain images, among which diversity chooses; wider pools taught less

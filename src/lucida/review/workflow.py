@@ -3,58 +3,27 @@
 from __future__ import annotations
 
 import getpass
-import math
 import secrets
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lucida.errors import InputError, PopulationTooSmall, UnknownName
+from lucida.errors import InputError
 from lucida.review.cards import Card, Phase, ReviewStatus, Verdict
 from lucida.review.check import POPULATION, Checking
 from lucida.review.kinds import asked_of, kind_of, unit_of
 from lucida.review.material import taught_images
 from lucida.review.picture import browser_image
-from lucida.review.population import Population, freeze
-from lucida.review.session import Session, too_small
+from lucida.review.population import Population
+from lucida.review.source import find_source, population_of
 from lucida.review.teach import Teaching
+from lucida.review.terms import Terms, images_needed, refuse_too_small
 from lucida.whole import whole
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog, Run
     from lucida.review.certificate import Certificate
 
-
-@dataclass(frozen=True)
-class Terms:
-    """What is to be proven, and what it may cost. See `Session` for the meaning of each."""
-
-    max_error: float = 0.05
-    confidence: float = 0.95
-    per_class: bool = False
-    max_reviews: int | None = None
-    worth: float = 1.0
-    reviewer_error: float = 0.0
-
-    def session(self, population: Population, *, seed: int | str, drawn: bool, unit: str = "labels") -> Session:
-        """Return the evidence on a population, with nothing answered yet.
-
-        Args:
-            population: What is checked.
-            seed: Of the orders.
-            drawn: Whether it was drawn, so that this is no simulation.
-            unit: What is checked, in the plural.
-
-        Raises:
-            InputError: If one of the terms is out of range.
-        """
-        rows = (population.ids, population.predicted, population.scores)
-        return Session(*rows, **asdict(self), seed=seed, drawn=drawn, unit=unit)
-
-    def check(self) -> None:
-        """Refuse terms that are out of range, before anybody is asked anything."""
-        values = {field.name: getattr(self, field.name) for field in fields(Terms)}
-        Session([], [], [], **values, seed=0, drawn=False)
+__all__ = ["Review", "Terms", "find_source"]
 
 
 class Review:
@@ -294,7 +263,7 @@ class Review:
         folders = [self.catalog.runs.folder(r.id) for r in reviews if r.parent == source.id]
         left = self.catalog.images.count() - len(taught_images(self.catalog, source))
         # Where too few are left to check, teaching all of them is the way on.
-        return not any((folder / POPULATION).exists() for folder in folders) and left >= _needed(self.terms)
+        return not any((folder / POPULATION).exists() for folder in folders) and left >= images_needed(self.terms)
 
     def _begin_check(self, source: Run) -> None:
         self.source = source
@@ -336,90 +305,3 @@ class Review:
         assert self._checking is not None
         self._final = self._checking.finish()
         self._done = True
-
-
-def find_source(catalog: Catalog, question: str | None) -> Run:
-    """Return the newest run whose proposals a review of this question would check.
-
-    Raises:
-        InputError: If nothing has been labelled yet.
-        UnknownName: If nobody knows the question.
-    """
-    every = [r for r in catalog.runs.all() if r.verb in ("label", "teach")]
-    runs = [r for r in every if r.finished is not None]
-    if not runs and any(r.verb == "label" for r in every):
-        raise InputError(
-            "Labelling has begun in this catalog and has not ended yet.",
-            expected="a finished run of `lucida label`",
-            got="one that was interrupted, or that is at work now",
-            hint="repeat the same lucida label command: it goes on where it stopped",
-        )
-    if not runs:
-        raise InputError(
-            "Nothing has been labelled in this catalog yet.",
-            expected="proposals to review",
-            got=f"{catalog.images.count():,} images without a label",
-            hint='lucida label --examples FOLDER, or lucida label --classes "cat,dog"',
-        )
-    known = {r.question for r in runs}
-    if question is not None and question not in known:
-        raise UnknownName("question", question, sorted(known), hint="lucida label --question makes a new one.")
-    cleaning = catalog.runs.cleaning()
-    asked = [r for r in runs if r.question not in cleaning] or runs
-    wanted = question or max(asked, key=lambda r: r.started).question
-    return max((r for r in runs if r.question == wanted), key=lambda r: r.started)
-
-
-def population_of(catalog: Catalog, source: Run, *, without: Collection[str]) -> Population:
-    """Freeze the proposals of a run, except for the images in `without`: the taught ones.
-
-    A text for which the model gave no score takes that of its least sure line, and 0 where it has no lines: then
-    all texts of the run stand or fall together.
-    """
-    if unit_of(catalog, source) != "labels":
-        return freeze(*_texts(catalog, source))
-    ids, labels, scores, _ = catalog.annotations.table(source.id)
-    rows = [i for i, image in enumerate(ids) if image not in without]
-    return freeze([ids[i] for i in rows], [labels[i] for i in rows], [float(scores[i]) for i in rows])
-
-
-def _texts(catalog: Catalog, source: Run) -> tuple[list[str], list[str], list[float]]:
-    texts: dict[str, str] = {}
-    scores: dict[str, float | None] = {}
-    for row in catalog.annotations.rows(run=source.id, kind="proposal"):
-        if row.item == 0:
-            texts[row.image] = row.label or ""
-            scores.setdefault(row.image, None)
-        known = [score for score in (scores.get(row.image), row.score) if score is not None]
-        scores[row.image] = min(known, default=None)
-    return list(texts), list(texts.values()), [scores[image] or 0.0 for image in texts]
-
-
-def refuse_too_small(total: int, taught: int, terms: Terms, unit: str = "labels") -> None:
-    """Refuse a population on which checking cannot pay.
-
-    Args:
-        total: Images in it.
-        taught: Images taught already.
-        terms: What is to be proven.
-        unit: What is reviewed.
-
-    Raises:
-        PopulationTooSmall: If labelling every image costs less than proving anything.
-    """
-    needed = _needed(terms)
-    if total >= needed:
-        return
-    others = f"lucida review --teach {total + taught} to label every one, or " if unit == "labels" else ""
-    raise PopulationTooSmall(
-        f"{total:,} images are too few to prove at most {100 * terms.max_error:g} % wrong"
-        f" at {100 * terms.confidence:g} % confidence: label them all.",
-        expected=f"about {needed:,} images or more",
-        got=f"{total:,} images to check, {taught:,} taught",
-        hint=f"{others}a larger --max-error",
-    )
-
-
-def _needed(terms: Terms) -> int:
-    """Return how many images there must be for a check to pay."""
-    return math.ceil(too_small(terms.max_error, 1 - terms.confidence))

@@ -126,7 +126,8 @@ def run_train(
     with first_one_first():
         recipe = recipes.make(task, replace(request, folder=folder))
     about = {"model": model, "classes": list(request.samples.classes), "images": len(recipe)}
-    about |= {"validation": len(request.samples.of(VALIDATION))}
+    judging = sum(one.name not in recipe.skipped for one in request.samples.of(VALIDATION))
+    about |= {"validation": judging}
     if is_first():
         write_json(folder / CONFIG, {**about, **parameters, **_seen(recipe)})
     state = recipe.fit(settings, folder) if is_first() or recipe.shared else None
@@ -149,7 +150,7 @@ def run_train(
         model=model,
         start=getattr(begun, "start", request.start),
         images=len(recipe),
-        validation=len(request.samples.of(VALIDATION)),
+        validation=judging,
         steps=state.step,
         seconds=round(state.seconds, 1),
         stopped=state.stopped,

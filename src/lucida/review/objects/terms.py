@@ -12,7 +12,7 @@ from lucida.review.objects.claim import SHARES
 from lucida.review.objects.missed import Looks
 from lucida.review.population import in_range
 from lucida.review.session import Session, too_small
-from lucida.review.workflow import Terms
+from lucida.review.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

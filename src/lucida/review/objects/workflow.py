@@ -25,7 +25,7 @@ from lucida.review.objects.terms import ObjectTerms
 from lucida.review.objects.units import Unit, gather
 from lucida.review.picture import browser_image
 from lucida.review.population import Population
-from lucida.review.workflow import find_source
+from lucida.review.source import find_source
 
 if TYPE_CHECKING:
     from pathlib import Path
