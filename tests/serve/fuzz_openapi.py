@@ -52,32 +52,36 @@ def client(catalog: Catalog) -> Iterator[TestClient]:
 def test_what_openapi_allows_is_answered_as_it_promises(client: TestClient) -> None:
     raw = client.get("/openapi.json").json()
     found: dict[tuple[str, ...], str] = {}
-    for result in schemathesis.openapi.from_dict(raw).get_all_operations():
-        operation = result.ok()
-
-        @seed(1)
-        @settings(
-            max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate],
-        )  # fmt: skip
-        @given(case=operation.as_strategy())
-        def ask(case: Any, label: str = operation.label) -> None:
-            sent = {
-                name: value
-                for name, value in case.as_transport_kwargs(base_url="http://localhost").items()
-                if name in ("method", "url", "params", "headers", "json", "data", "files") and value is not None
-            }
-            if "files" in sent:
-                sent["files"] = [(name, _text(value)) for name, value in sent["files"]]
-            got = client.request(**sent)
-            problem = _problem(raw, case.method.lower(), case.path, got)
-            if problem:
-                found.setdefault((label, str(got.status_code), problem), f"{str(sent)[:500]}\n  {got.text[:500]}")
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ask()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for result in schemathesis.openapi.from_dict(raw).get_all_operations():
+            fuzz(client, raw, result.ok(), found)
     assert not found, "\n".join(f"{key}\n  {value}" for key, value in found.items())
+
+
+def fuzz(client: TestClient, raw: dict[str, Any], operation: Any, found: dict[tuple[str, ...], str]) -> None:
+    """Ask an address, and note what is wrong with its answers."""
+
+    @seed(1)
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )  # fmt: skip
+    @given(case=operation.as_strategy())
+    def ask(case: Any) -> None:
+        sent = {
+            name: value
+            for name, value in case.as_transport_kwargs(base_url="http://localhost").items()
+            if name in ("method", "url", "params", "headers", "json", "data", "files") and value is not None
+        }
+        if "files" in sent:
+            sent["files"] = [(name, _text(value)) for name, value in sent["files"]]
+        got = client.request(**sent)
+        if problem := _problem(raw, case.method.lower(), case.path, got):
+            key = (operation.label, str(got.status_code), problem)
+            found.setdefault(key, f"{str(sent)[:500]}\n  {got.text[:500]}")
+
+    ask()
 
 
 def _text(value: Any) -> Any:
