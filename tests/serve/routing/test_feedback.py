@@ -101,7 +101,7 @@ def test_images_that_both_answered_tell_soon_which_is_better() -> None:
 
 def told_again(run: Server) -> Any:
     """Return what is told of the route once the last verdict is too old to be told again."""
-    run.desk.router._verdicts.clear()
+    run.desk.router.verdicts._told.clear()
     return run.route()
 
 

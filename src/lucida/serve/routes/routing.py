@@ -16,7 +16,7 @@ from lucida.serve.routes.answering import body_schema
 from lucida.serve.routes.tasks import REFUSALS, check_fields, json_response, refuse
 from lucida.serve.routing.bodies import FeedbackAnswer, FeedbackRequest, RouteAnswer, RoutesAnswer
 from lucida.serve.routing.feedback import check, keep, unknown
-from lucida.serve.routing.telling import told
+from lucida.serve.routing.telling import readings, told
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,7 +30,8 @@ _ABOUT_ROUTES: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def add_routes(router: APIRouter, desk: Desk) -> None:
-    """Add the addresses."""
+    """Add the addresses, and have the metrics tell of routes."""
+    desk.gauges.append(partial(readings, desk.router))
 
     @router.post(
         "/v1/feedback",
@@ -111,17 +112,16 @@ async def _keep(desk: Desk, asked: FeedbackRequest) -> FeedbackAnswer:
             got=f"{LONGEST:g} s of waiting", hint="send it again in a while: it counts once",
         )  # fmt: skip
         raise Refused(503, trouble, retry=5) from error
-    desk.router.heard(answer.route)
+    desk.router.verdicts.heard(answer.route)
     return answer
 
 
 async def _told(desk: Desk, name: str) -> RouteAnswer:
     route = desk.router.routes[name]
     verdicts = []
-    if len(route.plan.arms) > 1:
-        # What cannot be read is said of the records; the rest is known all the same.
-        with suppress(CatalogError):
-            verdicts = await desk.router.verdicts(route)
+    # What cannot be read is said of the records; the rest is known all the same.
+    with suppress(CatalogError):
+        verdicts = await desk.router.verdicts.of(route)
     return told(route, verdicts, desk.router.ledger, lasting=desk.records.lasting)
 
 

@@ -7,8 +7,6 @@ import json
 import logging
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from hashlib import sha256
 from time import time
 from typing import TYPE_CHECKING, Any, Final
@@ -18,13 +16,13 @@ from lucida.serve.keys import ANYONE, ASKING, REQUEST
 from lucida.serve.looking import Job, Looked
 from lucida.serve.refusal import CLIENT_GONE, Refused, refusal_of
 from lucida.serve.routing.calls import BreakerOpen, Call, is_fault, open_error, why
-from lucida.serve.routing.judging import Verdict, compare, hear
 from lucida.serve.routing.ledger import Ledger
 from lucida.serve.routing.plan import RoutePlan
 from lucida.serve.routing.route import Route, Trip
 from lucida.serve.routing.said import ROUTED
 from lucida.serve.routing.shadow import Shadow
 from lucida.serve.routing.tables import Noted
+from lucida.serve.routing.verdicts import Verdicts
 from lucida.serve.services import SERVICES
 
 if TYPE_CHECKING:
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from lucida.serve.services import Service
 
 PATIENT: Final = 3.0  # seconds that the start waits to know where roll-outs were
-FRESH: Final = 2.0  # seconds for which a verdict is told again
 _log = logging.getLogger("lucida.serve.routes")
 
 
@@ -55,9 +52,7 @@ class Router:
         self._desk = desk
         self.ledger = Ledger(desk.records)
         self.routes = {plan.name: self._route(plan) for plan in plans}
-        self._reader = ThreadPoolExecutor(1, "routes-read") if plans else None
-        self._verdicts: dict[str, tuple[float, list[Verdict]]] = {}
-        self._judging: dict[str, asyncio.Task[None]] = {}
+        self.verdicts = Verdicts(desk, self.routes)
 
     def _route(self, plan: RoutePlan) -> Route:
         models = self._desk.shelf.models
@@ -105,7 +100,7 @@ class Router:
         states, changes = kept.result()
         for name, route in self.routes.items():
             route.begin(states, [change for of, change in changes if of == name])
-            self.heard(name)
+            self.verdicts.heard(name)
 
     def close(self) -> None:
         """Write what there is, and end all threads."""
@@ -115,8 +110,7 @@ class Router:
                 route.shadow.close()
         if self.routes:
             self.ledger.close()
-        if self._reader is not None:
-            self._reader.shutdown(wait=False, cancel_futures=True)
+        self.verdicts.close()
 
     def job(self, name: str, service: Service, wish: Wish, sent: Sent, user: str) -> Job:
         """Return what is to be done for an image.
@@ -269,44 +263,6 @@ class Router:
             hint=f"come again in {retry} s" if retry is not None else "come again later",
         )
         return Refused(503 if status == 500 else status, error, retry=retry)
-
-    # ---- what feedback says ------------------------------------------------------------------------------
-
-    async def verdicts(self, route: Route) -> list[Verdict]:
-        """Say which arms of a route are better than the first.
-
-        Raises:
-            CatalogError: The records cannot be read.
-        """
-        name, loop = route.plan.name, asyncio.get_running_loop()
-        if name in self._verdicts and loop.time() - self._verdicts[name][0] < FRESH:
-            return self._verdicts[name][1]
-        found = await loop.run_in_executor(self._reader, self._compare, route)
-        self._verdicts[name] = (loop.time(), found)
-        return found
-
-    def _compare(self, route: Route) -> list[Verdict]:
-        arms = list(route.plan.arms)
-        models = self._desk.shelf.models
-        with self._desk.records.read() as connection:
-            heard = hear(connection, route.plan.name, {model: models[model].spec.key for model in arms})
-        confidence, others = route.plan.confidence, len(arms) - 1
-        return [compare(heard, arms[0], arm, confidence=confidence, others=others) for arm in arms[1:]]
-
-    def heard(self, name: str) -> None:
-        """Have the feedback on a route decide on its roll-out, if it has one."""
-        self._verdicts.pop(name, None)
-        route = self.routes.get(name)
-        if route is None or route.rollout is None or name in self._judging:
-            return
-        task = asyncio.get_running_loop().create_task(self._judge(route))
-        self._judging[name] = task
-        task.add_done_callback(lambda _: self._judging.pop(name, None))
-
-    async def _judge(self, route: Route) -> None:
-        with suppress(Exception):
-            (found,) = await self.verdicts(route)
-            route.judge(found.difference, found.judged[1])
 
 
 def _is_over(error: Exception, until: float, now: float) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lucida.serve.headers import Exchange
 
 WAITING: Final = 4  # images that wait for the thread
-PENDING: Final = 64  # whose answers are still on the way
+PENDING: Final = 16  # requests whose answers are still on the way
 NICE: Final = 19
 _log = logging.getLogger("lucida.serve.routes")
 
@@ -69,8 +69,6 @@ class Shadow:
 
     def close(self) -> None:
         """Ask nothing more."""
-        for task in self._tasks:
-            task.cancel()
         if self._pool is not None:
             self._pool.close(1.0)
 

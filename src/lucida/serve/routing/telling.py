@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lucida.serve.routing import bodies
+from lucida.serve.watch.readings import Reading
 
 if TYPE_CHECKING:
     from lucida.evidence.arms import Difference
     from lucida.serve.routing.judging import Verdict
     from lucida.serve.routing.ledger import Ledger
     from lucida.serve.routing.route import Route
+    from lucida.serve.routing.router import Router
 
 
 def told(route: Route, verdicts: Sequence[Verdict], ledger: Ledger, *, lasting: bool) -> bodies.RouteAnswer:
@@ -36,6 +38,31 @@ def told(route: Route, verdicts: Sequence[Verdict], ledger: Ledger, *, lasting: 
             trouble=ledger.failing.line() if ledger.failing is not None else None,
         ),
     )
+
+
+def readings(router: Router) -> Iterator[Reading]:
+    """Say how routes are, for metrics."""
+    for name, route in router.routes.items():
+        for model, counts in route.counts.items():
+            labels = {"route": name, "model": model}
+            for what, value in asdict(counts).items():
+                about = "Images on routes, by what became of them."
+                yield Reading("lucida_route_images_total", about, value, {**labels, "what": what}, "counter")
+            breaker = route.breakers[model]
+            yield Reading(
+                "lucida_route_breaker_open", "Whether a model is left alone.", breaker.state != "closed", labels
+            )
+            yield Reading("lucida_route_threads_hung", "Threads that hang in a model.", breaker.hung, labels)
+            share = route.weights.get(model, 0.0)
+            yield Reading("lucida_route_share", "Share of the keys that belong to a model.", share, labels)
+        if (shadow := route.shadow) is not None:
+            for what in ("asked", "agreed", "failed", "skipped"):
+                about = "Images that a shadow was asked about, by what became of them."
+                labels = {"route": name, "what": what}
+                yield Reading("lucida_route_shadow_total", about, getattr(shadow, what), labels, "counter")
+    if router.routes:
+        about = "Answers of routes that could not be remembered."
+        yield Reading("lucida_route_records_lost_total", about, router.ledger.lost, kind="counter")
 
 
 def _arm(route: Route, model: str) -> bodies.ArmAnswer:
