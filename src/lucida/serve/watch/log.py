@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lucida.serve.headers import Exchange
 
 Form = Literal["json", "plain", "off"]
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 FRAMES: Final = 6  # of an error, the innermost
 _KNOWN: Final = ("lucida", "uvicorn")  # whose messages hold nothing of the above
 _server, _requests = logging.getLogger("lucida.serve"), logging.getLogger("lucida.serve.requests")
@@ -93,21 +94,30 @@ def _handler(settings: LogSettings) -> logging.Handler:
 class _File(RotatingFileHandler):
     """A file of bounded size; that the disk is full is told of once, and stops nothing."""
 
-    failing = False
+    _size, _failing = -1, False
 
     def emit(self, record: logging.LogRecord) -> None:
-        before, self._failed = self.failing, False
-        super().emit(record)
-        self.failing = self._failed
-        if self.failing and not before:
-            print(f"The log {self.baseFilename} cannot be written, and is not until it can.", file=sys.stderr)
+        # The class above looks at the disk, and formats twice, for every line.
+        line = self.format(record) + "\n"
+        try:
+            if self._size < 0:
+                self._size = Path(self.baseFilename).stat().st_size
+            if self._size and self._size + len(line) > self.maxBytes:
+                self.doRollover()
+                self._size = 0
+            stream = self.stream or self._open()
+            stream.write(line)
+            stream.flush()
+            self._size += len(line)
+            self.stream, self._failing = stream, False
+        except (OSError, ValueError):
+            if not self._failing:
+                print(f"The log {self.baseFilename} cannot be written, and is not until it can.", file=sys.stderr)
+            self._failing = True
 
     def close(self) -> None:
         with suppress(OSError):
             super().close()
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        self._failed = True
 
 
 def _told(exchange: Exchange) -> dict[str, Any]:
@@ -123,10 +133,12 @@ def _told(exchange: Exchange) -> dict[str, Any]:
         "cached": exchange.cached,
         "looked": exchange.looked,
     }
-    for name in dict.fromkeys(stage.name for stage in exchange.stages):
+    within: dict[str, tuple[float, float]] = {}
+    for name, began, ended in exchange.stages:
         # Of a batch: from its first image to its last.
-        alike = [stage for stage in exchange.stages if stage.name == name]
-        told[f"{name}_seconds"] = round(max(one.ended for one in alike) - min(one.began for one in alike), 4)
+        first, last = within.get(name, (began, ended))
+        within[name] = min(first, began), max(last, ended)
+    told |= {f"{name}_seconds": round(last - first, 4) for name, (first, last) in within.items()}
     if exchange.errors:
         told["errors"] = sorted({kind for kind, _ in exchange.errors})
     return told
@@ -147,7 +159,7 @@ class _Lines(logging.Formatter):
 
 class _JsonLines(_Lines):
     def write(self, line: dict[str, Any]) -> str:
-        return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+        return _encode(line)
 
 
 class _PlainLines(_Lines):
