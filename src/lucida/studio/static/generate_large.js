@@ -12,6 +12,8 @@ const NAMES = {
   prompt: () => say("generate.prompt_short"), negative: () => say("generate.negative_short"), size: () => say("generate.size"), steps: () => say("generate.steps"), guidance: () => say("generate.guidance"),
   sampler: () => say("generate.sampler"), strength: () => say("generate.strength"), control: () => say("generate.control"),
 };
+// What a model tells of how a picture came about; the rest stands under its own name.
+const TOLD = { ...NAMES, class: () => say("generate.class"), method: () => say("generate.method"), engine: () => say("generate.engine"), cost: () => say("generate.cost"), revised_prompt: () => say("generate.revised") };
 
 export class Large {
   // acts: { roles(), use(picture, role), rate(picture, stars), again(picture, run) }.
@@ -60,7 +62,7 @@ export class Large {
     const said = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, Array.isArray(value) ? value.join(" × ") : String(value)));
     const rows = Object.entries(NAMES).filter(([name]) => name in request && name !== "size").map(([name, title]) => said(title(), request[name]));
     if (loras.length) rows.push(said(say("generate.loras"), loras.map(({ title, weight }) => say("generate.lora_of", { name: title, weight: number(weight) })).join("\n")));
-    const more = Object.entries(detail).filter(([, value]) => ["string", "number"].includes(typeof value)).map(([name, value]) => said(name, value));
+    const more = Object.entries(detail).filter(([name, value]) => !(name in request) && ["string", "number"].includes(typeof value)).map(([name, value]) => said(TOLD[name]?.() ?? name, value));
     this.facts.replaceChildren(
       h("div", { class: "rate" }, this.stars.element),
       h("dl", {}, ...rows.slice(0, 1), said(say("generate.model"), story.model), said(say("generate.seed"), story.seed), said(say("generate.size"), [picture.width, picture.height]), ...rows.slice(1), ...more),

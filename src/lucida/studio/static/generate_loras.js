@@ -71,7 +71,7 @@ export class Loras {
     slider.value = weight;
     const about = [lora.prompt && say("generate.lora_words", { prompt: lora.prompt }), lora.base && say("generate.lora_base", { base: lora.base })];
     const leave = h("button", { type: "button", class: "quiet act", title: say("generate.remove"), "aria-label": say("generate.lora_leave", { name: lora.title }), onclick: () => this.leave(lora) }, "✕");
-    const element = h("div", { class: "lora", "data-lora": lora.name }, h("span", { class: "lora-title", title: lora.name }, lora.title), leave, h("label", { class: "slide" }, slider, told), h("p", { class: "soft" }, about.filter(Boolean).join(" ")));
+    const element = h("div", { class: "lora", "data-lora": lora.name }, h("span", { class: "lora-title", title: lora.name }, lora.title), leave, h("label", { class: "slide" }, slider, told), ...about.filter(Boolean).map((line) => h("p", { class: "soft" }, line)));
     return { lora, slider, element };
   }
 

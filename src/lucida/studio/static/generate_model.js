@@ -4,6 +4,7 @@ import { fourParts, get } from "/static/look.js";
 import { say } from "/static/words.js";
 
 const OTHER = "\n"; // no name of a model
+const OWN = "embedded-generator"; // comes with the package
 
 export class ModelChoice {
   constructor(models, changed) {
@@ -42,7 +43,7 @@ export class ModelChoice {
   tell() {
     const { chosen } = this;
     this.name.hidden = Boolean(chosen);
-    const lines = chosen ? [chosen.note, say("generate.licence", { licence: chosen.licence }), chosen.terms, chosen.at_hand || chosen.needs.remote ? "" : say("generate.brought")] : [say("generate.names")];
+    const lines = chosen ? [chosen.name === OWN ? say("generate.embedded_note") : chosen.note, say("generate.licence", { licence: chosen.licence }), chosen.terms, chosen.at_hand || chosen.needs.remote ? "" : say("generate.brought")] : [say("generate.names")];
     this.note.replaceChildren(...lines.filter(Boolean).map((text) => h("p", {}, text)));
   }
 
