@@ -15,6 +15,7 @@ from lucida.serve.config import Settings
 from lucida.serve.key_file import read_keys
 from lucida.serve.serve_file import Plan, make_plan
 from lucida.serve.tls import check_tls
+from lucida.serve.watch.log import LogSettings
 
 WHOLE = """\
 models: {clothes: mobilenet-clothes, mine: ./runs/a, siglip2: siglip2}
@@ -44,8 +45,8 @@ def test_all_of_it_is_read(file: Path) -> None:
     home = file.parent
     assert make_plan(file) == Plan(
         Settings(
-            "0.0.0.0", 8443, 2, 50, 5.0, 8 * 2**20, 2**29, 20_000_000, 16, 50, 0, 3.0, 4.0, 2**16, 0.0, 10.0,
-            home / "cert.pem", home / "key.pem",
+            "0.0.0.0", 8443, 2, 50, 5.0, 8 * 2**20, 2**29, 20_000_000, 16, 50, 0, 3.0, 4.0, 2**16, notice=0.0,
+            grace=10.0, cert=home / "cert.pem", cert_key=home / "key.pem",
         ),
         ("clothes=mobilenet-clothes", f"mine={home / 'runs/a'}", "siglip2=siglip2"),
         home / "photos",
@@ -55,9 +56,12 @@ def test_all_of_it_is_read(file: Path) -> None:
     )  # fmt: skip
 
 
+WHERE = ("Who may ask", "serve.yaml")
+
+
 def test_what_the_page_shows_is_read(file: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/serving.md").read_text()
-    keys, shown = (part.split("```")[0] for part in page.split("```yaml\n")[1:])
+    keys, shown = (page.split(f"\n## {title}\n")[1].split("```yaml\n")[1].split("```")[0] for title in WHERE)
     file.write_text(shown)
     plan = make_plan(file)
     assert (plan.settings, plan.models[0]) == (
@@ -65,6 +69,7 @@ def test_what_the_page_shows_is_read(file: Path) -> None:
         "clothes=mobilenet-clothes",
     )
     assert plan.audit == AuditSettings(file.parent / "audit.jsonl")
+    assert (plan.log, plan.traces) == (LogSettings("json"), "http://localhost:4318")
     file.write_text(keys)
     assert read_keys(file)[0].images_a_day == 20_000
 
@@ -74,6 +79,9 @@ def test_the_command_line_counts_more(file: Path) -> None:
     plan = make_plan(file, ["c"], {"port": 2, "queue": None, "audit": Path("b.jsonl"), "insecure": None})
     assert (plan.models, plan.settings) == (("c",), Settings(port=2, queue=7))
     assert (plan.audit, plan.insecure) == (AuditSettings(Path("b.jsonl"), files=2), False)
+    file.write_text("log: {file: serve.log, files: 3}\nmodels: a")
+    assert make_plan(file, given={"log": "plain"}).log == LogSettings("plain", file.parent / "serve.log", files=3)
+    file.write_text("models: [a, ./b]")
     assert make_plan(file).models == ("a", f"{file.parent / 'b'}")
     assert make_plan(None) == Plan()
 
@@ -97,6 +105,7 @@ def test_the_command_line_counts_more(file: Path) -> None:
         ("audit: {files: 2}", "lacks the key 'file'"),
         ("audit: {file: a, prompts: maybe}", "neither on nor off"),
         ("port: 1\nport: 2", "line 2.*there twice"),
+        ("log: xml", "none of its words(.|\n)*json or plain"),
         ("a: [", "line 1|line 2"),
     ],
 )
