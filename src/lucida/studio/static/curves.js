@@ -75,9 +75,9 @@ export class Curves {
   }
 
   // lines: [{ letter, colour, points, faint, dots }]; xText, yText: numbers as words; end: how far the axis goes at least;
-  // marks: [{ y, text }], heights that mean something.
+  // marks: [{ y, text }], heights that mean something; floor: a height that is drawn in any case.
   draw(what) {
-    const { lines, xName, xText, yText, empty, end, marks = [] } = (this.drawn = what);
+    const { lines, xName, xText, yText, empty, end, marks = [], floor = null } = (this.drawn = what);
     this.tall = Math.round(Math.min(320, Math.max(220, this.wide * 0.52)));
     this.svg.setAttribute("viewBox", `0 0 ${this.wide} ${this.tall}`);
     this.lines = lines.filter((line) => line.points.length);
@@ -88,7 +88,7 @@ export class Curves {
       this.svg.append(node("text", { class: "none", x: this.wide / 2, y: this.tall / 2, "text-anchor": "middle" }, empty));
       return this.read(null);
     }
-    this.scale(end, marks.map((mark) => mark.y));
+    this.scale(end, [...marks.map((mark) => mark.y), ...(floor === null ? [] : [floor])]);
     this.axes(xName);
     for (const mark of marks) this.mark(mark);
     for (const line of this.lines) this.line(line);
@@ -98,12 +98,12 @@ export class Curves {
     this.read(this.at ?? null);
   }
 
-  scale(end, marks) {
+  scale(end, heights) {
     const all = this.lines.flatMap(({ points, faint }) => [...points, ...(faint ?? [])]);
     const xs = all.map(([x]) => x);
-    const ys = [...all.map(([, y]) => y), ...marks].sort((a, b) => a - b);
+    const ys = [...all.map(([, y]) => y), ...heights].sort((a, b) => a - b);
     // A single spike at the start must not press everything else flat.
-    const top = ys.length > 40 ? Math.max(ys[Math.floor(ys.length * 0.98)], ...marks, ...this.lines.map((line) => line.points.at(-1)[1])) : ys.at(-1);
+    const top = ys.length > 40 ? Math.max(ys[Math.floor(ys.length * 0.98)], ...heights, ...this.lines.map((line) => line.points.at(-1)[1])) : ys.at(-1);
     const room = (top - ys[0]) * 0.06 || Math.abs(top) * 0.1 || 0.1;
     this.low = ys[0] >= 0 ? Math.max(0, ys[0] - room) : ys[0] - room;
     this.high = top + room;

@@ -41,9 +41,9 @@ export class Now {
       [now.requests === null ? "–" : figure(now.requests), say("watch.a_second")],
       [share(now.errors), say("watch.errors"), now.errors > 0 ? "bad" : ""],
       [share(now.refused), say("watch.refused"), now.refused > 0.05 ? "bad" : ""],
-      [latency(now.p50), say("watch.p50")],
-      [latency(now.p95), say("watch.p95")],
-      [latency(now.p99), say("watch.p99")],
+      [latency(now.p50), say("watch.middle")],
+      [latency(now.p95), say("watch.most")],
+      [latency(now.p99), say("watch.nearly_all")],
       [number(now.queue), say("watch.queue", { places: number(now.places) })],
       [share(now.hits, 0), say("watch.hits")],
     ];
@@ -54,7 +54,7 @@ export class Now {
     const key = JSON.stringify(points);
     if (key === this.points) return;
     this.points = key;
-    const axis = { end: 0, xName: say("watch.ago"), xText: (x, whole) => (whole ? say("watch.before", { n: number(Math.round(-x)) }) : number(Math.round(x))), empty: say("watch.soon") };
+    const axis = { end: 0, floor: 0, xName: say("watch.ago"), xText: (x, whole) => (whole ? say("watch.before", { n: number(Math.round(-x)) }) : number(Math.round(-x))), empty: say("watch.soon") };
     const line = (name, colour, letter) => ({ letter, colour, points: points.filter((one) => one[name] !== null).map((one) => [one.ago, one[name]]) });
     const rate = (value, whole) => (whole ? say("watch.rate", { n: figure(value) }) : figure(value));
     this.asked.draw({ ...axis, lines: [line("requests", "ca", "")], yText: rate });
@@ -63,7 +63,7 @@ export class Now {
 }
 
 function models(rows) {
-  const heads = ["watch.model", "watch.revision", "watch.since", "watch.answered", "watch.failed", "watch.p50", "watch.p95"];
+  const heads = ["watch.model", "watch.revision", "watch.since", "watch.answered", "watch.failed", "watch.middle", "watch.most"];
   const cell = (text, title) => h("td", title ? { title } : {}, text);
   return h(
     "table",

@@ -53,9 +53,9 @@ def read_address(given: str) -> Address:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise _no_address(given) from None
-    # Spaces and line breaks would end a header early.
-    plain = re.fullmatch(r"[A-Za-z0-9._:\-\[\]]+", parts.netloc) is not None and len(text) <= LONGEST
-    if parts.scheme not in ("http", "https") or not host or not plain or parts.path or parts.query or parts.fragment:
+    # `urlsplit` passes over line breaks; names and passwords, and what is no plain ASCII, are in no address of ours.
+    plain = re.fullmatch(r"https?://[A-Za-z0-9._:\-\[\]]+", text) is not None and len(text) <= LONGEST
+    if not (plain and host):
         raise _no_address(given)
     shown = f"[{host}]" if ":" in host else host
     return Address(f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else ""), host)

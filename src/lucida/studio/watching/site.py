@@ -234,7 +234,7 @@ class Watching:
                 found = None
         if found is None:
             found = self._kept(image), ""
-        # Decoded here, whoever sent it: nothing of it reaches a browser as it came.
+        # Whoever sent it: what is no picture of a known format goes no further.
         return thumbnail(found[0], SHOWN)
 
     def _kept(self, image: str) -> bytes:
