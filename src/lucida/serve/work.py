@@ -26,6 +26,7 @@ from lucida.serve.watch.histogram import IMAGES, Histogram
 
 T = TypeVar("T")
 MEMORY: Final = 0.1  # share of the latest work in the mean of how long one takes
+ODD: Final = 4.0  # times the mean: what took longer counts as that
 LEAVING: Final = 5.0  # seconds
 SPARE: Final = 8  # threads that hang may be replaced by new ones: so many, or two for each worker if that is more
 REACH: Final = 4  # times as many as are done together are looked through for what is alike
@@ -245,7 +246,8 @@ class Pool:
             # No cycle: what was sent is free as soon as it is answered.
             place.turn = None
             if not turn.replaced:
-                share = seconds / len(outcomes)
+                # One that hangs, or a machine that slept, says little of how long the next will take.
+                share = min(seconds / len(outcomes), ODD * self.seconds or math.inf)
                 self.seconds += (share - self.seconds) * (MEMORY if self.seconds else 1.0)
                 self._free()
             if wanted and not place.future.done():
