@@ -108,8 +108,7 @@ RECIPES: dict[str, Entry] = {
         "sd15",
         labels="any",
         few=True,
-        next='lucida generate "a photo of TOKEN" --model {model}'
-        " --lora {folder}/model/pytorch_lora_weights.safetensors",
+        next='lucida generate "a photo of TOKEN" --model {model} --lora {run}',
     ),
 }
 

@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lucida.generate.loras import FILE
 from lucida.whole import write_whole
 
 if TYPE_CHECKING:
     from lucida.train.personalise.drawing import Easel
 
-FILE: Final = "pytorch_lora_weights.safetensors"  # as diffusers looks for it in a folder
 CARD: Final = "lora.json"
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lucida.errors import InputError
+from lucida.generate.loras import FILE
 from lucida.models.quiet import quiet
 from lucida.train.device import mixed_precision
 from lucida.train.personalise import export
@@ -230,7 +231,7 @@ class LoraRecipe(Recipe):
         best = proposed([row for row in rows if row.step])
         about = self._about(best.step if best else 0)
         with self.network.inside():
-            export.write_lora(folder / export.FILE, self.easel, about)
+            export.write_lora(folder / FILE, self.easel, about)
         export.write_json(folder / export.CARD, {**about, "checkpoints": [row.to_json() for row in rows]})
         self.notes += [f"{row}{' (proposed)' if row == best else ''}" for row in rows]
         if best and best.copies:
