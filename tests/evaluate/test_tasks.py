@@ -146,6 +146,17 @@ def test_a_segmenter_is_judged_by_its_pixels() -> None:
     assert found.figures["pixel_accuracy"].value == pytest.approx((truth == said).mean())
 
 
+def test_masks_of_two_values_without_names_mean_what_the_model_marks() -> None:
+    def paint(number: int) -> Segmentation:
+        return Segmentation(_tile(number, odd=bool(number % 2))[1], ("background", "crack"))
+
+    items = _tiles({0: "background", 1: "foreground"})
+    spec = model("segment", ("background", "crack"), paint)
+    found, _ = evaluate_model(spec, samples("segment", ("background", "foreground"), items))
+    assert found.figures["foreground_iou"].value == 1
+    assert any("taken for 'crack'" in note for note in found.notes)
+
+
 def test_a_mask_of_another_size_or_with_unknown_values_is_not_taken() -> None:
     def paint(number: int) -> Segmentation:
         return Segmentation(np.zeros((32, 32), np.uint8), ("background", "crack"))

@@ -194,8 +194,12 @@ def test_a_test_part_is_never_trained_on(home: Path):
 def test_a_broken_image_is_counted_not_fatal(home: Path):
     file = next((home / "data" / "train" / "disc").glob("*.png"))
     file.write_bytes(file.read_bytes()[:60])
+    stray = next((home / "data" / "validation" / "disc").glob("*.png"))
+    stray.rename(home / "data" / "validation" / "stray.png")
     done = train("classify", data=home / "data", **{**TINY, "epochs": 1})
     assert done.skipped == 1
+    # What reading the data left out is said at the end, beside what training found.
+    assert any("1 left out" in note and "stray.png" in note for note in done.notes)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def run_train(
         waiting=round(state.waited / max(state.seconds, 1e-9), 4),
         folder=str(folder),
         skipped=len(set(recipe.skipped)) + len(set(state.skipped)),
-        notes=tuple(dict.fromkeys(recipe.notes)),
+        notes=tuple(dict.fromkeys([*request.samples.notes, *recipe.notes])),
     )
     write_json(folder / RESULT, {**result.to_json(), "ended": time.time()})
     catalog.runs.finish(run.id)

@@ -176,7 +176,8 @@ class _Loop:
             f"The loss is no number any more, at step {self.state.step}.",
             expected="a finite loss",
             got=", ".join(f"{name} {value:g}" for name, value in values.items()),
-            hint=f"a lower rate (--rate {self.plan.rate / 4:.1g}) or --arithmetic fp32"
+            hint=f"a lower rate (--rate {self.plan.rate / 4:.1g})"
+            + (" or --arithmetic fp32" if self.steps.accelerator.mixed_precision != "no" else "")
             + (f"; {kept}" if self.state.metrics else ""),
         )
 

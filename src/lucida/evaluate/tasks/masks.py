@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import PIL.Image
@@ -15,9 +16,27 @@ from lucida.images import decode
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lucida.data import Sample
+    from lucida.data import Sample, Samples
 
 IGNORED = -1
+UNNAMED: Final = {"background", "foreground"}  # what masks of two values hold where nobody named them
+
+
+def named_as(samples: Samples, classes: Sequence[str]) -> tuple[Samples, list[str]]:
+    """Let masks of two values that nobody named mean what a model of two classes marks, and say so."""
+    marked = [name for name in classes if name != "background"]
+    labels = {label for sample in samples for label in sample.labels}
+    if "foreground" not in labels or not labels <= UNNAMED or len(marked) != 1 or marked == ["foreground"]:
+        return samples, []
+    names = {"background": "background", "foreground": marked[0]}
+    items = tuple(
+        replace(one, target=replace(one.target, values={k: names[v] for k, v in one.target.values.items()}))
+        if isinstance(one.target, Mask)
+        else one
+        for one in samples
+    )
+    note = f"Masks of two values without names: what is not background is taken for {marked[0]!r}."
+    return replace(samples, classes=tuple(classes), items=items), [note]
 
 
 def truth_of(sample: Sample, classes: Sequence[str], shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from lucida.evaluate.predict import predict_samples
 from lucida.evaluate.report.pictures import masked_picture
 from lucida.evaluate.resample import Metric
 from lucida.evaluate.tasks.labels import check_labels, labelled, missing_note, none_read
-from lucida.evaluate.tasks.masks import truth_of
+from lucida.evaluate.tasks.masks import named_as, truth_of
 from lucida.images import decode
 from lucida.results import Segmentation
 
@@ -36,6 +36,8 @@ def judge(spec: Spec, samples: Samples, precision: Precision = "fp32") -> Judged
     """
     samples, notes = labelled(samples)
     classes = spec.gives.classes
+    samples, named = named_as(samples, classes)
+    notes += named
     check_labels((label for sample in samples for label in sample.labels), classes, spec.name)
 
     def count(sample: Sample, result: Any) -> NDArray[np.float64]:
