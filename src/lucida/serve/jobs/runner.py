@@ -248,7 +248,7 @@ class Runner:
                 if refused.status >= 500:
                     work.tries = False
                     unknown = error if refused.status == 500 else None
-                    _log.error("%s, item %d: %s", work.entry.id, item.place, refused.error.line(), exc_info=unknown)
+                    _log.error("%s, item %d: %s", work.entry.id, item.place, refused.said, exc_info=unknown)
                 answer = json.dumps({"error": error_json(refused.error)}, ensure_ascii=False).encode()
                 return self._ended(work, item, answer, failed=True)
 

@@ -249,7 +249,7 @@ class Router:
     def _log_failure(self, job: Job, error: Exception) -> None:
         if not isinstance(error, BreakerOpen):
             known = refusal_of(error).status != 500
-            _log.warning("request %s: %s failed: %s", job.request, job.served.name, why(error),
+            _log.warning("request %s: %s failed: %s", job.request, job.served.name, refusal_of(error).said,
                          exc_info=None if known else error)  # fmt: skip
 
     def _none(self, route: Route, failures: Sequence[str], last: Exception | None) -> Refused:

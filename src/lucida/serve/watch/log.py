@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Form = Literal["json", "plain", "off"]
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 FRAMES: Final = 6  # of an error, the innermost
-_KNOWN: Final = ("lucida", "uvicorn")  # whose messages hold nothing of the above
+_KNOWN: Final = ("lucida", "uvicorn", "opentelemetry")  # whose messages hold nothing of the above
 _server, _requests = logging.getLogger("lucida.serve"), logging.getLogger("lucida.serve.requests")
 
 
