@@ -65,7 +65,9 @@ def test_what_the_page_shows_is_read(file: Path) -> None:
     file.write_text(shown)
     plan = make_plan(file)
     assert (plan.settings, plan.models[0]) == (
-        Settings("0.0.0.0", queue=200, cert=file.parent / "cert.pem", cert_key=file.parent / "key.pem"),
+        Settings(
+            "0.0.0.0", queue=200, cert=file.parent / "cert.pem", cert_key=file.parent / "key.pem", plan="measured"
+        ),
         "clothes=mobilenet-clothes",
     )
     assert plan.audit == AuditSettings(file.parent / "audit.jsonl")
