@@ -149,8 +149,11 @@ class Runner:
                 ended = await self._next(lane, ended)
             except Exception:
                 ended = None
-                _log.exception("an item of a job was lost from sight; it is done when the server starts again")
+                _log.exception("what was done of some jobs is looked up anew")
                 await asyncio.sleep(AGAIN[0])
+                # They are picked up again, as they stand in the records.
+                for work in list(lane.work):
+                    self.drop(work.entry.number)
 
     async def _next(self, lane: Lane, ended: Ended | None) -> Ended | None:
         """Write down what ended, do another item, and return what becomes of that."""

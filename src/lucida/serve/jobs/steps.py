@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from lucida.errors import LucidaError, ModelError
 from lucida.serve.jobs.rows import Ended, Item
@@ -17,6 +17,31 @@ if TYPE_CHECKING:
 
 OPEN: Final = ("queued", "running")
 OFTEN: Final = 3  # times that an item is begun, if each time the process ended in the middle of it
+# Made once: they are asked for every item of every job, and to put one together takes longer than to run it.
+_HERE: Final = (items.c.job == bindparam("of"), items.c.place == bindparam("at"))
+_ITEM: Final = (
+    select(jobs.c.state, items.c.image, items.c.begun, items.c.answer.is_not(None).label("done"), inputs.c.data)
+    .join(jobs, jobs.c.number == items.c.job)
+    .join(inputs, (inputs.c.job == items.c.job) & (inputs.c.id == items.c.image), isouter=True)
+    .where(*_HERE)
+)
+_BEGIN: Final = update(items).where(*_HERE).values(begun=items.c.begun + 1)
+_END: Final = (
+    update(items).where(*_HERE, items.c.answer.is_(None)).values(answer=bindparam("said"), failed=bindparam("wrong"))
+)
+_JOB: Final = select(
+    jobs.c.state, jobs.c.done, jobs.c.failed, jobs.c.total,
+    select(func.coalesce(func.sum(jobs.alias().c.bytes), 0)).scalar_subquery().label("held"),
+).where(jobs.c.number == bindparam("of"))  # fmt: skip
+_COUNT: Final = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"))
+    .values(
+        bytes=jobs.c.bytes + bindparam("size"),
+        failed=jobs.c.failed + bindparam("wrong"),
+        done=jobs.c.done + bindparam("right"),
+    )
+)
 
 
 def begin(connection: Connection, number: int, place: int, now: float, most: int) -> Item | None:
@@ -29,35 +54,32 @@ def begin(connection: Connection, number: int, place: int, now: float, most: int
         now: Seconds since 1970.
         most: Bytes of all answers.
     """
-    state = connection.execute(select(jobs.c.state).where(jobs.c.number == number)).scalar()
-    here = (items.c.job == number, items.c.place == place)
-    row = connection.execute(select(items.c.image, items.c.begun, items.c.answer).where(*here)).first()
-    if state not in OPEN or row is None or row.answer is not None:
+    row = connection.execute(_ITEM, {"of": number, "at": place}).first()
+    if row is None or row.state not in OPEN or row.done:
         return None
     if row.begun >= OFTEN:
         end(connection, Ended(number, place, _told(_LEFT_OUT), True), now, most)
         return None
-    connection.execute(update(items).where(*here).values(begun=items.c.begun + 1))
-    if state == "queued":
+    connection.execute(_BEGIN, {"of": number, "at": place})
+    if row.state == "queued":
         connection.execute(update(jobs).where(jobs.c.number == number).values(state="running", started=now))
-    return Item(place, row.image, sent_image(connection, number, row.image))
+    return Item(place, row.image, row.data)
 
 
 def end(connection: Connection, ended: Ended, now: float, most: int) -> bool:
     """Write down what became of an item, and return whether its job is over."""
-    this = jobs.c.number == ended.job
-    if connection.execute(select(jobs.c.state).where(this)).scalar() not in OPEN:
+    job = connection.execute(_JOB, {"of": ended.job}).first()
+    if job is None or job.state not in OPEN:
         # It was cancelled meanwhile: what comes after that is nobody's.
         return True
     answer, failed = ended.answer, ended.failed
-    if not make_room(connection, len(answer), most):
+    if job.held + len(answer) > most and not make_room(connection, len(answer), most):
         answer, failed = _told(_NO_ROOM, expected=f"at most {most:,} bytes of all jobs together"), True
-    here = (items.c.job == ended.job, items.c.place == ended.place, items.c.answer.is_(None))
-    if connection.execute(update(items).where(*here).values(answer=answer, failed=failed)).rowcount:
-        counted = {"failed": jobs.c.failed + 1} if failed else {"done": jobs.c.done + 1}
-        connection.execute(update(jobs).where(this).values(bytes=jobs.c.bytes + len(answer), **counted))
-    row = connection.execute(select(jobs.c.done, jobs.c.failed, jobs.c.total).where(this)).one()
-    return bool(row.done + row.failed >= row.total) and close(connection, ended.job, now)
+    said = {"of": ended.job, "at": ended.place, "said": answer, "wrong": failed}
+    if not connection.execute(_END, said).rowcount:
+        return False
+    connection.execute(_COUNT, {"of": ended.job, "size": len(answer), "wrong": int(failed), "right": int(not failed)})
+    return job.done + job.failed + 1 >= job.total and close(connection, ended.job, now)
 
 
 def close(
