@@ -107,7 +107,8 @@ class DrainingServer(uvicorn.Server):
             )
         )
         self._desk, self._ready, self._reload = desk, ready, reload
-        self._terminal = os.isatty(2)
+        # One that is supervised leaves when its supervisor does.
+        self._terminal = not settings.processes and os.isatty(2)
         self._told: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

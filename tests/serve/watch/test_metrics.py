@@ -104,6 +104,15 @@ def test_stages_and_those_who_left_are_told_apart() -> None:
     assert value(counted, "received_bytes_total", service="classify") == 10
 
 
+def test_several_processes_behind_one_address_are_told_apart() -> None:
+    metrics = Metrics(lambda: ["one"], lambda: [Reading("lucida_ready", "Ready.", 1)], "4711")
+    metrics.watch(Exchange("x", "classify", "one", 200))
+    for accept in ("", "application/openmetrics-text"):
+        text = metrics.text(accept)[0].decode()
+        assert all('process="4711"' in line for line in text.splitlines() if not line.startswith("#"))
+        assert 'lucida_ready{process="4711"} 1.0' in text
+
+
 def test_it_needs_the_scope_watch() -> None:
     class Keys:
         def know(self, authorization: str, address: str) -> Holder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ SCOPE = "watch"
 
 def add_routes(router: APIRouter, desk: Desk) -> None:
     """Add the address, and count from now on."""
-    metrics = Metrics(lambda: desk.shelf.models.keys(), partial(read, desk))
+    process = str(os.getpid()) if desk.settings.processes > 1 else ""
+    metrics = Metrics(lambda: desk.shelf.models.keys(), partial(read, desk), process)
     desk.watchers.append(metrics.watch)
     desk.observers.append(metrics.observe)
 

@@ -44,11 +44,22 @@ def add_routes(router: APIRouter, desk: Desk, reloader: Reloader) -> None:
         told["service"] = "reload"
         try:
             _admit(desk, request, name)
+            if desk.settings.processes > 1:
+                raise _several()
             done = await reloader.reload(name)
             told["model"] = done.model
             return done.to_json()
         except Exception as error:
             return refuse(request, error)
+
+
+def _several() -> InputError:
+    return InputError(
+        "Several processes serve, and this is only one of them.",
+        expected="a reload of all of them",
+        got="a request, which one answers",
+        hint="send SIGHUP to the process that started them: kill -HUP PID",
+    )
 
 
 def _admit(desk: Desk, request: Request, name: str) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from lucida.serve.watch.histogram import IMAGES, Histogram
@@ -53,12 +54,16 @@ class Metrics:
     Args:
         models: Gives the names that are served now.
         read: What the parts of the server say of themselves when the metrics are read.
+        process: Names this process, where several answer at one address; "" where there is only one.
     """
 
     def __init__(
-        self, models: Callable[[], Collection[str]], read: Callable[[], Iterable[Reading]] = lambda: ()
+        self,
+        models: Callable[[], Collection[str]],
+        read: Callable[[], Iterable[Reading]] = lambda: (),
+        process: str = "",
     ) -> None:
-        self._models, self._read = models, read
+        self._models, self._read, self._process = models, read, process
         self._known: set[str] = set()
         self._asked: dict[tuple[str, str], _Asked] = {}
         self._errors, self._images = Counter[tuple[str, str, int]](), Counter[tuple[str, str, str]]()
@@ -99,7 +104,7 @@ class Metrics:
             accept: The header of this name.
         """
         encode, kind = choose_encoder(accept)
-        return encode(self.registry), kind
+        return encode(_Told(self.registry, self._process) if self._process else self.registry), kind
 
     def _named(self, model: str) -> str:
         """Return a name that is or was served; nothing else becomes a label."""
@@ -138,6 +143,19 @@ class Metrics:
             yield _histogram(f"{name}_seconds", about, _BOTH, rows)
         yield _histogram("batch_images", "Images in one request to /v1/batch.", (), [((), self._batch)])
         yield from _read(self._read())
+
+
+class _Told(Collector):
+    """All metrics of one process of several: whoever reads them meets now one of them and now another."""
+
+    def __init__(self, registry: CollectorRegistry, process: str) -> None:
+        self._registry, self._process = registry, process
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            own = {"process": self._process}
+            metric.samples = [sample._replace(labels={**sample.labels, **own}) for sample in metric.samples]
+            yield metric
 
 
 def _counter(name: str, about: str, labels: Sequence[str], counts: Mapping[Any, int]) -> Metric:
