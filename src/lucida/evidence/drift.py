@@ -114,6 +114,7 @@ class Drift:
 
     Attributes:
         names: Of all that is ranked.
+        reference: The calibration part, what all is ranked against, (n, names).
         seen: Rows so far.
         crossed: What has changed, by name.
 
@@ -146,8 +147,8 @@ class Drift:
             count = min(COMPONENTS, self._projection.axes.shape[1])
             self.names = (*names, *(f"component {one + 1}" for one in range(count)), "distance")
             self._witnesses = Witnesses(self._projection.known, held, KERNEL * level, generator)
-        self._reference = self.columns(given[calibration], held)
-        self._ranks = Ranks(self._reference, generator, most)
+        self.reference = self.columns(given[calibration], held)
+        self._ranks = Ranks(self.reference, generator, most)
         self._bets = Restarts(len(self.names))
         share = (1 - KERNEL if self._witnesses else 1.0) * level / len(self.names)
         self._needed = -math.log(share)

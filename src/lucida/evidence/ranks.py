@@ -13,8 +13,8 @@ then only the share, not the wealth, and the promise is about ever, not about a 
 as of CUSUM.
 
 The bets are fixed densities of a rank, in normal scores: a normal law that moved by so much, or is as wide; for normal
-numbers these lose nothing against the best test (Chernoff and Savage, 1958). One more is learned from the latest ranks
-and finds changes of any form, such as another mix of classes.
+numbers these lose nothing against the best test (Chernoff and Savage, 1958). Two more are learned from the latest
+ranks, quickly and slowly, and find changes of any form, such as another mix of classes.
 
 Source: Vovk, Nouretdinov & Gammerman, "Testing exchangeability on-line", ICML 2003; Vovk et al., "Retrain or not
 retrain: conformal test martingales for change-point detection", COPA 2021; Shin, Ramdas & Rinaldo, "E-detectors", New
@@ -35,11 +35,11 @@ from lucida.evidence.finite import Floats
 
 SHIFTS: Final = (-2.5, -1.5, -0.8, -0.4, 0.4, 0.8, 1.5, 2.5)  # in standard deviations of the reference
 SPREADS: Final = (0.5, 1.8)  # times that of the reference
-BINS: Final = 12  # of the density that is learned
-MEMORY: Final = 60.0  # ranks that it is learned from
+BINS: Final = 16  # of the densities that are learned
+MEMORIES: Final = np.array([60.0, 600.0])  # ranks that they are learned from, about
 STEP: Final = 10  # new bets begin after so many numbers
 MOST: Final = 20_000  # numbers that are kept to compare with
-_PRIOR: Final = 2.0  # counts of each bin before anything was seen
+_PRIORS: Final = np.array([2.0, 8.0])  # counts of each bin before anything was seen
 _HUGE: Final = 1e290
 
 
@@ -134,36 +134,42 @@ class Restarts:
         since: Row at which the bet that pays most would best have begun, (columns, bets): about when it changed.
     """
 
-    names: Final = (*(f"shift {one:+g}" for one in SHIFTS), *(f"spread {one:g}" for one in SPREADS), "learned")
+    names: Final = (
+        *(f"shift {one:+g}" for one in SHIFTS),
+        *(f"spread {one:g}" for one in SPREADS),
+        "learned quickly",
+        "learned slowly",
+    )
 
     def __init__(self, columns: int) -> None:
         shape = (columns, len(self.names))
         self.seen = 0
         self.wealth, self._sums, self.since = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64)
-        self._bins = np.zeros((columns, BINS))
+        self._bins = np.zeros((len(MEMORIES), columns, BINS))
 
     def add(self, ranks: Floats) -> Floats:
         """Bet on rows of ranks (t, columns), one after the other; return the log e-values after each, (t, columns)."""
         missing = np.isnan(ranks)
         pay = np.zeros((len(ranks), *self.wealth.shape))
-        pay[..., :-1] = np.where(missing[..., None], 0.0, log_bets(ranks))
+        pay[..., : -len(MEMORIES)] = np.where(missing[..., None], 0.0, log_bets(ranks))
         paid = np.exp(np.clip(pay, -700, 40))
         places = np.minimum(np.where(missing, 0.0, ranks) * BINS, BINS - 1).astype(np.int64)
         found, columns = np.empty(ranks.shape), np.arange(ranks.shape[1])
         for row, (steps, factors, absent, place) in enumerate(zip(pay, paid, missing, places, strict=True)):
             if self.seen % STEP == 0:
                 self.wealth += share_of(self.seen // STEP) / len(self.names)
-            learned = BINS * (self._bins[columns, place] + _PRIOR) / (self._bins.sum(axis=1) + BINS * _PRIOR)
-            factors[:, -1] = np.where(absent, 1.0, learned)
-            steps[:, -1] = np.log(factors[:, -1])
+            known = self._bins[:, columns, place] + _PRIORS[:, None]
+            learned = BINS * known / (self._bins.sum(axis=2) + BINS * _PRIORS[:, None])
+            factors[:, -len(MEMORIES) :] = np.where(absent, 1.0, learned).T
+            steps[:, -len(MEMORIES) :] = np.log(factors[:, -len(MEMORIES) :])
             # Only what has crossed long ago can be as large as this.
             np.minimum(self.wealth * factors, _HUGE, out=self.wealth)
             # Where a sum has fallen to 0, it would have been better to begin here.
             self.since[self._sums <= 0] = self.seen
             np.maximum(self._sums, 0, out=self._sums)
             self._sums += steps
-            self._bins *= np.where(absent, 1.0, 1 - 1 / MEMORY)[:, None]
-            self._bins[columns, place] += ~absent
+            self._bins *= np.where(absent, 1.0, 1 - 1 / MEMORIES[:, None])[..., None]
+            self._bins[:, columns, place] += ~absent
             self.seen += 1
             found[row] = self.wealth.sum(axis=1)
         with np.errstate(divide="ignore"):

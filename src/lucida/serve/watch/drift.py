@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lucida.serve.records import Records
     from lucida.serve.watch.settings import WatchSettings
 
+METHOD: Final = 1  # another number begins all watches anew: what is compared, or how, has changed
 BATCH: Final = 10  # live images that are looked at together
 NAMED: Final = 24  # images that an alarm names
 CLASSES: Final = 5  # whose shares an alarm tells

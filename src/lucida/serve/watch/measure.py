@@ -106,7 +106,7 @@ def measure(data: bytes, answer: bytes | None, encoder: Model, limits: Limits) -
         math.log(max(header.width * header.height, 1)),
         math.log(header.width / max(header.height, 1)),
     )
-    numbers = np.array([*looks, *file, *_scores(said), math.nan], np.float32)
+    numbers = np.array([*looks, *file, *scores_of(said), math.nan], np.float32)
     vector = np.asarray(encoder.embed(needs.prepare(image)[None])[0], np.float32)
     score = said.get("score")
     return Measured(numbers, str(said.get("label") or ""), math.nan if score is None else float(score), vector)
@@ -144,7 +144,7 @@ def _looks(pixels: NDArray[Any]) -> tuple[float, ...]:
     )
 
 
-def _scores(said: dict[str, Any]) -> tuple[float, float, float]:
+def scores_of(said: dict[str, Any]) -> tuple[float, float, float]:
     """Return the logit of the score, the entropy of what is known of the probabilities, and the number of objects."""
     objects = said.get("objects")
     count = float(len(objects)) if isinstance(objects, list) else math.nan

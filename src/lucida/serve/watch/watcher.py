@@ -24,7 +24,7 @@ from lucida.evidence.drift import LEAST
 from lucida.serve.intake import Sent
 from lucida.serve.looking import Job, Look
 from lucida.serve.watch.accuracy import Accuracy
-from lucida.serve.watch.drift import BATCH, DriftWatch, Live
+from lucida.serve.watch.drift import BATCH, METHOD, DriftWatch, Live
 from lucida.serve.watch.kept import Kept
 from lucida.serve.watch.ledger import Row
 from lucida.serve.watch.measure import Measured, measure
@@ -284,7 +284,7 @@ class Watcher:
         self._encoder = find(self.settings.encoder).load()
         reference = self.reference
         about: dict[str, Any] = {
-            "model": self.served.name, "key": self.served.spec.key, "task": self.service.name,
+            "method": METHOD, "model": self.served.name, "key": self.served.spec.key, "task": self.service.name,
             "encoder": self._encoder.spec.key, "reference": self.settings.reference,
             "false_alarms": self.settings.false_alarms, "images": self.settings.images,
         }  # fmt: skip
