@@ -18,9 +18,10 @@ from sqlalchemy import event
 from starlette.testclient import TestClient
 
 import lucida.serve.jobs.jobs
+import lucida.serve.jobs.ledger
 import lucida.serve.records
 from lucida.catalog import Catalog, add
-from lucida.errors import CatalogError
+from lucida.errors import CatalogError, InputError
 from lucida.images import content_id
 from lucida.serve.application import build
 from lucida.serve.config import Settings
@@ -41,11 +42,21 @@ from serve.making_desk import by_path
 from served_models import boxes, held, lines, png, ready, told, upload
 
 
+class NoSearch(Holder):
+    """May not look for images."""
+
+    def check(self, service: str, model: str) -> None:
+        if service == "search":
+            raise Refused(403, InputError("No."))
+
+
 class Names:
     """Takes a key for the name of whoever sends it."""
 
     def know(self, authorization: str, address: str) -> Holder:
-        return Holder(authorization.removeprefix("Bearer ") or "anyone")
+        return (
+            NoSearch("carl") if "carl" in authorization else Holder(authorization.removeprefix("Bearer ") or "anyone")
+        )
 
     def admit(self, authorization: str, scope: str) -> Holder:
         return self.know(authorization, "")
@@ -116,6 +127,8 @@ def test_images_of_the_catalog_by_a_query(client: TestClient) -> None:
     job = client.post("/v1/jobs", json={"task": "detect", "glob": "*.png"}).json()
     assert [one["task"] for one in result(client, job["id"])] == ["detect", "detect"]
     assert client.post("/v1/jobs", json={"task": "detect", "glob": "*.gif"}).status_code == 422
+    carl = {"authorization": "Bearer carl"}
+    assert client.post("/v1/jobs", json={"task": "detect", "glob": "*.png"}, headers=carl).status_code == 403
     assert "nothing" in client.post("/v1/jobs", json={"task": "detect", "where": ["nothing=x"]}).text
 
 
@@ -249,7 +262,7 @@ def test_nothing_half_written_on_a_full_disk_or_when_another_program_writes(reco
     assert ledger.pending(kept.number) == [0, 1]
 
 
-def test_old_jobs_make_room_and_are_forgotten(records: Records) -> None:
+def test_old_jobs_make_room_and_are_forgotten(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     ledger = Ledger(records, Settings(job_results=1500, job_days=1, job_inputs=500), clock)
     ledger.prepare()
@@ -266,13 +279,15 @@ def test_old_jobs_make_room_and_are_forgotten(records: Records) -> None:
     for _ in range(OFTEN):
         assert ledger.turn(None, (number, 0)).item is not None
     assert ledger.turn(None, (number, 0)).item is None
-    assert b"left out" in (ledger.answers(number, 0, 1)[0] or b"")
+    assert b"left out" in (ledger.answers(number, 0)[0] or b"")
     # To keep it, the older job had to go; there is no room for what is larger than all.
     with pytest.raises(Refused):
         ledger.get(jobs[0].id, "anna")
     ledger.turn(Ended(number, 1, b"y" * 1200, False), None)
-    assert b"no room" in (ledger.answers(number, 1, 1)[0] or b"")
+    assert b"no room" in (ledger.answers(number, 1)[0] or b"")
     assert ledger.get(jobs[1].id, "anna").state == "failed"
+    monkeypatch.setattr(lucida.serve.jobs.ledger, "HELD", 1)
+    assert [len(ledger.answers(number, first)) for first in (0, 1, 2)] == [1, 1, 0]
     waiting = ledger.accept(small(1), "anna", "")
     clock.now += 86_401
     ledger.sweep()

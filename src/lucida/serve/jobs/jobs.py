@@ -102,9 +102,9 @@ class Jobs:
         self._tell(id)
         return entry
 
-    async def answers(self, entry: Entry, first: int, count: int) -> list[bytes | None]:
-        """Return answers of a job, in order; None for items without one."""
-        return await self._reads.ask(lambda: self._ledger.answers(entry.number, first, count))
+    async def answers(self, entry: Entry, first: int) -> list[bytes | None]:
+        """Return some answers of a job from one on, in order; None for items without one; nothing at the end."""
+        return await self._reads.ask(lambda: self._ledger.answers(entry.number, first))
 
     def changes(self, id: str) -> asyncio.Event:
         """Return what is set once something of a job has changed from now on."""

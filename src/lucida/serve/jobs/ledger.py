@@ -9,6 +9,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lucida.serve.records import Records
 
 DAY: Final = 86_400.0
+PART, HELD = 50, 8 * 2**20  # answers that are read at a time, and their bytes, at most
 SOON: Final = 60  # seconds after which a queue that is full is worth another try
 
 
@@ -184,11 +186,15 @@ class Ledger:
         with self._records.write() as connection:
             remove(connection, number)
 
-    def answers(self, number: int, first: int, count: int) -> list[bytes | None]:
-        """Return answers, JSON, of the items from `first` on; None for those that have none."""
-        here = (items.c.job == number, items.c.place >= first, items.c.place < first + count)
+    def answers(self, number: int, first: int) -> list[bytes | None]:
+        """Return answers, JSON, of some items from `first` on; None for those that have none, nothing after the last."""
+        here = (items.c.job == number, items.c.place >= first)
+        sizes = select(func.coalesce(func.length(items.c.answer), 0)).where(*here).order_by(items.c.place).limit(PART)
         with self._records.read() as connection:
-            return list(connection.execute(select(items.c.answer).where(*here).order_by(items.c.place)).scalars())
+            held = accumulate(connection.execute(sizes).scalars())
+            count = max(1, sum(size <= HELD for size in held))
+            found = select(items.c.answer).where(*here).order_by(items.c.place).limit(count)
+            return list(connection.execute(found).scalars())
 
     def sweep(self) -> None:
         """Remove what was kept for long enough, and the oldest where there is too much.

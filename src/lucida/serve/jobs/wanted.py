@@ -196,6 +196,9 @@ async def wanted(desk: Desk, given: Given) -> Wanted:
     if "image" in kind.shared:
         items, total = list[Sent | InputError](), asked.n
     else:
+        if query.asked:
+            # Who finds images of the catalog that it could not name may search it.
+            ASKING.get().check("search", model)
         items = [*given.images, *await _found(desk, query)]
         total = len(items)
     if not 1 <= total <= desk.settings.job_items:
@@ -228,7 +231,6 @@ async def _found(desk: Desk, query: Query) -> list[Sent]:
     catalog = desk.catalog
     if catalog is None:
         raise nothing("look for", "catalog", "--catalog FOLDER")
-    # Whoever may see all images of the catalog may name them one by one as well.
     found = await asyncio.to_thread(meeting, catalog, query.where, state=query.state or "", glob=query.glob)
     return [Sent(id) for id in found or ()]
 

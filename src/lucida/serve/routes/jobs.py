@@ -31,7 +31,6 @@ SCOPE: Final = "jobs"
 EVENTS, LINES = "text/event-stream", "application/x-ndjson"
 LISTENERS: Final = 64  # that are told of jobs as they go on, at most
 OFTEN, QUIET = 0.2, 15.0  # seconds between events, at least and at most
-PART: Final = 50  # answers that are read at a time
 PAGE: Final = 100  # jobs that are listed at a time
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
@@ -166,9 +165,11 @@ class _Addresses:
         ended = InputError("The job ended before this item.", expected="an answer", got=entry.state,
                            hint="send it in a job of its own")  # fmt: skip
         none = b"null" if entry.state in OPEN else dump({"error": error_json(ended)})
-        for first in range(0, entry.total, PART):
-            for answer in await self._jobs.answers(entry, first, PART):
+        first = 0
+        while found := await self._jobs.answers(entry, first):
+            for answer in found:
                 yield none if answer is None else answer
+            first += len(found)
 
     async def _whole(self, entry: Entry) -> AsyncIterator[bytes]:
         yield dump({"id": entry.id, "state": entry.state})[:-1] + b', "results": ['
