@@ -187,7 +187,7 @@ class Ledger:
             remove(connection, number)
 
     def answers(self, number: int, first: int) -> list[bytes | None]:
-        """Return answers, JSON, of some items from `first` on; None for those that have none, nothing after the last."""
+        """Return answers, JSON, of some items from `first` on; None where there is none, nothing after the last."""
         here = (items.c.job == number, items.c.place >= first)
         sizes = select(func.coalesce(func.length(items.c.answer), 0)).where(*here).order_by(items.c.place).limit(PART)
         with self._records.read() as connection:
