@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from lucida.serve.watch.watcher import Watcher
 
 SCOPE: Final = "watch"
-LONGEST: Final = 4096  # bytes of a verdict
 Work = Callable[[Request, Holder], Awaitable[Response]]
 
 
@@ -136,7 +134,8 @@ class _Addresses:
     async def verdict(self, request: Request, holder: Holder) -> Response:
         """Answer POST /v1/watch/verdicts."""
         watcher = self._watcher()
-        given = check_fields(bodies.VerdictRequest, await _fields(request))
+        async with self._desk.intake.take(request) as body:
+            given = check_fields(bodies.VerdictRequest, dict(body.fields))
         answer = partial(watcher.accuracy.answer, given.number, given.verdict, given.label, holder.name)
         await asyncio.to_thread(answer)
         days = await asyncio.to_thread(watcher.accuracy.days, 1)
@@ -149,27 +148,6 @@ class _Addresses:
         if id not in known:
             raise Refused(404, UnknownName("alarm", id[:100], known, hint="GET /v1/watch lists them"))
         return known[id]
-
-
-async def _fields(request: Request) -> dict[str, Any]:
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > LONGEST:
-            raise Refused(
-                413,
-                InputError("This is too much for a verdict.", expected=f"{LONGEST:,} bytes", got="more", hint=_HOW),
-            )
-    try:
-        found = json.loads(data)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise InputError("A verdict is a JSON object.", expected="an object", got="something else", hint=_HOW)
-    return found
-
-
-_HOW: Final = '{"number": 7, "verdict": "wrong", "label": "dress"}'
 
 
 def _json(body: BaseModel) -> Response:

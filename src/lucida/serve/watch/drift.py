@@ -138,7 +138,7 @@ class DriftWatch:
             self._latest.extend(zip(rows, components, strict=True))
             self.ledger.add_live(
                 self.watch.number, rows, self.drift.columns(numbers, components), components,
-                state=self.drift.state(), evidence=self.drift.evidence(), most=MOST,
+                state=self.drift.state(), evidence=self.drift.evidence(), most=MOST, told=bool(signals),
             )  # fmt: skip
             return self._alarm(signals) if signals else None
 

@@ -9,11 +9,12 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from lucida.catalog.store import chunks
 from lucida.serve.watch.measure import Measured
 from lucida.serve.watch.tables import alarms, curve, seen, tables, watches
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from lucida.serve.records import Records
 
-POINTS = 400  # of a curve that are shown
+POINTS: Final = 400  # of a curve that are shown
+EVERY: Final = 50  # images between two points of a curve that are kept
+KEPT: Final = 4000  # points of a curve; above it, every second goes
 
 
 class Row(NamedTuple):
@@ -159,8 +162,20 @@ class Ledger:
         state: Mapping[str, NDArray[Any]],
         evidence: Mapping[str, float],
         most: int,
+        told: bool = False,
     ) -> None:
-        """Write down live images, and where the watch stands after them: all of it or nothing."""
+        """Write down live images, and where the watch stands after them: all of it or nothing.
+
+        Args:
+            watch: Its number.
+            rows: The images.
+            columns: What is ranked of them, (n, names).
+            components: Of their vectors, (n, components).
+            state: Of the bets.
+            evidence: By name, for the curve.
+            most: Images to keep.
+            told: Whether the curve must have a point here.
+        """
         held = io.BytesIO()
         np.savez_compressed(held, allow_pickle=False, **dict(state))
         values = [
@@ -174,7 +189,8 @@ class Ledger:
         point = {"watch": watch, "row": rows[-1].row + 1, "time": rows[-1].time, "evidence": _json(evidence)}
         with self._records.write() as connection:
             connection.execute(insert(seen), values)
-            connection.execute(insert(curve), point)
+            if told or rows[-1].row // EVERY > (rows[0].row - 1) // EVERY:
+                _add_point(connection, point)
             connection.execute(update(watches).where(watches.c.number == watch).values(state=held.getvalue()))
             live = (seen.c.watch == watch) & ~seen.c.reference
             count = connection.execute(select(func.count()).select_from(seen).where(live)).scalar_one()
@@ -222,6 +238,16 @@ class Ledger:
         with self._records.write() as connection:
             connection.execute(delete(alarms).where(alarms.c.id == alarm.id))
             connection.execute(insert(alarms), values)
+
+
+def _add_point(connection: Connection, point: dict[str, Any]) -> None:
+    connection.execute(insert(curve), point)
+    mine = curve.c.watch == point["watch"]
+    count = connection.execute(select(func.count()).select_from(curve).where(mine)).scalar_one()
+    if count > KEPT:
+        rows = list(connection.execute(select(curve.c.row).where(mine).order_by(curve.c.row)).scalars())
+        for part in chunks(rows[1:-1:2]):
+            connection.execute(delete(curve).where(mine, curve.c.row.in_(part)))
 
 
 def _array(data: bytes) -> NDArray[np.float32]:

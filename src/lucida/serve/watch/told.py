@@ -52,7 +52,7 @@ def tell(watcher: Watcher) -> bodies.WatchAnswer:
         changed=list(dict.fromkeys(word for alarm in open_ for word in alarm.body["changed"])),
         curves=_curves(watcher),
         alarms=[_alarm(watcher, one) for one in alarms],
-        accuracy=_accuracy(watcher) if settings.review else None,
+        accuracy=_accuracy(watcher) if watcher.accuracy.rate else None,
     )
 
 

@@ -48,6 +48,7 @@ WAITING: Final = 64  # images that wait to be looked at, at most
 HELD: Final = 64 * 2**20  # bytes of them, at most
 KNOWN: Final = 5000  # images that count once when they come again
 FLUSH: Final = 2.0  # seconds between writing down what was counted
+WAIT: Final = 20.0  # seconds after which fewer than a batch are compared as well
 PAUSE: Final = 0.02  # seconds before looking again whether there is a free place
 LOOK: Final = 60.0  # seconds that looking at one image may take
 _log = logging.getLogger("lucida.serve.watch")
@@ -104,7 +105,9 @@ class Watcher:
         from lucida.serve.watch.tables import tables
 
         desk.records.prepare(tables)
-        self.accuracy = Accuracy(desk.records, self.served.name, settings.review)
+        # Nobody can say of a vector whether it is right.
+        rate = 0.0 if self.service.name == "embed" else settings.review
+        self.accuracy = Accuracy(desk.records, self.served.name, rate)
         desk.observers.append(self)
 
     def _model(self, name: str) -> Served:
@@ -197,7 +200,7 @@ class Watcher:
         while self._desk.state != "ready":
             await asyncio.sleep(10 * PAUSE)
         await self._begin()
-        flushed = time.monotonic()
+        flushed = compared = time.monotonic()
         while True:
             await self._follow()
             if self._waiting:
@@ -206,10 +209,12 @@ class Watcher:
                 self._awake.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._awake.wait(), FLUSH)
-            if len(self._found) >= BATCH or time.monotonic() - flushed > FLUSH:
-                flushed = time.monotonic()
+            now = time.monotonic()
+            full = len(self._found) >= BATCH or now - compared > WAIT
+            if full or now - flushed > FLUSH:
+                flushed, compared = now, now if full else compared
                 try:
-                    await asyncio.to_thread(self.write)
+                    await asyncio.to_thread(self.write if full else self.accuracy.flush)
                 except Exception as error:
                     # A full disk stops nobody who asks.
                     _log.error("the watch cannot be written down: %s", error)
