@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from lucida.errors import InputError
 from lucida.generate.generator import Drawn, Generator
 from lucida.generate.order import Order
+from lucida.models.chat import Usage
 from lucida.restore.pixels import read_picture
 from lucida.serve.making import unable
 
@@ -42,6 +43,7 @@ class SharedGenerator(Generator):
     def __init__(self, served: Served, order: Order, catalog: Catalog, *, told: bool) -> None:
         spec = served.spec
         aimed = spec.aim("generate") if spec.generates is None and spec.aim else spec
+        self._meter = served.meter
         self._guard: Guard | None = None
         self._back: list[Picture] = []
         super().__init__(replace(order, model=served.given), catalog, told=told, load=lambda _: served.running(aimed))
@@ -62,6 +64,8 @@ class SharedGenerator(Generator):
         return [*known, *(Generator._keep(self, picture) for picture in self._back)]
 
     def _keep(self, picture: Picture) -> Drawn:
+        # What was drawn costs, whether or not the policy lets it pass.
+        self._meter.add(Usage(cost=picture.detail.get("cost")))
         if self._guard is None:
             return super()._keep(picture)
         pixels = self._ready.patch.paste(picture.pixels) if self._ready.patch else picture.pixels

@@ -39,6 +39,7 @@ def test_a_request_is_a_span_with_its_stages_and_goes_on_to_other_servers() -> N
             assert got.status_code == 200, got.text
             client.post("/v1/ask", **upload(png(), question="?", model="none"))
             client.get("/healthz")
+            counted = client.get("/metrics").text
     spans = exporter.get_finished_spans()
     one, other = (span for span in spans if span.name == "ask")
     children = {span.name: span for span in spans if span.parent and span.parent.span_id == one.context.span_id}
@@ -54,6 +55,7 @@ def test_a_request_is_a_span_with_its_stages_and_goes_on_to_other_servers() -> N
     assert f"{other.context.trace_id:032x}" != TRACE
     assert {span.name for span in spans} == {"ask", *children}
     assert "secret" not in "".join(span.to_json() for span in spans)
+    assert 'lucida_model_tokens_total{direction="output",model="paid"} 50.0' in counted
     assert server.requests[-1].headers["traceparent"] == f"00-{TRACE}-{one.context.span_id:016x}-01"
 
 
