@@ -13,6 +13,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from lucida.errors import CatalogError
+from lucida.serve.finding import nothing
 from lucida.serve.jobs.lanes import Work
 from lucida.serve.jobs.ledger import DAY, Ledger
 from lucida.serve.jobs.rows import Entry
@@ -68,6 +69,9 @@ class Jobs:
             Refused: It cannot be, or so many wait already.
             CatalogError: It cannot be written down; then nothing of it is.
         """
+        if self._desk.settings.processes > 1 and not self._desk.records.lasting:
+            # Another process would be asked for it, and know nothing.
+            raise nothing("keep jobs of several processes in", "catalog", "--catalog FOLDER")
         asked = await wanted(self._desk, given)
         # One at a time: a request that is sent twice at once is one job, and counts once.
         async with self._accepting:
