@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,22 +69,26 @@ def main() -> None:
     """Run all settings and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--only", type=int, help="one setting, by its row")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     print("| feedback | A | B | weight of B | tests | wrong | difference left out | known | after | z-test wrong |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for number, setting in enumerate(SETTINGS):
-        if options.only not in (None, number):
-            continue
-        began = time.perf_counter()
-        rng = np.random.default_rng([20261122, number])
-        row = summarise(setting, [run(setting, rng) for _ in range(options.runs)])
-        row["seconds"] = round(time.perf_counter() - began, 1)
-        print(show(row), flush=True)
-        if options.out is not None:
-            with options.out.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+    numbers = range(len(SETTINGS)) if options.only is None else [options.only]
+    with ProcessPoolExecutor(options.processes) as pool:
+        for row in pool.map(measure, numbers, [options.runs] * len(numbers)):
+            print(show(row), flush=True)
+            if options.out is not None:
+                with options.out.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+
+
+def measure(number: int, runs: int) -> dict[str, object]:
+    """Run all tests of a setting."""
+    began, rng = time.perf_counter(), np.random.default_rng([20261122, number])
+    row = summarise(SETTINGS[number], [run(SETTINGS[number], rng) for _ in range(runs)])
+    return {**row, "seconds": round(time.perf_counter() - began, 1)}
 
 
 def run(setting: Setting, rng: np.random.Generator) -> Outcome:
