@@ -106,6 +106,7 @@ def test_a_change_is_told_with_its_images_and_becomes_a_queue(catalog: Catalog, 
         assert abs(alarm["signals"][0]["since_row"] - 60) < 12
         assert all(one["kept"] for one in alarm["images"])
         assert "expired: its population drifted on" in str(expiry(path))
+        assert 'lucida_drift_alarm{model="shapes"} 1.0' in client.get("/metrics").text
         assert alarm["expired"] == [str(path.resolve())]
         shown = client.get(f"/v1/watch/images/{alarm['images'][0]['image']}")
         assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")

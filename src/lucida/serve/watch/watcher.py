@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -29,6 +29,7 @@ from lucida.serve.watch.kept import Kept
 from lucida.serve.watch.ledger import Row
 from lucida.serve.watch.measure import Measured, measure
 from lucida.serve.watch.queues import expire_certificates
+from lucida.serve.watch.readings import Reading
 from lucida.serve.watch.reference import Reference, find_reference
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Watcher:
         rate = 0.0 if self.service.name == "embed" else settings.review
         self.accuracy = Accuracy(desk.records, self.served.name, rate)
         desk.observers.append(self)
+        desk.gauges.append(self.readings)
 
     def _model(self, name: str) -> Served:
         models = self._desk.shelf.models
@@ -144,6 +146,20 @@ class Watcher:
     def read(self, image: str) -> bytes:
         """Return the bytes of an image of the catalog."""
         return self._desk.read(image)
+
+    def readings(self) -> Iterator[Reading]:
+        """Say how the watch stands, for the metrics."""
+        labels, drift = {"model": self.served.name}, self.drift
+        changed = drift is not None and drift.drift is not None and bool(drift.drift.crossed)
+        yield Reading("lucida_drift_alarm", "Whether live images have changed.", float(changed), labels)
+        yield Reading(
+            "lucida_drift_images", "Live images that this watch has compared.", drift.rows if drift else 0, labels
+        )
+        for name, about, value in (
+            ("lucida_watch_passed_total", "Live images that nobody found time to compare.", self.passed),
+            ("lucida_watch_failed_total", "Live images that could not be compared.", self.failed),
+        ):
+            yield Reading(name, about, value, labels, "counter")
 
     # ---- in the event loop ----------------------------------------------------------------------------------------
 
