@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 TIMES: Final = 4  # of what it can answer
 SHARE: Final = 0.8
-CLIENTS: Final = 32
+CLIENTS: Final = 16  # enough to keep all cores at work, and few enough to be answered within a short deadline
 EVERY: Final = 1.0  # seconds between two looks at the memory
 SETTLED: Final = 0.2  # share of the time after which memory is judged
 _YAML: Final = "models: {{m: {card}}}\nlimits: {{cache: 1 MB}}\n"

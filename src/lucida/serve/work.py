@@ -27,6 +27,9 @@ from lucida.serve.watch.histogram import IMAGES, Histogram
 T = TypeVar("T")
 MEMORY: Final = 0.1  # share of the latest work in the mean of how long one takes
 ODD: Final = 4.0  # times the mean: what took longer counts as that
+SURE: Final = (
+    0.8  # share of the time that may pass with waiting: the rest is for the work, and for what is not foreseen
+)
 LEAVING: Final = 5.0  # seconds
 SPARE: Final = 8  # threads that hang may be replaced by new ones: so many, or two for each worker if that is more
 REACH: Final = 4  # times as many as are done together are looked through for what is alike
@@ -43,7 +46,7 @@ class Pool:
         workers: Threads.
         queue: Places beside those at work.
         name: Of the threads.
-        longest: Seconds that somebody may have to wait; who would wait longer finds no place either.
+        longest: Seconds in which work must be done; who would wait for most of them finds no place either.
 
     Attributes:
         hung: Threads that hang, and were replaced.
@@ -52,7 +55,7 @@ class Pool:
 
     def __init__(self, workers: int, queue: int, name: str = "work", longest: float = math.inf) -> None:
         self.workers, self.places, self.longest = workers, workers + queue, longest
-        self.taken, self.seconds, self.hung = 0, 0.0, 0
+        self.taken, self.seconds, self.hung, self._turn = 0, 0.0, 0, 0.0
         self.sizes = Histogram(IMAGES)
         self._name, self._spare, self._threads = name, max(SPARE, 2 * workers), list[threading.Thread]()
         self.idle = asyncio.Event()
@@ -95,12 +98,14 @@ class Pool:
                     hint="send fewer at a time",
                 ),
             )
-        if self.taken + count > self.places or self.wait > self.longest:
+        # Where nobody waits, somebody is always taken, however long the work took before.
+        late = self.wait > 0 and self.wait + self._turn > SURE * self.longest
+        if self.taken + count > self.places or late:
             raise Refused(
                 429,
                 ModelError(
                     "The server is at its limit.",
-                    expected=f"at most {self.places:,} images at a time, and a wait of at most {self.longest:g} s",
+                    expected=f"at most {self.places:,} images at a time, all within {self.longest:g} s",
                     got=f"{self.taken:,} that are served already, and a wait of {self.wait:.1f} s"
                     + (f", for {count:,} more" if count > 1 else ""),
                     hint=f"come again in {self.retry} s",
@@ -239,6 +244,8 @@ class Pool:
                 turn.places.append(self._begin(place))
 
     def _done(self, turn: Turn, outcomes: Sequence[Outcome], seconds: float) -> None:
+        if not turn.replaced:
+            self._turn = _mean(self._turn, seconds)
         self.sizes.observe(len(outcomes))
         for place, (result, error) in zip(turn.places, outcomes, strict=True):
             with self._changed:
@@ -246,15 +253,18 @@ class Pool:
             # No cycle: what was sent is free as soon as it is answered.
             place.turn = None
             if not turn.replaced:
-                # One that hangs, or a machine that slept, says little of how long the next will take.
-                share = min(seconds / len(outcomes), ODD * self.seconds or math.inf)
-                self.seconds += (share - self.seconds) * (MEMORY if self.seconds else 1.0)
+                self.seconds = _mean(self.seconds, seconds / len(outcomes))
                 self._free()
             if wanted and not place.future.done():
                 if error is None:
                     place.future.set_result(result)
                 else:
                     place.future.set_exception(error)
+
+
+def _mean(before: float, latest: float) -> float:
+    # One that hangs, or a machine that slept, says little of how long the next will take.
+    return before + (min(latest, ODD * before) - before) * MEMORY if before else latest
 
 
 class Turn:
