@@ -33,6 +33,8 @@ async def overload(card: Path, folder: Path, seconds: float, deadline: float) ->
     """
     with side(OURS, card, _options(folder, card, deadline)) as one:
         capacity = await _capacity(one, folder, seconds)
+        # Buffers of hundreds of connections are made once: memory is judged after that.
+        await _asked(one, folder, capacity * TIMES, seconds)
         # A client of the same machine takes a share of its cores: what is served meanwhile is less.
         told, memory = await _asked(one, folder, capacity * TIMES, seconds * TIMES)
     _say(told, seconds * TIMES)
