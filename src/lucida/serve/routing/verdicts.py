@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lucida.serve.desk import Desk
     from lucida.serve.routing.route import Route
 
-FRESH: Final = 2.0  # seconds for which a verdict is told again
+FRESH: Final = 2.0  # seconds for which a verdict is told again, at least
+REST: Final = 20  # times as long as it took to read is rested: feedback without end takes a twentieth of a core
 
 
 class Verdicts:
@@ -50,10 +51,11 @@ class Verdicts:
         name, loop = route.plan.name, asyncio.get_running_loop()
         if len(route.plan.arms) < 2:
             return []
-        if not newest and name in self._told and loop.time() - self._told[name][0] < FRESH:
+        if not newest and name in self._told and loop.time() < self._told[name][0]:
             return self._told[name][1]
+        began = loop.time()
         found = await loop.run_in_executor(self._reader, self._compare, route)
-        self._told[name] = (loop.time(), found)
+        self._told[name] = (loop.time() + max(FRESH, REST * (loop.time() - began)), found)
         return found
 
     def _compare(self, route: Route) -> list[Verdict]:
@@ -66,7 +68,6 @@ class Verdicts:
 
     def heard(self, name: str) -> None:
         """Have the feedback on a route decide on its roll-out, if it has one."""
-        self._told.pop(name, None)
         route = self._routes.get(name)
         if route is None or route.rollout is None:
             return
@@ -78,8 +79,11 @@ class Verdicts:
 
     async def _judge(self, route: Route) -> None:
         # What comes while it is read is read once more: the last feedback counts as well.
+        loop = asyncio.get_running_loop()
         while route.plan.name in self._news:
             self._news.discard(route.plan.name)
+            began = loop.time()
             with suppress(Exception):
                 for found in await self.of(route, newest=True):
                     route.judge(found.difference, found.judged[1])
+            await asyncio.sleep(REST * (loop.time() - began))
