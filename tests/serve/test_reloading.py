@@ -25,7 +25,9 @@ from lucida.serve.config import Settings
 from lucida.serve.desk import Desk
 from lucida.serve.key_file import KeyMade, make_key
 from lucida.serve.key_ring import KeyRing
+from lucida.serve.refusal import Refused
 from lucida.serve.reloading import Reloader
+from lucida.serve.routing.plan import RoutePlan
 from lucida.serve.served import Served, open_shelf
 from lucida.serve.server import DrainingServer
 from served_models import png, ready, upload
@@ -172,7 +174,7 @@ def test_a_list_of_models_is_read_anew_all_at_once_or_not_at_all(tmp_path: Path)
     names = [f"one={one}", f"two={two}"]
 
     async def body() -> None:
-        desk = Desk(open_shelf(names), Settings(workers=1))
+        desk = Desk(open_shelf(names), Settings(workers=1), routes=[RoutePlan("best", {"two": 1.0})])
         reloader = Reloader(desk, lambda: names)
         try:
             await desk.load()
@@ -187,9 +189,10 @@ def test_a_list_of_models_is_read_anew_all_at_once_or_not_at_all(tmp_path: Path)
             assert desk.shelf.models["two"] is kept
             names[:] = ["two=" + str(two)]
             assert [each.revision for each in await reloader.reload_all()] == ["", ""]
-            names.append("none")
-            with pytest.raises(Exception, match="none"):
-                await reloader.reload_all()
+            for wrong, said in (([f"two={two}", "none"], "none"), ([f"one={one}"], "route 'best'")):
+                names[:] = wrong
+                with pytest.raises(Refused, match=said):
+                    await reloader.reload_all()
             assert list(desk.shelf.models) == ["two"]
         finally:
             desk.close()

@@ -16,6 +16,7 @@ from lucida.serve.desk import Desk
 from lucida.serve.headers import Exchange
 from lucida.serve.keys import ANYONE, Holder
 from lucida.serve.refusal import Refused
+from lucida.serve.routing.plan import RoutePlan
 from lucida.serve.served import Shelf
 from lucida.serve.stages import Stage
 from lucida.serve.watch.metrics import Metrics
@@ -43,12 +44,14 @@ def value(found: dict[Key, float], name: str, **labels: str) -> float | None:
 def found() -> dict[Key, float]:
     """The metrics of a server that was asked a few things."""
     one = talker()
-    desk = Desk(Shelf([told("detect", ("bolt", "nut"), boxes, "bolts"), one]), Settings(workers=1))
+    shelf = Shelf([told("detect", ("bolt", "nut"), boxes, "bolts"), one])
+    desk = Desk(shelf, Settings(workers=1), routes=[RoutePlan("best", {"bolts": 1.0})])
     with TestClient(build(desk), base_url="http://localhost") as client:
         ready(client)
         for model in ("bolts", "bolts", "my secret", "../etc"):
             client.post("/v1/detect", **upload(png(), model=model))
         client.post("/v1/batch", **upload(png(), png(seed=1), b"%PDF", task="detect"))
+        client.post("/v1/detect", **upload(png(seed=9), model="best"))
         client.get("/no such address")
         one.meter.add(Usage(100, 7, 0.25))
         desk.gauges.append(lambda: [Reading("lucida_jobs", "Jobs.", 3, {"state": "waiting"})])
@@ -65,22 +68,25 @@ def found() -> dict[Key, float]:
 @pytest.mark.parametrize(
     ("name", "labels", "expected"),
     [
-        ("requests_total", {"service": "detect", "model": "bolts", "status": "200"}, 2),
+        ("requests_total", {"service": "detect", "model": "bolts", "status": "200"}, 3),
         ("requests_total", {"service": "detect", "model": "", "status": "404"}, 2),
         ("requests_total", {"service": "batch", "model": "bolts", "status": "200"}, 1),
         ("errors_total", {"service": "detect", "type": "UnknownName", "status": "404"}, 2),
         ("errors_total", {"service": "batch", "type": "ImageError", "status": "422"}, 1),
-        ("images_total", {"service": "detect", "model": "bolts", "source": "model"}, 2),
+        ("images_total", {"service": "detect", "model": "bolts", "source": "model"}, 3),
         ("images_total", {"service": "detect", "model": "bolts", "source": "memory"}, 2),
-        ("request_seconds_count", {"service": "detect", "model": "bolts"}, 2),
-        ("work_seconds_count", {"service": "detect", "model": "bolts"}, 1),
+        ("request_seconds_count", {"service": "detect", "model": "bolts"}, 3),
+        ("work_seconds_count", {"service": "detect", "model": "bolts"}, 2),
         ("wait_seconds_count", {"service": "batch", "model": "bolts"}, 2),
         ("batch_images_sum", {}, 3),
         ("cache_hits_total", {}, 2),
         ("queue_depth", {"pool": "looks"}, 0),
         ("places_taken", {"pool": "looks"}, 0),
         ("workers", {"pool": "looks"}, 1),
-        ("call_images_count", {"pool": "looks"}, 3),
+        ("call_images_count", {"pool": "looks"}, 4),
+        ("route_images_total", {"route": "best", "model": "bolts", "outcome": "answered"}, 1),
+        ("route_share", {"route": "best", "model": "bolts"}, 1),
+        ("route_breaker_open", {"route": "best", "model": "bolts"}, 0),
         ("ready", {}, 1),
         ("jobs", {"state": "waiting"}, 3),
         ("model_info", {"model": "talker", "revision": "1", "family": "test"}, 1),

@@ -22,7 +22,7 @@ SCOPE = "watch"
 def add_routes(router: APIRouter, desk: Desk) -> None:
     """Add the address, and count from now on."""
     process = str(os.getpid()) if desk.settings.processes > 1 else ""
-    metrics = Metrics(lambda: desk.shelf.models.keys(), partial(read, desk), process)
+    metrics = Metrics(lambda: {*desk.shelf.models, *desk.router.routes}, partial(read, desk), process)
     desk.watchers.append(metrics.watch)
     desk.observers.append(metrics.observe)
 

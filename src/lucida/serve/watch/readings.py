@@ -53,6 +53,7 @@ def _read_desk(desk: Desk) -> Iterator[Reading]:
     yield Reading("lucida_cache_bytes", "Bytes of the answers that are kept.", cache.bytes)
     yield Reading("lucida_cache_answers", "Answers that are kept.", len(cache))
     yield from _read_models(desk)
+    yield from _read_routes(desk)
 
 
 def _read_pool(pool: Pool, labels: Mapping[str, str]) -> Iterable[Reading]:
@@ -64,6 +65,21 @@ def _read_pool(pool: Pool, labels: Mapping[str, str]) -> Iterable[Reading]:
         Reading("lucida_workers_hung", "Workers that hang, and were replaced.", pool.hung, labels),
         Reading("lucida_call_images", "Images that one call of a model looked at.", pool.sizes, labels, "histogram"),
     )
+
+
+def _read_routes(desk: Desk) -> Iterator[Reading]:
+    for name, route in desk.router.routes.items():
+        weights = route.weights
+        for model, counts in route.counts.items():
+            labels = {"route": name, "model": model}
+            yield Reading("lucida_route_share", "Share of the clients of a route.", weights.get(model, 0.0), labels)
+            shut = float(route.breakers[model].state != "closed")
+            yield Reading("lucida_route_breaker_open", "Whether a model is left alone for a while.", shut, labels)
+            for outcome, count in (
+                ("answered", counts.answered), ("fell_back", counts.fell_back), ("failed", counts.failed)
+            ):  # fmt: skip
+                about = "Images that a model of a route answered; its own that another answered, or nobody."
+                yield Reading("lucida_route_images_total", about, count, {**labels, "outcome": outcome}, "counter")
 
 
 def _read_models(desk: Desk) -> Iterator[Reading]:
