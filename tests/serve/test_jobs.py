@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -26,10 +26,11 @@ from lucida.images import content_id
 from lucida.serve.application import build
 from lucida.serve.config import Settings
 from lucida.serve.desk import Desk
+from lucida.serve.jobs.bodies import Task
 from lucida.serve.jobs.ledger import Ledger
 from lucida.serve.jobs.rows import Ended
 from lucida.serve.jobs.steps import OFTEN
-from lucida.serve.jobs.wanted import Wanted
+from lucida.serve.jobs.wanted import KINDS, Wanted
 from lucida.serve.keys import Holder
 from lucida.serve.records import Records
 from lucida.serve.refusal import Refused
@@ -121,6 +122,10 @@ def test_many_images_in_order_with_errors_in_their_places(client: TestClient, ca
     # What was sent is not needed any more, and not kept.
     with sqlite3.connect(catalog.path / "serve.sqlite") as plain:
         assert plain.execute("SELECT count(*) FROM job_inputs").fetchone() == (0,)
+
+
+def test_all_kinds_are_told_of() -> None:
+    assert get_args(Task) == tuple(KINDS)
 
 
 def test_images_of_the_catalog_by_a_query(client: TestClient) -> None:

@@ -20,6 +20,9 @@ from lucida.serve.bodies import (
 from lucida.serve.made_bodies import GenerateAnswer, GenerateRequest, RestoreAnswer
 
 MANY = 10_000  # pictures of one job
+Task = Literal[
+    "classify", "tag", "detect", "segment", "caption", "ask", "read", "embed", "generate", "restore"
+]  # fmt: skip
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 When = Annotated[str, Field(description="ISO 8601, in UTC.")]
 
@@ -55,7 +58,7 @@ class JobRequest(Query):
 
     model_config = ConfigDict(extra="allow")
 
-    task: str = Field(description="classify, tag, detect, segment, caption, ask, read, embed, generate or restore.")
+    task: Task = Field(description="What is done; its own fields are those of its address.")
     model: str | None = Field(default=None, description="Which of the served models; the first that can.")
     images: list[str] = Field(default=[], description="Data URLs and content ids; in a form, as many fields `image`.")
 
