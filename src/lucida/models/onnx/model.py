@@ -47,7 +47,8 @@ class OnnxModel(Model):
         card = self._card
         free = self._session.inputs[card.input][:1] in ((), (None,))
         _, *rest = _laid_out(np.empty((0, *card.needs.shape), np.float32), card).shape
-        found = {n: self._session.fixed({card.input: (n, *rest)}) for n in sizes if free}
+        known = self._settled
+        found = {n: known.get(n) or self._session.fixed({card.input: (n, *rest)}) for n in sizes if free}
         settled = {n: session for n, session in found.items() if session is not None}
         # A number that is none of these is put together of them, so that they all must be there.
         self._settled = settled if len(settled) == len(sizes) and 1 in settled else {}
