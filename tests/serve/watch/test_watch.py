@@ -13,11 +13,11 @@ import pytest
 from PIL import Image as Pillow
 from starlette.testclient import TestClient
 
-from lucida.catalog import Catalog, add
+from lucida.catalog import Annotation, Catalog, add
 from lucida.errors import InputError, UnknownName
 from lucida.images import LIMITS
 from lucida.models import find
-from lucida.review import certify
+from lucida.review import Session, certify
 from lucida.review.expiry import expiry
 from lucida.serve.application import build
 from lucida.serve.config import Settings
@@ -79,7 +79,7 @@ def send(client: TestClient, images: list[bytes]) -> None:
 
 
 def test_a_change_is_told_with_its_images_and_becomes_a_queue(catalog: Catalog, tmp_path: Path) -> None:
-    made = certify(["disc"] * 400, [0.9] * 400, [True].__getitem__ and (lambda i: True), max_error=0.05, seed=1)
+    made = certify(["disc"] * 400, [0.9] * 400, lambda _: True, max_error=0.05, seed=1)
     run = catalog.runs.start("label", question="shape", model="shapes")
     review = catalog.runs.start("review", question="shape", model="shapes", parent=run.id)
     path = made.save(catalog.runs.folder(review.id) / "certificate.json")
@@ -176,9 +176,32 @@ def test_references_that_are_none_are_refused(catalog: Catalog, tmp_path: Path) 
         find_reference("catalog", None, 100)
     with pytest.raises(UnknownName):
         find_reference("label-x", catalog, 100)
+    with pytest.raises(InputError, match="There is no reference"):
+        find_reference(str(tmp_path / "certificate.json"), catalog, 100)
     with pytest.raises(InputError, match="too small"):
         find_reference(str(tmp_path), catalog, 100)
     found = find_reference("catalog", catalog, 70)
     assert found is not None
     assert len(found.images) == 70
-    assert found == find_reference("catalog", catalog, 70) or found.images
+    assert found.images == find_reference("catalog", catalog, 70).images
+
+
+def test_runs_and_certificates_are_references(catalog: Catalog, tmp_path: Path) -> None:
+    ids = catalog.images.ids()[:80]
+    run = catalog.runs.start("label", question="kind", model="m")
+    catalog.annotations.append(Annotation(image=id, question="kind", run=run.id, label="disc") for id in ids)
+    found = find_reference(run.id, catalog, 1000)
+    assert (set(found.images), found.scores) == (set(ids), True)
+    session = Session(ids, ["disc"] * 80, [0.9] * 80, max_error=0.1, seed=1)
+    path = session.certificate().save(tmp_path / "certificate.json")
+    found = find_reference(str(path), catalog, 1000)
+    assert (set(found.images), found.certificate) == (set(ids), path)
+    assert found.read(ids[0]) == catalog.images.read(ids[0])
+    learned = catalog.runs.start("train", question="kind", model="m")
+    catalog.annotations.append(
+        Annotation(image=id, question="kind", run=run.id, actor="anna", kind="answer", label="disc",
+                   detail={"verdict": "right"}) for id in ids
+    )  # fmt: skip
+    found = find_reference(learned.id, catalog, 1000)
+    assert (len(found.images), found.scores) == (80, False)
+    assert "too sure" in found.notes[0]

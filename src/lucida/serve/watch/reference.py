@@ -58,6 +58,13 @@ def find_reference(given: str, catalog: Catalog | None, most: int) -> Reference 
         return _of_folder(path, most)
     if path.suffix == ".json" and path.exists():
         return _of_certificate(path, _needed(catalog, given), most)
+    if len(path.parts) > 1 or path.suffix == ".json":
+        raise InputError(
+            f"There is no reference {given!r}.",
+            expected="a folder of images, or a certificate.json",
+            got="no such folder or file",
+            hint="paths in serve.yaml that begin with ./ lead on from its folder",
+        )
     opened = _needed(catalog, given)
     if given == CATALOG:
         return _of_catalog(opened, f"the catalog's {opened.images.count():,} images", opened.images.ids(), most)
