@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +20,7 @@ from starlette.testclient import TestClient
 
 import lucida.serve.jobs.jobs
 import lucida.serve.jobs.ledger
+import lucida.serve.jobs.wanted
 import lucida.serve.records
 from lucida.catalog import Catalog, add
 from lucida.errors import CatalogError, InputError
@@ -219,6 +221,27 @@ def test_a_job_is_cancelled_and_a_full_queue_refuses() -> None:
         assert ["before this item" in str(one) for one in result(client, job["id"])] == [True, True]
         assert client.delete(f"/v1/jobs/{job['id']}?forget=true").status_code == 200
         assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
+
+
+def test_a_picture_of_a_job_gives_way_to_a_live_one(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, shares = threading.Event(), list[float]()
+
+    def slow(desk: Desk, *rest: Any) -> dict[str, Any]:
+        # The first time it has only just begun when somebody comes, the second time it is nearly done.
+        shares.append(0.2 if not shares else 0.9)
+        begun.set()
+        while not desk.bench.pool("making").depth:
+            assert threading.Event().wait(0.001) is False
+        rest[-1](shares[-1])
+        return {"image": "", "size": [1, 1], "png": b"", "notes": []}
+
+    monkeypatch.setattr(lucida.serve.jobs.wanted, "restore", slow)
+    job = client.post("/v1/jobs", **upload(png(), task="restore", upscale="2")).json()
+    for _ in range(2):
+        assert begun.wait(10)
+        begun.clear()
+        assert client.post("/v1/restore", **upload(png(), upscale="2")).status_code == 200
+    assert (len(result(client, job["id"])), shares) == (1, [0.2, 0.9])
 
 
 # ---- what is written down --------------------------------------------------------------------------------

@@ -30,7 +30,12 @@ AGAIN: Final = (1.0, 4.0)  # seconds after which an item is tried again whose mo
 FULL: Final = 0.05  # seconds after which it is looked again whether there is a place
 SLOW: Final = 30.0  # seconds between tries to write, at most
 LEAVING: Final = 4.0  # seconds in which what is under way is finished when the server leaves
+YIELDS: Final = 0.5  # share of a picture up to which it is left for a live request; what is further is finished
 _log = logging.getLogger("lucida.serve")
+
+
+class Yielded(Exception):
+    """Somebody waits for the place of this item, which has only just begun."""
 
 
 class Runner:
@@ -234,6 +239,9 @@ class Runner:
                 answer = await work.ready.do(item, self._reader(work), work.gone, self._teller(work, item.place))
                 work.tries = True
                 return self._ended(work, item, answer, failed=False)
+            except Yielded:
+                self._put_back(work, item.place)
+                return None
             except Exception as error:
                 refused = refusal_of(error)
                 if refused.status == CLIENT_GONE or work.gone.done():
@@ -275,11 +283,22 @@ class Runner:
         return read
 
     def _teller(self, work: Work, place: int) -> Callable[[float], None]:
+        pool = work.ready.pool
+
         def said(share: float) -> None:
             if place in work.shares:
                 work.shares[place] = min(1.0, share)
+            # Only live requests wait here: an item of a job begins where nobody does.
+            if pool.depth and share < YIELDS:
+                raise Yielded
 
         return said
+
+    def _put_back(self, work: Work, place: int) -> None:
+        work.shares.pop(place, None)
+        if work.entry.number in self.work:
+            work.places.append(place)
+            self._threads.later(lambda: self._ledger.not_begun([(work.entry.number, place)]))
 
 
 def _slower() -> Iterator[float]:
