@@ -48,9 +48,9 @@ def main() -> None:
     """Run the measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help="Parquet of photos with labels")
-    parser.add_argument("--runs", type=int, default=40, help="times a hundred quiet days")
+    parser.add_argument("--runs", type=int, default=30, help="times a hundred quiet days")
     parser.add_argument("--days", type=int, default=100)
-    parser.add_argument("--delays", type=int, default=20, help="runs of each change")
+    parser.add_argument("--delays", type=int, default=12, help="runs of each change")
     parser.add_argument("--cache", type=Path, default=Path("runs/drift-benchmark.npz"))
     options = parser.parse_args()
     began = time.perf_counter()
