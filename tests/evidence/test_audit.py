@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from lucida.errors import InputError
-from lucida.evidence.audit import log_e_value, most_errors, share_right
+from lucida.evidence.audit import log_e_value, most_errors, share_of_judged, share_right
 
 
 def test_the_e_value_is_fair_over_all_coins() -> None:
@@ -55,6 +55,20 @@ def test_both_ends_are_mirrored() -> None:
     one, other = share_right(5000, 0.05, wrong=60, right=190), share_right(5000, 0.05, wrong=190, right=60)
     assert one.low == pytest.approx(1 - other.high)
     assert one.low < 0.76 < one.high
+
+
+def test_a_part_that_is_judged_in_an_order_by_chance_suffices() -> None:
+    generator, total, rate = np.random.default_rng(1), 20_000, 0.02
+    missed = 0
+    for _ in range(40):
+        wrong = generator.random(total) < 0.1
+        drawn = np.flatnonzero(generator.random(total) < rate)
+        priority = generator.random(len(drawn))
+        said = ["" if p > 0.3 else "wrong" if wrong[row] else "right" for p, row in zip(priority, drawn, strict=True)]
+        low, high = share_of_judged(total, rate, list(zip(priority.tolist(), said, strict=True)), level=0.2)
+        missed += not low <= 1 - wrong.mean() <= high
+        assert 0.55 < low < high
+    assert stats.binomtest(missed, 40, 0.2, alternative="greater").pvalue > 0.001
 
 
 @pytest.mark.parametrize("counts", [(5, 0.1, 4, 4), (100, 0.0, 1, 1), (100, 1.5, 1, 1), (100, 0.1, -1, 1)])

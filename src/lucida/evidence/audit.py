@@ -20,6 +20,8 @@ The errors are fixed and the draw is random, as in design-based survey sampling 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -30,6 +32,8 @@ from lucida.evidence.finite import Floats
 # Factors e^t by which drawn errors are thought to be rarer, and drawn right answers more common, than under the null.
 RARER: Final[Floats] = np.array([0.0, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.78, 0.85, 0.9, 0.94, 0.97])
 COMMONER: Final[Floats] = np.array([1.01, 1.03, 1.06, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0, 3.0])
+# Parts of the level for all that was drawn, and for the half, the quarter … with the least priorities.
+PARTS: Final = (0.35, 0.2, 0.15, 0.1, 0.1, 0.1)
 _NO_ERROR: Final = 0.15  # share of the bet that there is none at all
 _BY_ERRORS: Final = 0.7  # share of all bets on errors; the rest are on right answers
 
@@ -127,3 +131,35 @@ def share_right(total: int, rate: float, *, wrong: int, right: int, unanswered: 
     # At this chance the two ends may cross: then what is certain remains.
     certain = Share(right / total, 1 - wrong / total)
     return Share(max(0.0, low), min(1.0, high)) if low <= high else certain
+
+
+def share_of_judged(total: int, rate: float, judged: Sequence[tuple[float, str]], *, level: float = 0.05) -> Share:
+    """Bound which share of all answers is right where only a part of what was drawn is judged, in an order by chance.
+
+    Each drawn answer has a priority, uniform from 0 to 1. Those below 1/2, 1/4 … are samples of their own, at a half, a
+    quarter … of the rate, and each has a part of the level: the largest that is judged by and large gives the bound.
+
+    Args:
+        total: Answers so far, drawn or not.
+        rate: Probability with which each was drawn.
+        judged: Of each that was drawn the priority, and "right", "wrong", "unsure", or "" where nobody has judged it;
+            the last two count as the worst, in both directions.
+        level: Chance that the share is ever outside.
+
+    Raises:
+        InputError: As of `most_errors`.
+    """
+    low, high = 0.0, 1.0
+    for place, part in enumerate(PARTS):
+        share = 0.5**place
+        counts = Counter(verdict for priority, verdict in judged if priority < share)
+        open_ = counts["unsure"] + counts[""]
+        found = share_right(
+            total, rate * share, wrong=counts["wrong"], right=counts["right"], unanswered=open_, level=level * part
+        )
+        low, high = max(low, found.low), min(high, found.high)
+    if low > high:
+        # At this chance the samples contradict each other: then what is certain remains.
+        every = Counter(verdict for _, verdict in judged)
+        return Share(every["right"] / total, 1 - every["wrong"] / total)
+    return Share(low, high)

@@ -1,8 +1,6 @@
 """How often answers are right today: some are drawn by a coin, before anybody looks, and a person judges these.
 
-Nobody has to answer all that was drawn: each has a priority, by chance, and is asked about in that order. Those below
-1/2, 1/4, … are samples of their own, at half, a quarter, … of the rate, and each of these has a part of the level: the
-largest of them that is answered by and large gives the bound.
+Nobody has to answer all that was drawn: they are asked about in an order by chance, see `share_of_judged`.
 
 Each day, in UTC, has a process of its own at one rate; its bounds hold at all times of the day at once, with the
 confidence stated for *that* day. Of many days, so many are wrong somewhere as the confidence allows.
@@ -18,14 +16,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from sqlalchemy import insert, select, update
 
 from lucida.catalog.store import insert_ignoring
 from lucida.errors import InputError, UnknownName
-from lucida.evidence.audit import share_right
+from lucida.evidence.audit import share_of_judged
 from lucida.serve.watch.tables import days, drawn
 
 if TYPE_CHECKING:
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
 Verdict = Literal["right", "wrong", "unsure"]
 VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 LEVEL: Final = 0.05
-# Parts of the level for all that was drawn, and for the half, the quarter … with the least priorities.
-PARTS: Final = (0.35, 0.2, 0.15, 0.1, 0.1, 0.1)
 SHOWN: Final = 30  # days
 _COIN: Final = 2**53
 
@@ -52,7 +47,7 @@ class Day:
         drawn: Of them.
         right: That a person called right.
         wrong: That a person called wrong.
-        unsure: That could not be decided; they count as wrong.
+        unsure: That could not be decided; they count as not judged.
         low: Share of all answers of the day that is right, at least.
         high: And at most; half of the level is at each end.
     """
@@ -209,20 +204,8 @@ class Accuracy:
 
 
 def _bounded(day: str, rate: float, total: int, rows: Sequence[tuple[float, str]]) -> Day:
-    low, high = 0.0, 1.0
-    for place, part in enumerate(PARTS):
-        share = 0.5**place
-        counts = Counter(verdict for priority, verdict in rows if priority < share)
-        wrong, unsure, right, open_ = counts["wrong"], counts["unsure"], counts["right"], counts[""]
-        bound = partial(share_right, total, rate * share, right=right, level=LEVEL * part)
-        least = bound(wrong=wrong + unsure, unanswered=open_)
-        # What nobody could decide may be right as well.
-        most = bound(wrong=wrong, unanswered=open_ + unsure)
-        low, high = max(low, least.low), min(high, most.high)
+    low, high = share_of_judged(total, rate, rows, level=LEVEL) if total else (0.0, 1.0)
     every = Counter(verdict for _, verdict in rows)
-    if low > high:
-        # At this chance the samples contradict each other: then what is certain remains.
-        low, high = (every["right"] / total, 1 - every["wrong"] / total)
     return Day(day, rate, total, len(rows), every["right"], every["wrong"], every["unsure"], low, high)
 
 
