@@ -7,7 +7,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -222,13 +222,14 @@ class Jobs:
         except ImportError:
             # Without such locks it cannot be told; one server a catalog is usual.
             return True
-        file = (self._desk.records.file.parent / LOCK).open("ab")
-        try:
-            # It is let go of by the system when the process ends, however that happens.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            return False
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context((self._desk.records.file.parent / LOCK).open("ab"))
+                # It is let go of by the system when the process ends, however that happens.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+            stack.pop_all()
         self._lock = file
         return True
 
