@@ -42,7 +42,9 @@ def average_precision(
 
     both = {}
     for name, thresholds in (("map", None), ("map_50", [0.5])):
-        metric = MeanAveragePrecision(iou_thresholds=thresholds, backend="faster_coco_eval", class_metrics=True)
+        # Of several processes the first one judges alone: it must not wait for figures of the others.
+        options = {"backend": "faster_coco_eval", "class_metrics": True, "sync_on_compute": False}
+        metric = MeanAveragePrecision(iou_thresholds=thresholds, **options)
         metric.update([_tensors(one) for one in found], list(truth))
         both[name] = metric.compute()
     there = both["map_50"]["classes"].reshape(-1).tolist()
