@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import random
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lucida.errors import ImageError, InputError, LucidaError, UnknownName
 from lucida.evidence.drift import LEAST
@@ -31,6 +28,7 @@ from lucida.serve.watch.measure import Measured, measure
 from lucida.serve.watch.queues import expire_certificates
 from lucida.serve.watch.readings import Reading
 from lucida.serve.watch.reference import Reference, find_reference
+from lucida.serve.watch.sampling import Sampling, Taken
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
@@ -45,21 +43,11 @@ if TYPE_CHECKING:
     from lucida.serve.watch.settings import WatchSettings
 
 T = TypeVar("T")
-WAITING: Final = 64  # images that wait to be looked at, at most
-HELD: Final = 64 * 2**20  # bytes of them, at most
-KNOWN: Final = 5000  # images that count once when they come again
 FLUSH: Final = 2.0  # seconds between writing down what was counted
 WAIT: Final = 20.0  # seconds after which fewer than a batch are compared as well
 PAUSE: Final = 0.02  # seconds before looking again whether there is a free place
 LOOK: Final = 60.0  # seconds that looking at one image may take
 _log = logging.getLogger("lucida.serve.watch")
-
-
-class _Taken(NamedTuple):
-    """A live image that waits to be looked at."""
-
-    looked: Looked
-    time: float
 
 
 class Watcher:
@@ -76,7 +64,6 @@ class Watcher:
         drift: What is compared, once it is.
         accuracy: What is drawn for people.
         kept: Images that were kept.
-        passed: Images that nobody found time for.
         failed: Images that could not be looked at.
 
     Raises:
@@ -93,13 +80,10 @@ class Watcher:
         self.drift: DriftWatch | None = None
         self.kept = Kept(desk.catalog, settings.keep_images, settings.keep)
         self.reference: Reference | None = find_reference(settings.reference, desk.catalog, settings.images)
-        self.passed = self.failed = 0
+        self.failed = 0
+        self._sampling = Sampling(settings)
         self._encoder: Model | None = None
-        self._waiting: deque[_Taken] = deque()
-        self._held = 0
         self._found: list[Live] = []
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._tokens, self._counted = float(settings.a_minute), time.monotonic()
         self._awake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._writing = threading.RLock()
@@ -132,6 +116,11 @@ class Watcher:
         from lucida.runs.seeing import Wish
 
         return Wish(self.service.task)
+
+    @property
+    def passed(self) -> int:
+        """Images that nobody found time for."""
+        return self._sampling.passed
 
     @property
     def catalog(self) -> Catalog | None:
@@ -169,33 +158,12 @@ class Watcher:
         if job.served.name != self.served.name:
             return
         drawn = job.service.name == self.service.name and self.accuracy.take(looked)
-        sampled = self._samples(job.sent.id)
+        sampled = self._sampling.draws(job.sent.id)
         if not (drawn and self.kept.allowed) and not sampled:
             return
-        self._waiting.append(_Taken(looked, time.time() if sampled else math.nan))
-        self._held += len(job.sent.data or b"")
-        while len(self._waiting) > WAITING or (self._held > HELD and len(self._waiting) > 1):
-            gone = self._waiting.popleft()
-            self._held -= len(gone.looked.job.sent.data or b"")
-            self.passed += 1
+        self._sampling.put(looked, compared=sampled)
         if self._awake is not None:
             self._awake.set()
-
-    def _samples(self, image: str) -> bool:
-        if image in self._seen:
-            # Equal images, sent again, are no draws of their own.
-            return False
-        now = time.monotonic()
-        most = float(self.settings.a_minute)
-        self._tokens = min(most, self._tokens + (now - self._counted) * most / 60)
-        self._counted = now
-        if self._tokens < 1 or (self.settings.sample < 1 and random.random() >= self.settings.sample):
-            return False
-        self._tokens -= 1
-        self._seen[image] = None
-        while len(self._seen) > KNOWN:
-            self._seen.popitem(last=False)
-        return True
 
     def start(self) -> None:
         """Begin; called in the event loop."""
@@ -219,7 +187,7 @@ class Watcher:
         flushed = compared = time.monotonic()
         while True:
             await self._follow()
-            if self._waiting:
+            if len(self._sampling):
                 await self._look()
             else:
                 self._awake.clear()
@@ -264,9 +232,8 @@ class Watcher:
             return await place.do(work, asyncio.get_running_loop().time() + LOOK)
 
     async def _look(self) -> None:
-        taken = self._waiting.popleft()
+        taken = self._sampling.take()
         job = taken.looked.job
-        self._held -= len(job.sent.data or b"")
         try:
             await self._spare(partial(self._measure, taken))
         except Exception as error:
@@ -332,14 +299,14 @@ class Watcher:
             answer = Look(Job(self.service, self.served, self.wish, sent), self._desk.limits, self._desk.read)()
         return measure(data, answer, self._encoder, self._desk.limits)
 
-    def _measure(self, taken: _Taken) -> None:
+    def _measure(self, taken: Taken) -> None:
         job = taken.looked.job
         data = job.sent.data
         if data is None:
             data = self._desk.read(job.sent.id)
         elif self.kept.allowed:
             self.kept.put(job.sent.id, data)
-        if math.isnan(taken.time) or self._encoder is None:
+        if not taken.compared or self._encoder is None:
             return
         same = job.service.name == self.service.name and job.wish.to_json() == self.wish.to_json() and self._scored
         try:
