@@ -100,7 +100,7 @@ def test_an_alarm_names_its_images_and_becomes_a_queue(page: Page, played: Playe
     assert "26 images are in the queue; 4 more were not kept." in alarm.locator(".queued").inner_text()
     alarm.locator("summary", has_text="training set").click()
     shown = alarm.locator("code").all_inner_texts()
-    assert "lucida review --question drift-20261122" in shown
+    assert "lucida review --question drift-20261122 --teach 26" in shown
     assert "lucida train classify --question drift-20261122 --include reviewed" in shown
     # The queue is in the server's catalog, not in that of this studio.
     alarm.locator("[data-name^=review-]").click()

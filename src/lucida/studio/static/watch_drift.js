@@ -9,6 +9,7 @@ import { number, percent, say } from "/static/words.js";
 const LETTERS = ["ca", "cb", "cc", "cd", "ce", "cf", "ca", "cb"];
 const TEN = Math.log(10);
 const FLOOR = -6; // factors of ten below which evidence is none
+const CEILING = 2; // above which it is no use to tell how clear it is
 
 export class Drift {
   // post(path): resolves to what came of it, or an error; look(): asks for the view anew.
@@ -68,7 +69,7 @@ export class Drift {
     const key = JSON.stringify(watch.curves);
     if (key === this.curves) return;
     this.curves = key;
-    const scaled = (value) => Math.max(FLOOR, value / TEN);
+    const scaled = (value) => Math.min(CEILING, Math.max(FLOOR, value / TEN));
     const rows = watch.curves.map(({ name, points }, i) => ({ letter: "ABCDEFGH"[i], colour: LETTERS[i], name, points: points.map(([row, value]) => [row, scaled(value)]) }));
     const yText = (value, whole) => (whole ? say("drift.times", { part: part(value) }) : part(value));
     this.curve.draw({
@@ -95,7 +96,7 @@ export class Drift {
       { class: one.open ? "alarm" : "alarm closed", "data-alarm": one.id },
       h("h3", {}, title, " ", h("small", { class: "soft" }, say(one.open ? "drift.open" : "drift.closed"))),
       h("p", {}, say("drift.since", { since: moment(one.since), raised: moment(one.time), rows: number(one.rows) })),
-      one.signals.some((signal) => signal.median_rank !== null && signal.median_rank !== undefined) ? signals(one.signals) : null,
+      signals(one.signals),
       one.classes.length ? mix(one.classes) : null,
       one.expired.length ? expired(one.expired) : null,
       pictures(one),
@@ -112,7 +113,8 @@ export class Drift {
     const question = made?.question ?? one.queue;
     if (!question) return null;
     const counts = made?.question ? say(made.lost ? "drift.queued_lost" : "drift.queued", { images: number(made.images), lost: number(made.lost) }) : say("drift.queue_there");
-    const review = made?.review ?? `lucida review --question ${question}`;
+    // A queue is often too small to prove anything of; it is there to be learned from.
+    const review = `${made?.review ?? `lucida review --question ${question}`} --teach ${made?.images ?? 1}`;
     const train = made?.train ?? `lucida train classify --question ${question} --include reviewed`;
     return h(
       "div",
@@ -160,6 +162,7 @@ export class Drift {
 // Evidence as a part of what an alarm needs.
 function part(value) {
   if (value <= FLOOR + 1e-6) return "0";
+  if (value >= CEILING - 1e-6) return `>×${number(10 ** CEILING)}`;
   if (Math.abs(value) < 0.01) return "1";
   const power = 10 ** Math.abs(value);
   const round = number(Number(power.toPrecision(power < 10 ? 2 : 1)));
@@ -183,7 +186,9 @@ function note(text) {
 
 // Where the middle of what came since lies among the reference: in the middle, if nothing has changed.
 function signals(rows) {
-  const known = rows.filter((one) => one.median_rank !== null && one.median_rank !== undefined);
+  // Classes have no order: there is no middle of them.
+  const known = rows.filter((one) => one.name !== "class" && one.median_rank !== null && one.median_rank !== undefined);
+  if (!known.length) return null;
   const row = ({ name, words, median_rank: rank }) =>
     h("div", {}, h("dt", {}, named(name)), h("dd", {},
       h("span", { class: "rank", "aria-hidden": "true" }, h("i", { style: `left:${100 * rank}%` })),

@@ -54,7 +54,7 @@ export class Now {
     const key = JSON.stringify(points);
     if (key === this.points) return;
     this.points = key;
-    const axis = { end: 0, floor: 0, xName: say("watch.ago"), xText: (x, whole) => (whole ? say("watch.before", { n: number(Math.round(-x)) }) : number(Math.round(-x))), empty: say("watch.soon") };
+    const axis = { end: 0, floor: 0, xName: say("watch.ago"), xText: (x, whole) => (whole ? say("watch.before", { n: number(Math.round(-x) || 0) }) : number(Math.round(-x) || 0)), empty: say("watch.soon") };
     const line = (name, colour, letter) => ({ letter, colour, points: points.filter((one) => one[name] !== null).map((one) => [one.ago, one[name]]) });
     const rate = (value, whole) => (whole ? say("watch.rate", { n: figure(value) }) : figure(value));
     this.asked.draw({ ...axis, lines: [line("requests", "ca", "")], yText: rate });

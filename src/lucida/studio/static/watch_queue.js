@@ -47,7 +47,8 @@ export class Queue {
 
   take(waiting) {
     const done = new Set(this.given.map(([one]) => one.number));
-    this.waiting = waiting.filter((one) => !done.has(one.number));
+    // What can be seen comes first; of the rest only "unsure" can be said.
+    this.waiting = waiting.filter((one) => !done.has(one.number)).sort((a, b) => b.kept - a.kept);
     // What somebody looks at stays until it is answered.
     const again = this.now && (this.again || this.waiting.some((one) => one.number === this.now.number));
     if (!again) this.show(this.waiting[0] ?? null);
@@ -64,7 +65,7 @@ export class Queue {
     this.about.textContent = [one.score === null ? "" : say("review.score", { score: share(one.score, 0) }), one.task, moment(one.time)].filter(Boolean).join(" · ");
     const picture = one.kept ? h("img", { src: `/api/watch/image/${one.image}`, alt: say("drift.image"), draggable: "false" }) : null;
     picture?.addEventListener("error", () => this.picture.replaceChildren(h("p", { class: "broken" }, say("drift.gone"))), { once: true });
-    this.picture.replaceChildren(picture ?? h("p", { class: "broken" }, say("watch.image_not_kept")));
+    this.picture.replaceChildren(picture ?? h("p", { class: "broken" }, say(this.keeps ? "watch.image_passed" : "watch.image_not_kept")));
     for (const next of this.waiting.slice(1, 1 + AHEAD)) if (next.kept) new Image().src = `/api/watch/image/${next.image}`;
   }
 

@@ -110,7 +110,7 @@ function evidence({ a, b, unpaired, paired }) {
   return [
     say("watch.judged", { a, b, of_a: of(unpaired.right_a, unpaired.judged_a), of_b: of(unpaired.right_b, unpaired.judged_b) }),
     both ? say("watch.both", { a, b, both: number(both), only_a: number(paired.only_a), only_b: number(paired.only_b) }) : "",
-  ].filter(Boolean).join(" ");
+  ].filter(Boolean).join(document.documentElement.lang.startsWith("zh") ? "" : " ");
 }
 
 // ---- shadow, roll-out, what happened -------------------------------------------------------------------------------

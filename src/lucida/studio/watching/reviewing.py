@@ -59,7 +59,8 @@ class Reviews:
 
 class _Review:
     def __init__(self, catalog: Catalog, question: str) -> None:
-        line = ["review", "--question", question, "--catalog", str(catalog.path), "--no-browser"]
+        # A queue is often too small to prove anything of; it is there to be learned from.
+        line = ["review", "--question", question, "--catalog", str(catalog.path), "--no-browser", "--teach", "1"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lucida", *line],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8",

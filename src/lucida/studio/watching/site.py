@@ -29,7 +29,8 @@ KEY: Final = "LUCIDA_SERVE_KEY"
 FRESH: Final = 1.0  # seconds for which what a server said is told again
 SLOWLY: Final = 3.0  # seconds between two looks at what changes slowly
 SHOWN: Final = 1024  # pixels of an image's longer side
-SERIES: Final = 4  # curves of evidence that are drawn, those of what has crossed the threshold aside
+SERIES: Final = 4  # curves of evidence that are drawn
+MOST: Final = 5  # where more have crossed the threshold
 KEPT: Final = "watched"  # folder of the catalog in which a server keeps images for people
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _NOTHING: Final[dict[str, Any]] = {"routes": None, "watch": None, "jobs": None}
@@ -258,5 +259,5 @@ def _lean(watch: Any) -> dict[str, Any] | None:
     return {
         **watch,
         "numbers": len(curves),
-        "curves": [{**one, "points": [[row, value] for _, row, value in one["points"]]} for one in shown[: 2 * SERIES]],
+        "curves": [{**one, "points": [[row, value] for _, row, value in one["points"]]} for one in shown[:MOST]],
     }
