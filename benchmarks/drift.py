@@ -59,8 +59,10 @@ def main() -> None:
     print(
         f"{sizes}; NumPy {np.__version__}, SciPy {scipy.__version__}; measured in {time.perf_counter() - began:.0f} s"
     )
-    quiet(pool, options.runs, options.days)
-    delays(pool, options.delays, options.days)
+    if options.runs:
+        quiet(pool, options.runs, options.days)
+    if options.delays:
+        delays(pool, options.delays, options.days)
     print(f"{time.perf_counter() - began:.0f} s in all")
 
 
