@@ -24,7 +24,7 @@ from typing import Any, Final
 import httpx
 from PIL import Image
 from recipes.photos import unpack
-from scripts.screenshots import DEFAULT, PHONE, ROOT, TALL, Shots, save, served
+from scripts.screenshots import DEFAULT, PHONE, ROOT, Shots, save, served
 
 from lucida.catalog import Catalog
 from lucida.images import content_id
@@ -32,14 +32,16 @@ from lucida.studio import serve_studio
 from lucida.studio.training import Training
 from lucida.studio.watching import Watching
 
+LONG: Final = {"width": 1280, "height": 1580}
 LOOKS: Final = (
-    Shots("", "en-US", "light", TALL),
-    Shots("-dark-zh", "zh-CN", "dark", TALL),
+    Shots("", "en-US", "light", LONG),
+    Shots("-dark-zh", "zh-CN", "dark", LONG),
     Shots("-phone", "zh-CN", "light", PHONE),
 )
 SHOWN: Final = (("watch", ""), ("drift", ""), ("drift", "-dark-zh"), ("watch", "-phone"))
 DARK: Final = 0.35  # of the light that there was
-CLIENTS: Final = 3
+CLIENTS: Final = 2
+PACE: Final = 0.04  # seconds that a client waits: the watch looks at images in free moments
 PLAN: Final = """\
 models: {{clothes-1: {old}, clothes-2: {new}}}
 catalog: {catalog}
@@ -75,6 +77,7 @@ class Traffic:
             list(pool.map(lambda one: self._ask(one[0], one[1], dark, judged), some))
 
     def _ask(self, path: Path, label: str, dark: bool, judged: float) -> None:
+        threading.Event().wait(PACE)
         data = path.read_bytes()
         if dark:
             out = io.BytesIO()
@@ -125,7 +128,7 @@ def shoot(catalog: Catalog, watching: Watching, out: Path, chromium: str) -> Non
                 place.scroll_into_view_if_needed()
             page.wait_for_function("[...document.querySelectorAll('.grid img')].every((one) => one.naturalWidth)")
             for name, part in (("watch", ".server"), ("drift", "[aria-label=Drift], [aria-label=漂移]")):
-                page.locator(part).first.evaluate("one => scrollTo(0, one.offsetTop - 70)")
+                page.locator(part).first.evaluate("one => scrollTo(0, one.getBoundingClientRect().top + scrollY - 10)")
                 if name == "watch":
                     page.evaluate("scrollTo(0, 0)")
                 if (name, one.name) in SHOWN:
