@@ -31,7 +31,7 @@ def ask(address: tuple[str, int]) -> int:
         return int(connection.recv(100))
 
 
-def supervise(code: str, act: Callable[[tuple[str, int]], None], said: list[str]) -> object:
+def supervise(code: str, act: Callable[[tuple[str, int]], None], say: Callable[[str], None]) -> object:
     """Supervise, and be told to stop once `act` is done."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -41,7 +41,7 @@ def supervise(code: str, act: Callable[[tuple[str, int]], None], said: list[str]
             finally:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        supervisor = Supervisor([sys.executable, "-S", "-c", code], listener, 1, 20.0, said.append)
+        supervisor = Supervisor([sys.executable, "-S", "-c", code], listener, 1, 20.0, say)
         acting = threading.Thread(target=run)
         acting.start()
         try:
@@ -53,13 +53,20 @@ def supervise(code: str, act: Callable[[tuple[str, int]], None], said: list[str]
 def test_one_that_is_killed_is_replaced_and_whoever_asks_meanwhile_waits() -> None:
     seen: list[int] = []
     said: list[str] = []
+    died = threading.Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        died.set()
 
     def act(address: tuple[str, int]) -> None:
         seen.append(ask(address))
         os.kill(seen[0], signal.SIGKILL)
+        # Until it is gone it may still take a connection, which then ends with it.
+        assert died.wait(20)
         seen.append(ask(address))
 
-    ended = supervise(SERVE, act, said)
+    ended = supervise(SERVE, act, say)
     assert seen[0] != seen[1]
     assert said == ["A process was killed by SIGKILL; another is started in 0.5 s."]
     assert str(ended) == "Served by 1 process; one was started again once."
