@@ -7,9 +7,7 @@ import asyncio
 from lucida.studio.frame import Page, Visit, register
 from lucida.studio.review_page import browser_words, data
 
-ICON = (
-    '<path d="M2.8 12S6.2 5.8 12 5.8 21.2 12 21.2 12 17.8 18.2 12 18.2 2.8 12 2.8 12z"/><circle cx="12" cy="12" r="3"/>'
-)
+ICON = '<path d="M2.5 12.5h4.2l2.6-7 4.4 13 2.8-8 1.2 2h3.8"/>'
 SECTIONS = ("watch", "drift", "changed", "train", "keys", "state", "find", "search", "review")
 
 

@@ -18,7 +18,7 @@ export class Routes {
     const news = (routes ?? []).map((one) => ({ ...one, arms: one.arms?.map((arm) => ({ ...arm, opens: Math.ceil(arm.opens / 5) })) }));
     this.list.draw([news, refused.routes], () => {
       if (refused.routes) return [h("p", { class: "soft" }, say("watch.no_routes_scope"))];
-      if (!routes?.length) return [h("p", { class: "soft" }, say("watch.no_routes")), command("lucida serve mobilenet-clothes embedded --route clothes=mobilenet-clothes:90,embedded:10")];
+      if (!routes?.length) return [h("p", { class: "soft" }, say("watch.no_routes")), command("lucida serve RUN-1 RUN-2 --route NAME=RUN-1:90,RUN-2:10")];
       return routes.map((route) => (route.remembered ? kept(route) : routed(route)));
     });
   }
