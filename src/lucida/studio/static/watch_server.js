@@ -47,8 +47,9 @@ export class Server {
   }
 
   async send() {
-    const found = await this.connect({ url: this.url.value, key: this.key.value || null });
-    this.key.value = "";
+    const body = { url: this.url.value, key: this.key.value || null };
+    this.key.value = ""; // at once: what is typed meanwhile stays
+    const found = await this.connect(body);
     this.error.hidden = !found.error;
     if (found.error) this.error.replaceChildren(...lines(found.error).map((line) => h("span", {}, line)));
     else this.toggle(false);
