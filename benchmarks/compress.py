@@ -38,7 +38,7 @@ from lucida.models.onnx.card import Card, read_card
 from lucida.models.onnx.model import run_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -95,7 +95,7 @@ class Among:
         return [value[:, self._rows] for value in self._session(feeds, wanted)]
 
 
-def _speeds(card: Card, sessions: dict[str, Session], images: NDArray[np.float32], rounds: int) -> None:
+def _speeds(card: Card, sessions: Mapping[str, Session], images: NDArray[np.float32], rounds: int) -> None:
     network = load_network(weights()).eval()
     dense = load_network(weights()).eval().to(memory_format=torch.channels_last)
 

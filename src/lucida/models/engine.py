@@ -47,7 +47,11 @@ class Session(Protocol):
         """Return the wanted outputs for the inputs given by name."""
         ...
 
-    def fixed(self, shapes: Mapping[str, Sequence[int]]) -> Session | None:
+
+class FileSession(Session, Protocol):
+    """A session of an engine, which can open its file anew."""
+
+    def fixed(self, shapes: Mapping[str, Sequence[int]]) -> FileSession | None:
         """Return the same for inputs of these shapes alone, where that is faster."""
         ...
 
@@ -221,7 +225,7 @@ def describe() -> str:
     return f"{name} {platform.machine()}"
 
 
-def open_session(path: Path, precision: str) -> Session:
+def open_session(path: Path, precision: str) -> FileSession:
     """Load an ONNX file with this machine's engine.
 
     Args:

@@ -17,11 +17,11 @@ from lucida.models.needs import RAW
 from lucida.whole import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from lucida.models.engine import Session
+    from lucida.models.engine import FileSession, Session
     from lucida.models.needs import ImageNeeds
     from lucida.models.spec import Output, Precision, Trial
 
@@ -95,7 +95,7 @@ class Weights:
     read: Read
     identity: str
 
-    def open(self, precision: Concrete, images: Images | None = None) -> Session:
+    def open(self, precision: Concrete, images: Images | None = None) -> FileSession:
         """Load it; int8 is made from float32 the first time, on images."""
         if precision != "int8":
             return engine.open_session(self.path, precision)
@@ -108,7 +108,7 @@ class Weights:
         return made_sample(self.needs, n)
 
 
-def choose(weights: Weights, wanted: Precision, trial: Trial | None = None) -> Session:
+def choose(weights: Weights, wanted: Precision, trial: Trial | None = None) -> FileSession:
     """Load a model at the precision that was asked for, or at the fastest that proves faithful.
 
     Args:
@@ -130,7 +130,7 @@ def choose(weights: Weights, wanted: Precision, trial: Trial | None = None) -> S
     where, about = engine.describe(), f" {trial.about}" if trial and trial.decide else ""
     keys: dict[Concrete, str] = {p: f"{weights.identity}{about} {p} on {where}" for p in able}
     known = {p: found for p, key in keys.items() if (found := Measured.from_json(recall().get(key))) is not None}
-    opened: dict[Concrete, Session] = {}
+    opened: dict[Concrete, FileSession] = {}
     if len(known) < len(able) and trial is not None and 0 < trial.count < FEW:
         # Measuring would take longer than it could save.
         return weights.open("fp32")
@@ -183,7 +183,7 @@ def agreement(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> floa
 
 
 def _measure(
-    weights: Weights, opened: dict[Concrete, Session], pictures: NDArray[np.float32], trial: Trial | None
+    weights: Weights, opened: Mapping[Concrete, Session], pictures: NDArray[np.float32], trial: Trial | None
 ) -> dict[Concrete, Measured]:
     def labels(session: Session) -> NDArray[np.float32] | None:
         return trial.decide(weights.read(session, pictures, trial.output)) if trial and trial.decide else None

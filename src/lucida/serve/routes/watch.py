@@ -119,7 +119,8 @@ class _Addresses:
         return _json(
             bodies.QueueAnswer(
                 question=made.question, run=made.run, images=made.images, lost=made.lost,
-                review=f"lucida review --question {made.question}",
+                # So few are all taught: a proof needs more.
+                review=f"lucida review --question {made.question} --teach {made.images}",
                 train=f"lucida train classify --question {made.question} --include reviewed",
             )
         )  # fmt: skip

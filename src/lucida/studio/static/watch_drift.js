@@ -115,7 +115,7 @@ export class Drift {
     if (!question) return null;
     const counts = made?.question ? say(made.lost ? "drift.queued_lost" : "drift.queued", { images: number(made.images), lost: number(made.lost) }) : say("drift.queue_there");
     // A queue is often too small to prove anything of; it is there to be learned from.
-    const review = `${made?.review ?? `lucida review --question ${question}`} --teach ${made?.images ?? 1}`;
+    const review = made?.review ?? `lucida review --question ${question} --teach 1`;
     const train = made?.train ?? `lucida train classify --question ${question} --include reviewed`;
     return h(
       "div",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from lucida.evidence.audit import share_right
+from lucida.evidence.audit import share_of_judged
 
 FILE: Final = "serve.sqlite"
 LEVEL: Final = 0.05
@@ -96,15 +96,8 @@ def _alarm(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _accuracy(records: sqlite3.Connection) -> dict[str, Any] | None:
-    found: dict[int, tuple[sqlite3.Row, Counter[str]]] = {}
-    for row in records.execute(
-        "SELECT d.number, d.day, d.rate, d.total, w.verdict, count(w.number) AS count FROM watch_days d "
-        "LEFT JOIN watch_drawn w ON w.day = d.number GROUP BY d.number, w.verdict ORDER BY d.day DESC, d.number DESC"
-    ):
-        if row["number"] not in found and len(found) == DAYS:
-            break
-        found.setdefault(row["number"], (row, Counter()))[1][row["verdict"] or ""] += row["count"]
-    days = [_day(row, counts) for row, counts in found.values()]
+    latest = "SELECT number, day, rate, total FROM watch_days ORDER BY day DESC, number DESC LIMIT ?"
+    days = [_day(records, row) for row in records.execute(latest, (DAYS,)).fetchall()]
     if not days:
         return None
     today = datetime.now(UTC).date().isoformat()
@@ -114,15 +107,14 @@ def _accuracy(records: sqlite3.Connection) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _day(row: sqlite3.Row, counts: Counter[str]) -> dict[str, Any]:
-    wrong, unsure, right, open_ = counts["wrong"], counts["unsure"], counts["right"], counts[""]
-    total, rate = row["total"], row["rate"]
-    # What nobody could decide counts as the worst, in both directions.
-    low = share_right(total, rate, wrong=wrong + unsure, right=right, unanswered=open_, level=LEVEL).low
-    high = share_right(total, rate, wrong=wrong, right=right, unanswered=open_ + unsure, level=LEVEL).high
+def _day(records: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+    said = "SELECT priority, coalesce(verdict, '') FROM watch_drawn WHERE day = ?"
+    judged = [(priority, verdict) for priority, verdict in records.execute(said, (row["number"],))]
+    low, high = share_of_judged(row["total"], row["rate"], judged, level=LEVEL) if row["total"] else (0.0, 1.0)
+    counts = Counter(verdict for _, verdict in judged)
     return {
-        "day": row["day"], "rate": rate, "answers": total, "drawn": wrong + unsure + right + open_, "right": right,
-        "wrong": wrong, "unsure": unsure, "unanswered": open_, "low": low, "high": high,
+        "day": row["day"], "rate": row["rate"], "answers": row["total"], "drawn": len(judged), "right": counts["right"],
+        "wrong": counts["wrong"], "unsure": counts["unsure"], "unanswered": counts[""], "low": low, "high": high,
     }  # fmt: skip
 
 
