@@ -233,7 +233,7 @@ class Played:
             self.watch.alarms = [alarm(queue="drift-20261122")]
             found = watch.QueueAnswer(
                 question="drift-20261122", run="label-1", images=26, lost=4,
-                review="lucida review --question drift-20261122",
+                review="lucida review --question drift-20261122 --teach 26",
                 train="lucida train classify --question drift-20261122 --include reviewed",
             )  # fmt: skip
         elif path.endswith("/close"):
