@@ -49,10 +49,12 @@ export class Server {
   async send() {
     const body = { url: this.url.value, key: this.key.value || null };
     this.key.value = ""; // at once: what is typed meanwhile stays
-    const found = await this.connect(body);
+    // One after the other: what was sent last counts in the end.
+    this.sent = Promise.resolve(this.sent).then(() => this.connect(body));
+    const found = await this.sent;
     this.error.hidden = !found.error;
     if (found.error) this.error.replaceChildren(...lines(found.error).map((line) => h("span", {}, line)));
-    else this.toggle(false);
+    else if (this.server.state !== "key") this.toggle(false); // a wrong key is typed anew
   }
 
   draw({ server, remembered, now, watch, routes }) {
