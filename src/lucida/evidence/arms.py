@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike
 
 from lucida.errors import InputError
 from lucida.evidence.finite import Floats
+from lucida.evidence.means import EVEN_SHARES, EVENLY
 
 Arm = Literal[0, 1]  # A, B
 Verdict = Literal["A better", "B better", "not known yet"]
@@ -40,9 +41,6 @@ MATCHED: Final = 20  # items of the more frequent arm in one match, at most
 HABIT: Final = 5  # items of each arm as if they had come: the first few say little of how often each comes
 WAITING: Final = 50  # items of one arm that wait for a match; the oldest is let go
 CLOSE: Final = 1e-4  # to which bounds are computed; they are rounded outwards
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
-_FRACTIONS: Floats = (_NODES + 1) / 2  # of the wealth, uniform on [0, 1]
-_SHARES: Floats = _WEIGHTS / 2
 
 
 @dataclass(frozen=True)
@@ -202,13 +200,13 @@ def _steps(values: Floats, bound: float) -> Floats:
     price, paid = (bound + 1) / 2, (values + 1) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.where(paid > 0, paid / price, 0.0)[:, None]
-        return np.asarray(np.log1p(_FRACTIONS * (gain - 1)), dtype=np.float64)
+        return np.asarray(np.log1p(EVENLY * (gain - 1)), dtype=np.float64)
 
 
 def _mixed(wealth: Floats) -> Floats:
     top = wealth.max(axis=1)
     with np.errstate(invalid="ignore"):
-        mixed = top + np.log(np.exp(wealth - top[:, None]) @ _SHARES)
+        mixed = top + np.log(np.exp(wealth - top[:, None]) @ EVEN_SHARES)
     return np.where(np.isposinf(top), np.inf, mixed)
 
 

@@ -24,9 +24,13 @@ from lucida.errors import InputError
 from lucida.evidence.finite import Floats
 
 # Fractions of the wealth: everything on each draw (best while all values are 0), or uniform on [0, 1] by quadrature.
-_ALL, _NODES = 0.2, np.polynomial.legendre.leggauss(64)
-FRACTIONS: Floats = np.concatenate([(_NODES[0] + 1) / 2, [1.0]])
-_LOG_SHARES: Floats = np.log(np.concatenate([(1 - _ALL) * _NODES[1] / 2, [_ALL]]))
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+# Fractions of the wealth, uniform on [0, 1] by quadrature: exact to degree 127; and how much each counts.
+EVENLY: Floats = (_NODES + 1) / 2
+EVEN_SHARES: Floats = _WEIGHTS / 2
+_ALL = 0.2
+FRACTIONS: Floats = np.concatenate([EVENLY, [1.0]])
+_LOG_SHARES: Floats = np.log(np.concatenate([(1 - _ALL) * EVEN_SHARES, [_ALL]]))
 _FUZZ = 1e-9  # of a price: rounding must not make an impossible draw of a possible one
 
 

@@ -29,12 +29,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from lucida.errors import InputError
 from lucida.evidence.finite import Floats
+from lucida.evidence.means import EVEN_SHARES, EVENLY
 
 Verdict = Literal["A better", "B better", "not known yet"]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
-_FRACTIONS: Floats = (_NODES + 1) / 2  # of the wealth, uniform on [0, 1] by quadrature: exact to degree 127
-_LOG_SHARES: Floats = np.log(_WEIGHTS / 2)
+_LOG_SHARES: Floats = np.log(EVEN_SHARES)
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def log_e_process(values: ArrayLike, bound: float, *, size: int | None = None) -
     won = ((draws + 1) / 2)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.where(won > 0, won / price, 0.0)
-        steps = np.log1p(_FRACTIONS * (gain - 1))
+        steps = np.log1p(EVENLY * (gain - 1))
     impossible = np.logical_or.accumulate((mean < -1) | ((price[:, 0] == 0) & (won[:, 0] > 0)))
     steps[impossible] = 0.0
     wealth = np.cumsum(steps, axis=0) + _LOG_SHARES

@@ -13,14 +13,12 @@ from lucida.errors import CatalogError, InputError, UnknownName
 from lucida.serve.keys import ASKING
 from lucida.serve.refusal import Refused
 from lucida.serve.routes.answering import body_schema
-from lucida.serve.routes.tasks import REFUSALS, check_fields, json_response, refuse
+from lucida.serve.routes.tasks import REFUSALS, check_fields, refuse, typed_response
 from lucida.serve.routing.bodies import FeedbackAnswer, FeedbackRequest, RouteAnswer, RoutesAnswer
 from lucida.serve.routing.feedback import check, keep, unknown
 from lucida.serve.routing.telling import readings, told
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from lucida.serve.desk import Desk
 
 LONGEST: Final = 10.0  # seconds that feedback waits to be written
@@ -51,7 +49,7 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
             try:
                 # An image may be named, or sent once more.
                 async with desk.intake.take(request) as given:
-                    return _json(await _keep(desk, _asked(given.fields, given.images)))
+                    return typed_response(await _keep(desk, _asked(given.fields, given.images)))
             finally:
                 ASKING.reset(asking)
         except Exception as error:
@@ -64,7 +62,7 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
     async def routes(request: Request) -> Response:
         try:
             desk.keys.admit(request.headers.get("authorization", ""), "watch")
-            return _json(RoutesAnswer(data=[await _told(desk, name) for name in desk.router.routes]))
+            return typed_response(RoutesAnswer(data=[await _told(desk, name) for name in desk.router.routes]))
         except Exception as error:
             return refuse(request, error)
 
@@ -77,7 +75,7 @@ def add_routes(router: APIRouter, desk: Desk) -> None:
             desk.keys.admit(request.headers.get("authorization", ""), "watch")
             if name not in desk.router.routes:
                 raise Refused(404, UnknownName("route", name[:200], desk.router.routes, hint="GET /v1/routes"))
-            return _json(await _told(desk, name))
+            return typed_response(await _told(desk, name))
         except Exception as error:
             return refuse(request, error)
 
@@ -123,7 +121,3 @@ async def _told(desk: Desk, name: str) -> RouteAnswer:
     with suppress(CatalogError):
         verdicts = await desk.router.verdicts.of(route)
     return told(route, verdicts, desk.router.ledger, lasting=desk.records.lasting)
-
-
-def _json(answer: BaseModel) -> Response:
-    return json_response(answer.model_dump_json().encode())

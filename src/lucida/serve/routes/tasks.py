@@ -59,6 +59,11 @@ def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None
     return Response(body, status, headers, "application/json")
 
 
+def typed_response(body: BaseModel) -> Response:
+    """Return an answer that has a type."""
+    return json_response(body.model_dump_json().encode())
+
+
 def dump(value: Any) -> bytes:
     """Return plain values as JSON."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

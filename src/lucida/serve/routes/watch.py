@@ -8,13 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from lucida.errors import InputError, UnknownName
 from lucida.serve.keys import ASKING, Holder
 from lucida.serve.refusal import Refused
 from lucida.serve.routes.answering import body_schema
-from lucida.serve.routes.tasks import REFUSALS, check_fields, json_response, refuse
+from lucida.serve.routes.tasks import REFUSALS, check_fields, refuse, typed_response
 from lucida.serve.watch import bodies, queues
 from lucida.serve.watch.told import OFF, day_of, tell, waiting
 
@@ -99,7 +98,7 @@ class _Addresses:
     async def state(self, request: Request, holder: Holder) -> Response:
         """Answer GET /v1/watch."""
         watcher = self._desk.watch
-        return _json(OFF if watcher is None else await asyncio.to_thread(tell, watcher))
+        return typed_response(OFF if watcher is None else await asyncio.to_thread(tell, watcher))
 
     async def image(self, request: Request, holder: Holder) -> Response:
         """Answer GET /v1/watch/images/ID: only what is watched, not whatever the catalog has."""
@@ -116,7 +115,7 @@ class _Addresses:
         """Answer POST /v1/watch/alarms/ID/queue."""
         watcher, alarm = self._watcher(), await self._alarm(request)
         made = await asyncio.to_thread(queues.queue_alarm, watcher, alarm)
-        return _json(
+        return typed_response(
             bodies.QueueAnswer(
                 question=made.question, run=made.run, images=made.images, lost=made.lost,
                 # So few are all taught: a proof needs more.
@@ -130,7 +129,7 @@ class _Addresses:
         watcher, alarm = self._watcher(), await self._alarm(request)
         if alarm.closed is None and watcher.drift is not None:
             await asyncio.to_thread(watcher.begin_anew)
-        return _json(await asyncio.to_thread(tell, watcher))
+        return typed_response(await asyncio.to_thread(tell, watcher))
 
     async def verdict(self, request: Request, holder: Holder) -> Response:
         """Answer POST /v1/watch/verdicts."""
@@ -141,7 +140,7 @@ class _Addresses:
         await asyncio.to_thread(answer)
         days = await asyncio.to_thread(watcher.accuracy.days, 1)
         left = await asyncio.to_thread(waiting, watcher)
-        return _json(bodies.VerdictAnswer(today=day_of(days[0]) if days else None, waiting=left))
+        return typed_response(bodies.VerdictAnswer(today=day_of(days[0]) if days else None, waiting=left))
 
     async def _alarm(self, request: Request) -> Any:
         drift, id = self._watcher().drift, request.path_params["id"]
@@ -149,7 +148,3 @@ class _Addresses:
         if id not in known:
             raise Refused(404, UnknownName("alarm", id[:100], known, hint="GET /v1/watch lists them"))
         return known[id]
-
-
-def _json(body: BaseModel) -> Response:
-    return json_response(body.model_dump_json().encode())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lucida.errors import InputError
 from lucida.images import decode
+from lucida.whole import write_whole
 
 if TYPE_CHECKING:
     from lucida.catalog import Catalog
@@ -47,9 +48,7 @@ class Kept:
         if id in self._sizes:
             return True
         self._folder.mkdir(exist_ok=True)
-        part = self._folder / f".{id}"
-        part.write_bytes(data)
-        part.replace(self._folder / id)
+        write_whole(self._folder / id, data)
         self._sizes[id] = len(data)
         self.bytes += len(data)
         while self.bytes > self._most:
